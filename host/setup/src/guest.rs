@@ -79,7 +79,9 @@ pub(crate) fn fix(home: &Home, progress: &mut dyn Progress) -> Result<(), SetupE
     }
     assemble(home, progress).map_err(|error| match by_rustup {
         Err(first) => SetupError::Absent {
-            what: format!("no toolchain for guests could be set up.\nfirst try: {first}\nsecond try: {error}"),
+            what: format!(
+                "no toolchain for guests could be set up.\nfirst try: {first}\nsecond try: {error}"
+            ),
             advice: format!("with a network, `rustup target add {GUEST_TARGET}` is all it takes"),
         },
         Ok(()) => error,
@@ -156,7 +158,8 @@ fn lay_out(folder: &Path, place: &Path, build: &Path) -> Result<(), SetupError> 
     );
     let rustc = folder.join("bin/rustc");
     write(&rustc, &wrapper)?;
-    fs::set_permissions(&rustc, fs::Permissions::from_mode(0o755)).map_err(SetupError::io("change", &rustc))?;
+    fs::set_permissions(&rustc, fs::Permissions::from_mode(0o755))
+        .map_err(SetupError::io("change", &rustc))?;
     link("/usr/bin/cargo", &folder.join("bin/cargo"))?;
     let tools = host_sysroot().map(|root| rustlib(&root, HOST).join("bin")).ok_or_else(no_linker)?;
     for (name, file) in

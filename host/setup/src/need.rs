@@ -94,7 +94,8 @@ pub(crate) fn find_program(name: &str) -> Option<PathBuf> {
 }
 
 fn rust_state() -> State {
-    let output = Command::new("rustc").arg("--version").output().ok().filter(|output| output.status.success());
+    let output =
+        Command::new("rustc").arg("--version").output().ok().filter(|output| output.status.success());
     match output.and_then(|output| String::from_utf8(output.stdout).ok()) {
         Some(version) => State::Ready(version.trim().to_owned()),
         None => State::Missing {

@@ -15,8 +15,13 @@ pub(crate) fn state() -> State {
     let version = version.trim();
     let major = version.trim_start_matches('v').split('.').next().and_then(|text| text.parse::<u32>().ok());
     match major {
-        Some(major) if major >= OLDEST_NODE => State::Ready(format!("Node.js {version} ({})", node.display())),
-        _ => State::Missing { what: format!("Node.js {OLDEST_NODE} or newer is needed, found `{version}`"), fix },
+        Some(major) if major >= OLDEST_NODE => {
+            State::Ready(format!("Node.js {version} ({})", node.display()))
+        }
+        _ => State::Missing {
+            what: format!("Node.js {OLDEST_NODE} or newer is needed, found `{version}`"),
+            fix,
+        },
     }
 }
 

@@ -1,0 +1,87 @@
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context as Task, Poll};
+
+use bytes::Bytes;
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+
+use crate::{ExitReason, Pid, Reference};
+
+/// Why a call has no reply.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CallError {
+    /// Nobody is there.
+    #[error("noproc: there is no such process")]
+    NoProc,
+    /// The process ended before it answered.
+    #[error("the process ended before it answered: {0}")]
+    Exited(ExitReason),
+    /// The deadline passed.
+    #[error("timeout: no reply within the deadline")]
+    Timeout,
+    /// There is no such function.
+    #[error("unknown function: {0}")]
+    UnknownFunction(String),
+    /// The arguments or the reply could not be decoded.
+    #[error("malformed: {0}")]
+    Malformed(String),
+    /// The mailbox is full.
+    #[error("overloaded: the mailbox is full")]
+    Overloaded,
+    /// A capability is missing.
+    #[error("denied: {0}")]
+    Denied(String),
+    /// The node cannot be reached.
+    #[error("noconnection: the node cannot be reached")]
+    NoConnection,
+    /// The caller gave up first.
+    #[error("cancelled: the call was given up")]
+    Cancelled,
+}
+
+/// The answering side of a call.
+#[derive(Debug)]
+pub(crate) struct ReplyTo(oneshot::Sender<Result<Bytes, CallError>>);
+
+/// A call that was sent. Dropping it gives the call up: if it has not begun, it will not.
+#[derive(Debug)]
+#[must_use = "dropping it cancels the call"]
+pub struct PendingCall {
+    /// The process that was called.
+    pub callee: Pid,
+    /// The call.
+    pub reference: Reference,
+    /// When to give up.
+    pub deadline: Option<Instant>,
+    receiver: oneshot::Receiver<Result<Bytes, CallError>>,
+}
+
+impl ReplyTo {
+    /// False if nobody waits any more.
+    pub(crate) fn answer(self, reply: Result<Bytes, CallError>) -> bool {
+        self.0.send(reply).is_ok()
+    }
+
+    pub(crate) fn is_abandoned(&self) -> bool {
+        self.0.is_closed()
+    }
+}
+
+impl PendingCall {
+    pub(crate) fn new(callee: Pid, reference: Reference, deadline: Option<Instant>) -> (ReplyTo, Self) {
+        let (sender, receiver) = oneshot::channel();
+        (ReplyTo(sender), Self { callee, reference, deadline, receiver })
+    }
+}
+
+impl Future for PendingCall {
+    type Output = Result<Bytes, CallError>;
+
+    /// The reply. The deadline is the waiter's to watch: see [`Context::wait`](crate::Context::wait).
+    fn poll(mut self: Pin<&mut Self>, task: &mut Task<'_>) -> Poll<Self::Output> {
+        // A sender that is gone without an answer means that the whole runtime is being dropped.
+        let reply = std::task::ready!(Pin::new(&mut self.receiver).poll(task));
+        Poll::Ready(reply.unwrap_or(Err(CallError::Exited(ExitReason::Killed))))
+    }
+}

@@ -1,0 +1,53 @@
+//! Erlang/OTP's processes in Rust: mailboxes, links, monitors, exit reasons, names, timers, streams and supervisors.
+//!
+//! A [`Runtime`] is one node. It spawns processes, each a future with a [`Context`]; everybody else knows a process by
+//! its [`Pid`] or its name. Nothing here knows WebAssembly or sockets.
+//!
+//! ```
+//! use rusm_otp::{ExitReason, Message, Runtime, SpawnOptions};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() {
+//! let runtime = Runtime::new();
+//! let (done, result) = tokio::sync::oneshot::channel();
+//! let echo = runtime.spawn(SpawnOptions::new("echo"), |context| async move {
+//!     while let Message::Mail { sender, body } = context.receive().await {
+//!         context.runtime().send(context.pid(), &sender.into(), body).ok();
+//!     }
+//!     ExitReason::Normal
+//! });
+//! let echo = echo.unwrap().pid;
+//! runtime.spawn(SpawnOptions::new("client"), move |context| async move {
+//!     context.runtime().send(context.pid(), &echo.into(), "hello".into()).ok();
+//!     if let Message::Mail { body, .. } = context.receive().await {
+//!         done.send(body).ok();
+//!     }
+//!     ExitReason::Normal
+//! }).unwrap();
+//! assert_eq!(result.await.unwrap(), "hello");
+//! # }
+//! ```
+
+mod call;
+mod context;
+mod message;
+mod names;
+mod pid;
+mod process;
+mod reason;
+mod runtime;
+mod stream;
+mod supervisor;
+mod table;
+mod timers;
+
+pub use call::{CallError, PendingCall};
+pub use context::Context;
+pub use message::{Filter, Message, Request, SendError, Target};
+pub use names::RegisterError;
+pub use pid::{Pid, Reference};
+pub use process::{AlreadyRegistered, ProcessInfo, SpawnOptions, Spawned};
+pub use reason::{Crash, ExitReason};
+pub use runtime::Runtime;
+pub use stream::{STREAM_WINDOW, StreamEnd, StreamError, StreamReader, StreamWriter, TryWrite, stream};
+pub use supervisor::{ChildSpec, Parent, Restart, Shutdown, StartError, Supervision, Supervisor};

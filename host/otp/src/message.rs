@@ -1,0 +1,150 @@
+use bytes::Bytes;
+use tokio::time::Instant;
+
+use crate::call::ReplyTo;
+use crate::stream::{StreamEnd, StreamError};
+use crate::{ExitReason, Pid, Reference};
+
+/// What a process can find in its mailbox. The runtime makes every one: sender, kind and reference cannot be forged.
+#[derive(Debug)]
+pub enum Message {
+    /// Bytes from another process.
+    Mail {
+        /// The process that sent them.
+        sender: Pid,
+        /// As they were sent.
+        body: Bytes,
+    },
+    /// A call, which waits for [`Context::reply`](crate::Context::reply).
+    Call(Request),
+    /// A call that nobody waits for.
+    Cast {
+        /// The process that sent it.
+        sender: Pid,
+        /// The function meant.
+        key: u32,
+        /// Its arguments.
+        body: Bytes,
+    },
+    /// A monitored process ended.
+    Down {
+        /// The monitor.
+        monitor: Reference,
+        /// The process.
+        pid: Pid,
+        /// Why.
+        reason: ExitReason,
+    },
+    /// A linked process ended, and this one traps exits.
+    Exit {
+        /// The process.
+        pid: Pid,
+        /// Why.
+        reason: ExitReason,
+    },
+    /// A timer fired.
+    Timer {
+        /// The timer.
+        timer: Reference,
+        /// What was given to it.
+        body: Bytes,
+    },
+    /// There is room again in a stream that this process writes to.
+    Demand {
+        /// Its end of the stream.
+        handle: u64,
+    },
+    /// The reader of a stream that this process writes to is gone.
+    StreamEnd {
+        /// Its end of the stream.
+        handle: u64,
+        /// Why.
+        reason: StreamError,
+    },
+}
+
+/// A call on its way to, or in the hands of, the process that will answer it.
+#[derive(Debug)]
+pub struct Request {
+    /// The process that waits.
+    pub sender: Pid,
+    /// Identifies the call towards `reply`.
+    pub reference: Reference,
+    /// The function meant.
+    pub key: u32,
+    /// Its arguments.
+    pub body: Bytes,
+    /// The callee's end of the call's stream.
+    pub stream: Option<StreamEnd>,
+    /// When the caller gives up; none where it decides later.
+    pub deadline: Option<Instant>,
+    /// Whoever waits. The runtime keeps it from the moment of receipt, so that a callee's end answers the call.
+    pub(crate) reply_to: Option<ReplyTo>,
+}
+
+impl Message {
+    /// Whether it comes from the runtime rather than from another process: never dropped by a bound.
+    pub fn is_system(&self) -> bool {
+        !matches!(self, Self::Mail { .. } | Self::Call(_) | Self::Cast { .. })
+    }
+}
+
+/// Which messages a selective receive takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Filter {
+    /// The oldest.
+    Any,
+    /// The oldest plain one.
+    Mail,
+    /// The oldest call or cast.
+    Delivery,
+    /// The end of one monitored process.
+    Down(Reference),
+    /// The oldest from the runtime.
+    System,
+}
+
+impl Filter {
+    /// Whether a message is one of these.
+    pub fn admits(self, message: &Message) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Mail => matches!(message, Message::Mail { .. }),
+            Self::Delivery => matches!(message, Message::Call(_) | Message::Cast { .. }),
+            Self::Down(wanted) => matches!(message, Message::Down { monitor, .. } if *monitor == wanted),
+            Self::System => message.is_system(),
+        }
+    }
+}
+
+/// Where a message goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Target {
+    /// To this process.
+    Process(Pid),
+    /// To whoever has this name when it is sent.
+    Name(String),
+}
+
+impl From<Pid> for Target {
+    fn from(pid: Pid) -> Self {
+        Self::Process(pid)
+    }
+}
+
+impl From<&str> for Target {
+    fn from(name: &str) -> Self {
+        Self::Name(name.to_owned())
+    }
+}
+
+/// Why a message was not taken. That nobody is there is no error: the message is gone, as in Erlang.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum SendError {
+    /// The mailbox is full.
+    #[error("the mailbox is full")]
+    Overloaded,
+    /// The process is on a node that cannot be reached.
+    #[error("the node cannot be reached")]
+    NoConnection,
+}

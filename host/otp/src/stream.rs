@@ -1,0 +1,260 @@
+use std::collections::VecDeque;
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::task::{Poll, Waker};
+
+use bytes::Bytes;
+use parking_lot::Mutex;
+
+use crate::{ExitReason, Message, Pid, Runtime};
+
+/// How many bytes a writer may be ahead of its reader: four full chunks.
+pub const STREAM_WINDOW: usize = 4 * 64 * 1024;
+
+/// A byte stream between two processes, with the default window.
+pub fn stream(window: usize) -> (StreamWriter, StreamReader) {
+    let shared = Arc::new(Mutex::new(Shared {
+        window,
+        chunks: VecDeque::new(),
+        bytes: 0,
+        writer: Side::default(),
+        reader: Side::default(),
+        owner: None,
+        wants_room: false,
+    }));
+    (StreamWriter(shared.clone()), StreamReader(shared))
+}
+
+/// The end that writes. Clones are the same end.
+#[derive(Debug, Clone)]
+pub struct StreamWriter(Arc<Mutex<Shared>>);
+
+/// The end that reads. Clones are the same end.
+#[derive(Debug, Clone)]
+pub struct StreamReader(Arc<Mutex<Shared>>);
+
+/// Either end, as a process owns it.
+#[derive(Debug, Clone)]
+pub enum StreamEnd {
+    /// The end that writes.
+    Writer(StreamWriter),
+    /// The end that reads.
+    Reader(StreamReader),
+}
+
+/// Why a stream gives or takes nothing more.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum StreamError {
+    /// The other end closed early.
+    #[error("closed by the other end")]
+    Closed,
+    /// The other end gave up.
+    #[error("aborted by the other end: {0}")]
+    Aborted(String),
+    /// The process at the other end ended.
+    #[error("the process at the other end ended: {0}")]
+    Exited(ExitReason),
+}
+
+/// What became of a chunk that was offered.
+#[derive(Debug, PartialEq, Eq)]
+pub enum TryWrite {
+    /// It is on its way.
+    Taken,
+    /// There is no room; the owner will find [`Message::Demand`] when there is.
+    Full(Bytes),
+    /// The reader is gone.
+    Ended(StreamError),
+}
+
+/// Invariants: `bytes` is the sum of `chunks`; a chunk is taken whenever `bytes < window`, so that one chunk larger than
+/// the window still goes through; `wants_room` is set by a refused write and cleared by the demand that answers it.
+#[derive(Debug)]
+struct Shared {
+    window: usize,
+    chunks: VecDeque<Bytes>,
+    bytes: usize,
+    writer: Side,
+    reader: Side,
+    /// The writer's process, to be told of demand and of the reader's end.
+    owner: Option<(Runtime, Pid, u64)>,
+    wants_room: bool,
+}
+
+#[derive(Debug, Default)]
+struct Side {
+    waker: Option<Waker>,
+    end: Option<End>,
+}
+
+#[derive(Debug, Clone)]
+enum End {
+    Closed,
+    Aborted(String),
+    Exited(ExitReason),
+}
+
+impl StreamWriter {
+    /// Writes a chunk if there is room.
+    pub fn try_write(&self, chunk: Bytes) -> TryWrite {
+        let mut shared = self.0.lock();
+        if let Some(end) = &shared.reader.end {
+            return TryWrite::Ended(end.error());
+        }
+        if shared.bytes >= shared.window {
+            shared.wants_room = true;
+            return TryWrite::Full(chunk);
+        }
+        shared.bytes += chunk.len();
+        shared.chunks.push_back(chunk);
+        let waker = shared.reader.waker.take();
+        drop(shared);
+        wake(waker);
+        TryWrite::Taken
+    }
+
+    /// Writes a chunk as soon as there is room.
+    ///
+    /// # Errors
+    /// [`StreamError`] if the reader is gone.
+    pub async fn write(&self, chunk: Bytes) -> Result<(), StreamError> {
+        let mut chunk = Some(chunk);
+        poll_fn(|task| {
+            // Registered before the look, so that room made in between wakes.
+            self.0.lock().writer.waker = Some(task.waker().clone());
+            match self.try_write(chunk.take().unwrap_or_default()) {
+                TryWrite::Taken => Poll::Ready(Ok(())),
+                TryWrite::Ended(error) => Poll::Ready(Err(error)),
+                TryWrite::Full(back) => {
+                    chunk = Some(back);
+                    Poll::Pending
+                }
+            }
+        })
+        .await
+    }
+
+    /// The process that owns this end gets [`Message::Demand`] when a refused write would be taken, and
+    /// [`Message::StreamEnd`] when the reader is gone.
+    pub(crate) fn notify(&self, runtime: Runtime, pid: Pid, handle: u64) {
+        self.0.lock().owner = Some((runtime, pid, handle));
+    }
+
+    /// No more demand is wanted until a write is refused: for a writer that waits in `write`.
+    fn end(&self, end: End) {
+        let mut shared = self.0.lock();
+        shared.writer.end.get_or_insert(end);
+        shared.owner = None;
+        let waker = shared.reader.waker.take();
+        drop(shared);
+        wake(waker);
+    }
+}
+
+impl StreamReader {
+    /// The next chunk; none when the writer is done.
+    ///
+    /// # Errors
+    /// [`StreamError`] if the writer gave up or ended; what it wrote before is read first.
+    pub async fn read(&self) -> Result<Option<Bytes>, StreamError> {
+        poll_fn(|task| {
+            let mut shared = self.0.lock();
+            if let Some(chunk) = shared.chunks.pop_front() {
+                shared.bytes -= chunk.len();
+                let told = shared.room_was_made();
+                drop(shared);
+                told.tell();
+                return Poll::Ready(Ok(Some(chunk)));
+            }
+            match &shared.writer.end {
+                Some(End::Closed) => Poll::Ready(Ok(None)),
+                Some(end) => Poll::Ready(Err(end.error())),
+                None => {
+                    shared.reader.waker = Some(task.waker().clone());
+                    Poll::Pending
+                }
+            }
+        })
+        .await
+    }
+
+    fn end(&self, end: End) {
+        let mut shared = self.0.lock();
+        let first = shared.reader.end.is_none() && shared.writer.end.is_none();
+        let reason = end.error();
+        shared.reader.end.get_or_insert(end);
+        shared.chunks.clear();
+        shared.bytes = 0;
+        let waker = shared.writer.waker.take();
+        let owner = shared.owner.take().filter(|_| first);
+        drop(shared);
+        wake(waker);
+        if let Some((runtime, pid, handle)) = owner {
+            runtime.notify(pid, Message::StreamEnd { handle, reason });
+        }
+    }
+}
+
+impl StreamEnd {
+    /// Done: what was written before is still read, nothing more is.
+    pub fn close(&self) {
+        self.end(End::Closed);
+    }
+
+    /// Given up, with the reason for the other end.
+    pub fn abort(&self, why: impl Into<String>) {
+        self.end(End::Aborted(why.into()));
+    }
+
+    /// The owner ended.
+    pub fn exited(&self, reason: &ExitReason) {
+        self.end(End::Exited(reason.clone()));
+    }
+
+    fn end(&self, end: End) {
+        match self {
+            Self::Writer(writer) => writer.end(end),
+            Self::Reader(reader) => reader.end(end),
+        }
+    }
+}
+
+impl Shared {
+    /// Whom to tell that there is room, after a chunk was read.
+    fn room_was_made(&mut self) -> Told {
+        // At half the window, so that a slow reader does not cause a demand a chunk.
+        if self.bytes > self.window / 2 {
+            return Told(None, None);
+        }
+        let owner = self.wants_room.then(|| self.owner.clone()).flatten();
+        self.wants_room = false;
+        Told(self.writer.waker.take(), owner)
+    }
+}
+
+struct Told(Option<Waker>, Option<(Runtime, Pid, u64)>);
+
+impl Told {
+    fn tell(self) {
+        wake(self.0);
+        if let Some((runtime, pid, handle)) = self.1 {
+            runtime.notify(pid, Message::Demand { handle });
+        }
+    }
+}
+
+impl End {
+    fn error(&self) -> StreamError {
+        match self {
+            Self::Closed => StreamError::Closed,
+            Self::Aborted(why) => StreamError::Aborted(why.clone()),
+            Self::Exited(reason) => StreamError::Exited(reason.clone()),
+        }
+    }
+}
+
+fn wake(waker: Option<Waker>) {
+    if let Some(waker) = waker {
+        waker.wake();
+    }
+}
