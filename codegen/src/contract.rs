@@ -1,0 +1,246 @@
+/// One WIT interface, read as the contract of a service.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Contract {
+    /// `namespace:package/interface`, without a version: `shop:cart/cart`.
+    pub id: String,
+    /// The package's version, if it has one.
+    pub version: Option<String>,
+    /// The interface's name, in WIT's spelling.
+    pub name: String,
+    /// Its documentation.
+    pub docs: String,
+    /// Every named type that the functions mention, each after those it is made of.
+    pub types: Vec<TypeDef>,
+    /// `init`, if it has one.
+    pub constructor: Option<Function>,
+    /// All other functions, in the order of the interface.
+    pub functions: Vec<Function>,
+    /// The contract as WIT text that stands alone.
+    pub wit: String,
+}
+
+/// A named type.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TypeDef {
+    /// In WIT's spelling, unique within the contract.
+    pub name: String,
+    /// Its documentation.
+    pub docs: String,
+    /// What it is.
+    pub kind: TypeKind,
+}
+
+/// What a named type is.
+#[derive(Debug, Clone, PartialEq)]
+pub enum TypeKind {
+    /// Named fields.
+    Record(Vec<Field>),
+    /// One of several cases, with or without a value.
+    Variant(Vec<Case>),
+    /// One of several names.
+    Enum(Vec<Case>),
+    /// Any of several names.
+    Flags(Vec<Case>),
+    /// Another name for a type.
+    Alias(Type),
+}
+
+/// A field of a record.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Field {
+    /// In WIT's spelling.
+    pub name: String,
+    /// Its documentation.
+    pub docs: String,
+    /// Its type.
+    pub ty: Type,
+}
+
+/// A case of a variant or enum, or a flag.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Case {
+    /// In WIT's spelling.
+    pub name: String,
+    /// Its documentation.
+    pub docs: String,
+    /// The value it carries; always none in an enum and in flags.
+    pub ty: Option<Type>,
+}
+
+/// A type that the wire can carry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Type {
+    /// `bool`.
+    Bool,
+    /// `u8`.
+    U8,
+    /// `u16`.
+    U16,
+    /// `u32`.
+    U32,
+    /// `u64`.
+    U64,
+    /// `s8`.
+    S8,
+    /// `s16`.
+    S16,
+    /// `s32`.
+    S32,
+    /// `s64`.
+    S64,
+    /// `f32`.
+    F32,
+    /// `f64`.
+    F64,
+    /// `char`.
+    Char,
+    /// `string`.
+    String,
+    /// `rusm:actor/types.pid`.
+    Pid,
+    /// `list<t>`.
+    List(Box<Type>),
+    /// `option<t>`.
+    Option(Box<Type>),
+    /// `result<t, e>`, either of which may be absent.
+    Result(Option<Box<Type>>, Option<Box<Type>>),
+    /// `tuple<..>`, with at least one part.
+    Tuple(Vec<Type>),
+    /// A named type, by its place in [`Contract::types`].
+    Named(usize),
+}
+
+/// A function of a contract.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Function {
+    /// In WIT's spelling.
+    pub name: String,
+    /// Its documentation.
+    pub docs: String,
+    /// What addresses it on the wire.
+    pub key: u32,
+    /// What the key was made of.
+    pub canonical: String,
+    /// What is in the message: everything but a stream.
+    pub params: Vec<Param>,
+    /// What kind of message it is.
+    pub shape: Shape,
+}
+
+/// A parameter of a function.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Param {
+    /// In WIT's spelling.
+    pub name: String,
+    /// Its type.
+    pub ty: Type,
+}
+
+/// How a function is used, read from its signature alone.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Shape {
+    /// `init`: answers spawn. `Some(e)` if it may refuse, with or without a value.
+    Constructor {
+        /// The error of its result.
+        refusal: Option<Option<Type>>,
+    },
+    /// It has a result: the caller waits.
+    Call {
+        /// The result; [`Type::Result`] at the top is the contract's typed error.
+        result: Type,
+    },
+    /// It has no result: the caller goes on.
+    Cast,
+    /// `-> stream<t>`, or `-> result<stream<t>, e>` if it may refuse.
+    StreamOut {
+        /// What flows.
+        item: Type,
+        /// The error of its result.
+        refusal: Option<Option<Type>>,
+    },
+    /// One parameter is a `stream<t>`.
+    StreamIn {
+        /// What the parameter is called.
+        name: String,
+        /// Its place among all parameters.
+        place: usize,
+        /// What flows.
+        item: Type,
+        /// As in a call.
+        result: Type,
+    },
+}
+
+/// Names that the clients need for themselves, each with the reason.
+pub const RESERVED_FUNCTIONS: [(&str, &str); 12] = [
+    ("spawn", "clients start a service with it"),
+    ("spawn-with", "clients start a service with it"),
+    ("named", "clients find a service by name with it"),
+    ("from-pid", "clients are made of a pid with it"),
+    ("pid", "clients answer their pid with it"),
+    ("monitor", "clients watch a service with it"),
+    ("with-deadline", "clients set their deadline with it"),
+    ("call-start", "clients begin several calls with it"),
+    ("info", "services get system events with it"),
+    ("terminate", "services are told of their end with it"),
+    ("then", "it would make a TypeScript client awaitable by accident"),
+    ("constructor", "every JavaScript object has one"),
+];
+
+/// Names that the generated modules need for themselves.
+pub(crate) const RESERVED_TYPES: [&str; 8] =
+    ["client", "service", "starter", "spawner", "promise", "uint8-array", "async-iterable", "self"];
+
+impl Contract {
+    /// The function with this key, the constructor included.
+    pub fn function(&self, key: u32) -> Option<&Function> {
+        self.all_functions().find(|function| function.key == key)
+    }
+
+    /// The function with this name, the constructor included.
+    pub fn function_named(&self, name: &str) -> Option<&Function> {
+        self.all_functions().find(|function| function.name == name)
+    }
+
+    /// The constructor, then the others.
+    pub fn all_functions(&self) -> impl Iterator<Item = &Function> {
+        self.constructor.iter().chain(&self.functions)
+    }
+
+    /// A type behind its aliases.
+    pub fn resolved<'a>(&'a self, ty: &'a Type) -> &'a Type {
+        match ty {
+            Type::Named(place) => match &self.types[*place].kind {
+                TypeKind::Alias(of) => self.resolved(of),
+                _ => ty,
+            },
+            other => other,
+        }
+    }
+
+    /// The functions of this contract that a service with `others` lacks.
+    pub fn missing_from<'a>(&'a self, others: &[Contract]) -> Vec<&'a Function> {
+        let has = |function: &&Function| others.iter().any(|other| other.function(function.key).is_some());
+        self.all_functions().filter(|function| !has(function)).collect()
+    }
+
+    /// Names of functions and fields are paths below this in messages for people: `cart.add`.
+    pub fn path(&self, function: &Function) -> String {
+        format!("{}.{}", self.name, function.name)
+    }
+}
+
+impl Function {
+    /// What a caller awaits when it calls: the type of the reply's body.
+    pub fn reply(&self) -> Option<Type> {
+        let refusable = |refusal: &Option<Option<Type>>| {
+            let error = refusal.clone()?;
+            Some(Type::Result(None, error.map(Box::new)))
+        };
+        match &self.shape {
+            Shape::Constructor { refusal } | Shape::StreamOut { refusal, .. } => refusable(refusal),
+            Shape::Call { result } | Shape::StreamIn { result, .. } => Some(result.clone()),
+            Shape::Cast => None,
+        }
+    }
+}

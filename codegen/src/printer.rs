@@ -1,0 +1,201 @@
+use std::fmt::Write as _;
+
+use crate::{Case, Contract, Function, Shape, Type, TypeKind};
+
+/// The contract as WIT text that stands alone: types of other interfaces become its own.
+///
+/// What comes out reads back to the same contract, keys included, for a key spells named types out.
+pub(crate) fn print(contract: &Contract) -> String {
+    let mut out = String::new();
+    let package = contract.id.split('/').next().unwrap_or_default();
+    let package = package.split(':').map(id).collect::<Vec<_>>().join(":");
+    let version = contract.version.as_ref().map(|version| format!("@{version}")).unwrap_or_default();
+    line(&mut out, 0, &format!("package {package}{version};\n"));
+    docs(&mut out, 0, &contract.docs);
+    line(&mut out, 0, &format!("interface {} {{", id(&contract.name)));
+    if mentions_pid(contract) {
+        line(&mut out, 1, "use rusm:actor/types@0.1.0.{pid};");
+    }
+    for def in &contract.types {
+        docs(&mut out, 1, &def.docs);
+        let name = id(&def.name);
+        match &def.kind {
+            TypeKind::Alias(of) => line(&mut out, 1, &format!("type {name} = {};", spell(contract, of))),
+            TypeKind::Record(fields) => {
+                line(&mut out, 1, &format!("record {name} {{"));
+                for field in fields {
+                    docs(&mut out, 2, &field.docs);
+                    line(&mut out, 2, &format!("{}: {},", id(&field.name), spell(contract, &field.ty)));
+                }
+                line(&mut out, 1, "}");
+            }
+            TypeKind::Variant(cases) => self::cases(&mut out, contract, "variant", &name, cases),
+            TypeKind::Enum(cases) => self::cases(&mut out, contract, "enum", &name, cases),
+            TypeKind::Flags(cases) => self::cases(&mut out, contract, "flags", &name, cases),
+        }
+    }
+    for function in contract.all_functions() {
+        docs(&mut out, 1, &function.docs);
+        line(&mut out, 1, &format!("{};", signature(contract, function)));
+    }
+    line(&mut out, 0, "}");
+    out
+}
+
+fn cases(out: &mut String, contract: &Contract, word: &str, name: &str, cases: &[Case]) {
+    line(out, 1, &format!("{word} {name} {{"));
+    for case in cases {
+        docs(out, 2, &case.docs);
+        let payload = case.ty.as_ref().map(|ty| format!("({})", spell(contract, ty))).unwrap_or_default();
+        line(out, 2, &format!("{}{payload},", id(&case.name)));
+    }
+    line(out, 1, "}");
+}
+
+/// A function as it stands in WIT: `add: func(item: item) -> u32`.
+pub(crate) fn signature(contract: &Contract, function: &Function) -> String {
+    let param = |name: &str, ty: String| format!("{}: {ty}", id(name));
+    let mut params: Vec<String> =
+        function.params.iter().map(|own| param(&own.name, spell(contract, &own.ty))).collect();
+    let error = |refusal: &Option<Type>| refusal.as_ref().map(|ty| spell(contract, ty));
+    let answer = match &function.shape {
+        Shape::Cast | Shape::Constructor { refusal: None } => None,
+        Shape::Constructor { refusal: Some(refusal) } => Some(result(None, error(refusal))),
+        Shape::Call { result: reply } => Some(spell(contract, reply)),
+        Shape::StreamOut { item, refusal } => {
+            let stream = format!("stream<{}>", spell(contract, item));
+            Some(match refusal {
+                None => stream,
+                Some(refusal) => result(Some(stream), error(refusal)),
+            })
+        }
+        Shape::StreamIn { name, place, item, result: reply } => {
+            params.insert(*place, param(name, format!("stream<{}>", spell(contract, item))));
+            Some(spell(contract, reply))
+        }
+    };
+    let answer = answer.map(|ty| format!(" -> {ty}")).unwrap_or_default();
+    format!("{}: func({}){answer}", id(&function.name), params.join(", "))
+}
+
+fn spell(contract: &Contract, ty: &Type) -> String {
+    let inner = |ty: &Type| spell(contract, ty);
+    match ty {
+        Type::Bool => "bool".into(),
+        Type::U8 => "u8".into(),
+        Type::U16 => "u16".into(),
+        Type::U32 => "u32".into(),
+        Type::U64 => "u64".into(),
+        Type::S8 => "s8".into(),
+        Type::S16 => "s16".into(),
+        Type::S32 => "s32".into(),
+        Type::S64 => "s64".into(),
+        Type::F32 => "f32".into(),
+        Type::F64 => "f64".into(),
+        Type::Char => "char".into(),
+        Type::String => "string".into(),
+        Type::Pid => "pid".into(),
+        Type::List(of) => format!("list<{}>", inner(of)),
+        Type::Option(of) => format!("option<{}>", inner(of)),
+        Type::Result(ok, error) => result(ok.as_deref().map(inner), error.as_deref().map(inner)),
+        Type::Tuple(parts) => format!("tuple<{}>", parts.iter().map(inner).collect::<Vec<_>>().join(", ")),
+        Type::Named(place) => id(&contract.types[*place].name),
+    }
+}
+
+fn result(ok: Option<String>, error: Option<String>) -> String {
+    match (ok, error) {
+        (None, None) => "result".into(),
+        (Some(ok), None) => format!("result<{ok}>"),
+        (ok, Some(error)) => format!("result<{}, {error}>", ok.unwrap_or_else(|| "_".into())),
+    }
+}
+
+fn mentions_pid(contract: &Contract) -> bool {
+    fn within(ty: &Type) -> bool {
+        match ty {
+            Type::Pid => true,
+            Type::List(of) | Type::Option(of) => within(of),
+            Type::Result(ok, error) => [ok, error].into_iter().flatten().any(|ty| within(ty)),
+            Type::Tuple(parts) => parts.iter().any(within),
+            _ => false,
+        }
+    }
+    let in_types = contract.types.iter().any(|def| match &def.kind {
+        TypeKind::Record(fields) => fields.iter().any(|field| within(&field.ty)),
+        TypeKind::Variant(cases) => cases.iter().filter_map(|case| case.ty.as_ref()).any(within),
+        TypeKind::Alias(of) => within(of),
+        TypeKind::Enum(_) | TypeKind::Flags(_) => false,
+    });
+    let in_functions = contract.all_functions().any(|function| {
+        let item = match &function.shape {
+            Shape::StreamIn { item, .. } | Shape::StreamOut { item, .. } => within(item),
+            _ => false,
+        };
+        item || function.params.iter().any(|param| within(&param.ty))
+            || function.reply().is_some_and(|ty| within(&ty))
+    });
+    in_types || in_functions
+}
+
+fn docs(out: &mut String, depth: usize, docs: &str) {
+    for text in docs.lines() {
+        line(out, depth, format!("/// {text}").trim_end());
+    }
+}
+
+fn line(out: &mut String, depth: usize, text: &str) {
+    // Writing to a string cannot fail.
+    let _ = writeln!(out, "{:indent$}{text}", "", indent = depth * 2);
+}
+
+/// An identifier, marked where it is a word of the language.
+fn id(name: &str) -> String {
+    if KEYWORDS.contains(&name) { format!("%{name}") } else { name.to_owned() }
+}
+
+const KEYWORDS: [&str; 43] = [
+    "as",
+    "async",
+    "bool",
+    "borrow",
+    "char",
+    "constructor",
+    "enum",
+    "error-context",
+    "export",
+    "f32",
+    "f64",
+    "flags",
+    "from",
+    "func",
+    "future",
+    "import",
+    "include",
+    "interface",
+    "list",
+    "map",
+    "option",
+    "own",
+    "package",
+    "record",
+    "resource",
+    "result",
+    "s16",
+    "s32",
+    "s64",
+    "s8",
+    "static",
+    "stream",
+    "string",
+    "tuple",
+    "type",
+    "u16",
+    "u32",
+    "u64",
+    "u8",
+    "use",
+    "variant",
+    "with",
+    "world",
+];

@@ -1,0 +1,236 @@
+use super::{Emitter, Function, Ident, Shape, TokenStream, Type, TypeKind, docs, names, quote};
+
+/// A parameter of a client's method.
+struct ClientParam {
+    name: Ident,
+    /// What callers may pass.
+    ty: TokenStream,
+    /// The value to be encoded.
+    value: TokenStream,
+}
+
+impl Emitter<'_> {
+    pub(super) fn client(&self) -> TokenStream {
+        let spawn = self.spawn();
+        let methods = self.contract.functions.iter().map(|function| self.client_method(function));
+        let starters = self.contract.functions.iter().filter_map(|function| self.starter_method(function));
+        quote! {
+            /// Calls a service of this contract.
+            #[derive(rt::Debug, rt::Clone)]
+            pub struct Client {
+                core: rt::Client,
+            }
+
+            impl Client {
+                #spawn
+
+                /// A client of the service with this name, whoever has it at each call. Checks that there is one now
+                /// and that it has every function of the contract.
+                pub fn named(name: &str) -> rt::Result<Self, rt::CallError> {
+                    rt::Client::named(name, CONTRACT).map(|core| Self { core })
+                }
+
+                /// A client of this process, without a check.
+                pub fn from_pid(pid: rt::Pid) -> Self {
+                    Self { core: rt::Client::from_pid(pid) }
+                }
+
+                /// The process; none if nobody has the client's name now.
+                pub fn pid(&self) -> rt::Option<rt::Pid> {
+                    self.core.pid()
+                }
+
+                /// The same client with another deadline for its calls; 5 seconds by default.
+                pub fn with_deadline(&self, deadline: rt::Duration) -> Self {
+                    Self { core: self.core.with_deadline(deadline) }
+                }
+
+                /// Watches the service: one `Event::Down` arrives when it ends.
+                pub fn monitor(&self) -> rt::Monitor {
+                    self.core.monitor()
+                }
+
+                /// Begins calls without waiting: `wait` on what its methods return.
+                pub fn call_start(&self) -> Starter<'_> {
+                    Starter { core: &self.core }
+                }
+
+                #(#methods)*
+            }
+
+            /// The calls of a client, begun without waiting.
+            #[derive(rt::Debug, rt::Clone, rt::Copy)]
+            pub struct Starter<'a> {
+                core: &'a rt::Client,
+            }
+
+            impl Starter<'_> {
+                #(#starters)*
+            }
+        }
+    }
+
+    fn spawn(&self) -> TokenStream {
+        let function = self.contract.constructor.as_ref();
+        let params = function.map(|function| self.client_params(function)).unwrap_or_default();
+        let (names, types): (Vec<_>, Vec<_>) = params.iter().map(|param| (&param.name, &param.ty)).unzip();
+        let error = function.and_then(|function| self.answer(function).1);
+        let error = error.unwrap_or_else(|| quote!(rt::Never));
+        let key = function.map_or_else(
+            || quote!(rt::Option::None),
+            |function| {
+                let key = self.key(function);
+                quote!(rt::Option::Some(#key))
+            },
+        );
+        let encode = encode(&params);
+        quote! {
+            /// Starts the service and waits until its constructor is done.
+            pub fn spawn(component: &str #(, #names: #types)*) -> rt::Result<Self, rt::SpawnError<#error>> {
+                Self::spawn_with(rt::Spawn::new(component) #(, #names)*)
+            }
+
+            /// The same with options: link, monitor, name, capabilities, deadline.
+            pub fn spawn_with(spawn: rt::Spawn #(, #names: #types)*) -> rt::Result<Self, rt::SpawnError<#error>> {
+                #encode
+                rt::Client::spawn(spawn, CONTRACT, #key, rusm_writer.into_bytes()).map(|core| Self { core })
+            }
+        }
+    }
+
+    fn client_method(&self, function: &Function) -> TokenStream {
+        let (text, name, key) = (docs(&function.docs), names::snake(&function.name), self.key(function));
+        let params = self.client_params(function);
+        let encode = encode(&params);
+        let mut heads: Vec<TokenStream> = heads(&params);
+        let (value, error) = self.answer(function);
+        let decoder = decoder(&value, error.as_ref());
+        let failure = failure(error.as_ref());
+        match &function.shape {
+            Shape::Constructor { .. } => quote!(),
+            Shape::Cast => quote! {
+                #text
+                pub fn #name(&self #(, #heads)*) -> rt::Result<(), rt::SendError> {
+                    #encode
+                    self.core.cast(#key, rusm_writer.into_bytes())
+                }
+            },
+            Shape::Call { .. } => quote! {
+                #text
+                pub fn #name(&self #(, #heads)*) -> rt::Result<#value, #failure> {
+                    #encode
+                    #decoder(self.core.call(#key, rusm_writer.into_bytes()))
+                }
+            },
+            Shape::StreamOut { item, .. } => {
+                let item = self.ty(item);
+                let error = error.unwrap_or_else(|| quote!(rt::Never));
+                let accepted = if matches!(function.shape, Shape::StreamOut { refusal: Some(_), .. }) {
+                    quote!(rt::fallible::<(), #error>)
+                } else {
+                    quote!(rt::plain::<()>)
+                };
+                quote! {
+                    #text
+                    pub fn #name(&self #(, #heads)*) -> rt::Result<#value, #failure> {
+                        #encode
+                        self.core.stream_out::<#item, #error>(#key, rusm_writer.into_bytes(), #accepted)
+                    }
+                }
+            }
+            Shape::StreamIn { name: stream, place, item, .. } => {
+                let (stream, item) = (names::snake(stream), self.ty(item));
+                heads.insert(*place, quote!(#stream: impl rt::IntoIterator<Item = #item>));
+                quote! {
+                    #text
+                    pub fn #name(&self #(, #heads)*) -> rt::Result<#value, #failure> {
+                        #encode
+                        let (feed, pending) = self.core.stream_in(#key, rusm_writer.into_bytes(), #decoder);
+                        rt::feed(feed, #stream);
+                        pending.wait()
+                    }
+                }
+            }
+        }
+    }
+
+    fn starter_method(&self, function: &Function) -> Option<TokenStream> {
+        let (text, name, key) = (docs(&function.docs), names::snake(&function.name), self.key(function));
+        let params = self.client_params(function);
+        let (encode, heads) = (encode(&params), heads(&params));
+        let (value, error) = self.answer(function);
+        let decoder = decoder(&value, error.as_ref());
+        let failure = failure(error.as_ref());
+        let pending = quote!(rt::Pending<rt::Result<#value, #failure>>);
+        match &function.shape {
+            Shape::Call { .. } => Some(quote! {
+                #text
+                pub fn #name(&self #(, #heads)*) -> #pending {
+                    #encode
+                    self.core.call_start(#key, rusm_writer.into_bytes(), #decoder)
+                }
+            }),
+            Shape::StreamIn { item, .. } => {
+                let item = self.ty(item);
+                Some(quote! {
+                    #text
+                    pub fn #name(&self #(, #heads)*) -> (rt::StreamWriter<#item>, #pending) {
+                        #encode
+                        self.core.stream_in(#key, rusm_writer.into_bytes(), #decoder)
+                    }
+                })
+            }
+            _ => None,
+        }
+    }
+
+    fn client_params(&self, function: &Function) -> Vec<ClientParam> {
+        let param = |param: &crate::Param| {
+            let name = names::snake(&param.name);
+            let ty = self.ty(&param.ty);
+            let (ty, value) = match self.contract.resolved(&param.ty) {
+                Type::String => (quote!(impl rt::AsRef<str>), quote!(rt::AsRef::<str>::as_ref(&#name))),
+                Type::List(of) => {
+                    let of = self.ty(of);
+                    (quote!(impl rt::AsRef<[#of]>), quote!(rt::AsRef::<[#of]>::as_ref(&#name)))
+                }
+                Type::Named(place)
+                    if matches!(
+                        self.contract.types[*place].kind,
+                        TypeKind::Record(_) | TypeKind::Variant(_)
+                    ) =>
+                {
+                    (quote!(impl rt::Borrow<#ty>), quote!(rt::Borrow::<#ty>::borrow(&#name)))
+                }
+                _ => (ty, quote!(&#name)),
+            };
+            ClientParam { name, ty, value }
+        };
+        function.params.iter().map(param).collect()
+    }
+}
+
+fn heads(params: &[ClientParam]) -> Vec<TokenStream> {
+    let head = |ClientParam { name, ty, .. }: &ClientParam| quote!(#name: #ty);
+    params.iter().map(head).collect()
+}
+
+fn encode(params: &[ClientParam]) -> TokenStream {
+    let values = params.iter().map(|param| &param.value);
+    quote! {
+        let mut rusm_writer = rt::Writer::new();
+        #(rt::Encode::encode(#values, &mut rusm_writer);)*
+    }
+}
+
+fn decoder(value: &TokenStream, error: Option<&TokenStream>) -> TokenStream {
+    match error {
+        None => quote!(rt::plain::<#value>),
+        Some(error) => quote!(rt::fallible::<#value, #error>),
+    }
+}
+
+fn failure(error: Option<&TokenStream>) -> TokenStream {
+    let error = error.map(|error| quote!(<#error>));
+    quote!(rt::CallError #error)
+}

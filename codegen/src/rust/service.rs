@@ -1,0 +1,165 @@
+use super::{Emitter, Function, Ident, Shape, TokenStream, docs, format_ident, names, quote};
+
+impl Emitter<'_> {
+    pub(super) fn service(&self) -> TokenStream {
+        let methods = self.contract.functions.iter().map(|function| self.method(function));
+        let constructor = self.constructor();
+        let arms = self.contract.functions.iter().map(|function| self.arm(function));
+        let init = self.init();
+        quote! {
+            /// What a service of this contract does.
+            pub trait Service: Sized + 'static {
+                #constructor
+                #(#methods)*
+
+                /// Everything that is no call of a function: mail, ends of other processes, timers.
+                fn info(&mut self, event: rt::Event) {}
+
+                /// The process is about to end in good order.
+                fn terminate(&mut self, reason: rt::ExitReason) {}
+            }
+
+            #[doc(hidden)]
+            pub fn __init<S: Service>(key: u32, body: &[u8]) -> rt::Result<S, rt::Outcome> {
+                #init
+            }
+
+            #[doc(hidden)]
+            pub fn __handle<S: Service>(service: &mut S, key: u32, call: &mut rt::Incoming) -> rt::Outcome {
+                match key {
+                    #(#arms)*
+                    _ => rt::Outcome::UnknownFunction,
+                }
+            }
+        }
+    }
+
+    fn constructor(&self) -> TokenStream {
+        let Some(function) = &self.contract.constructor else {
+            return quote!(
+                /// A new service.
+                fn init() -> Self;
+            );
+        };
+        let text = docs(&function.docs);
+        let params = self.params(function);
+        let refusal = self.answer(function).1;
+        match refusal {
+            None => quote!(#text fn init(#(#params),*) -> Self;),
+            Some(error) => quote!(#text fn init(#(#params),*) -> rt::Result<Self, #error>;),
+        }
+    }
+
+    fn method(&self, function: &Function) -> TokenStream {
+        let (text, name) = (docs(&function.docs), names::snake(&function.name));
+        let mut params = self.params(function);
+        if let Shape::StreamIn { name, place, item, .. } = &function.shape {
+            let (name, item) = (names::snake(name), self.ty(item));
+            params.insert(*place, quote!(#name: rt::StreamReader<#item>));
+        }
+        let (value, error) = self.answer(function);
+        let value = match &function.shape {
+            Shape::StreamOut { item, .. } => {
+                let item = self.ty(item);
+                quote!(rt::Stream<#item>)
+            }
+            _ => value,
+        };
+        let answer = match error {
+            None => value,
+            Some(error) => quote!(rt::Result<#value, #error>),
+        };
+        match &function.shape {
+            Shape::Cast => quote!(#text fn #name(&mut self, #(#params),*);),
+            _ if self.is_later(function) => {
+                quote!(#text fn #name(&mut self, #(#params,)* reply: rt::Reply<#answer>);)
+            }
+            _ => quote!(#text fn #name(&mut self, #(#params),*) -> #answer;),
+        }
+    }
+
+    fn params(&self, function: &Function) -> Vec<TokenStream> {
+        let param = |param: &crate::Param| {
+            let (name, ty) = (names::snake(&param.name), self.ty(&param.ty));
+            quote!(#name: #ty)
+        };
+        function.params.iter().map(param).collect()
+    }
+
+    fn init(&self) -> TokenStream {
+        let Some(function) = &self.contract.constructor else {
+            return quote! {
+                if key != 0 {
+                    return rt::Result::Err(rt::Outcome::UnknownFunction);
+                }
+                rt::Result::Ok(S::init())
+            };
+        };
+        let key = self.key(function);
+        let decode = decode(function, &quote!(return rt::Result::Err));
+        let locals = locals(function);
+        let made = match self.answer(function).1 {
+            None => quote!(rt::Result::Ok(S::init(#(#locals),*))),
+            Some(_) => quote! {
+                S::init(#(#locals),*).map_err(|error| rt::Outcome::Refused(rt::encode(&error)))
+            },
+        };
+        quote! {
+            if key != #key {
+                return rt::Result::Err(rt::Outcome::UnknownFunction);
+            }
+            #decode
+            #made
+        }
+    }
+
+    fn arm(&self, function: &Function) -> TokenStream {
+        let (key, name) = (self.key(function), names::snake(&function.name));
+        let decode = decode(function, &quote!(return));
+        let mut locals: Vec<TokenStream> = locals(function).iter().map(|local| quote!(#local)).collect();
+        if let Shape::StreamIn { place, .. } = &function.shape {
+            locals.insert(*place, quote!(call.reader()));
+        }
+        let later = self.is_later(function);
+        if later && !matches!(function.shape, Shape::Cast) {
+            locals.push(quote!(call.later()));
+        }
+        let called = quote!(service.#name(#(#locals),*));
+        let answered = match &function.shape {
+            _ if later => quote!({ #called; rt::Outcome::Later }),
+            Shape::Cast => quote!({ #called; rt::Outcome::Reply(rt::Vec::new()) }),
+            Shape::StreamOut { refusal: None, .. } => quote!(call.stream(#called)),
+            Shape::StreamOut { refusal: Some(_), .. } => quote!(call.stream_or_refuse(#called)),
+            _ => quote!(rt::Outcome::Reply(rt::encode(&#called))),
+        };
+        quote!(#key => { #decode #answered })
+    }
+}
+
+/// Reads the arguments into locals, or gives up with what is wrong with which.
+fn decode(function: &Function, give_up: &TokenStream) -> TokenStream {
+    let reads = function.params.iter().zip(locals(function)).map(|(param, local)| {
+        let name = &param.name;
+        quote! {
+            let #local = match rt::Decode::decode(&mut reader) {
+                rt::Result::Ok(value) => value,
+                rt::Result::Err(error) => #give_up(rt::malformed(#name, error)),
+            };
+        }
+    });
+    let body = match function.shape {
+        Shape::Constructor { .. } => quote!(body),
+        _ => quote!(call.body()),
+    };
+    quote! {
+        let mut reader = rt::Reader::new(#body);
+        #(#reads)*
+        if let rt::Result::Err(error) = reader.finish() {
+            #give_up(rt::malformed("the arguments", error));
+        }
+    }
+}
+
+fn locals(function: &Function) -> Vec<Ident> {
+    (0..function.params.len()).map(|place| format_ident!("argument_{place}")).collect()
+}

@@ -1,0 +1,115 @@
+//! Contracts inside of components: the custom section `rusm:contract`.
+//!
+//! Linkers join sections of one name, so the section is a row of records, each self-delimiting: the length of what
+//! follows (`u32`, little endian), the role (0 implements, 1 uses), the id's length (`u8`) and the id
+//! (`shop:cart/cart`), and the contract as WIT text. Rust guests carry it inside of their core module, TypeScript ones
+//! beside it.
+
+use crate::Contract;
+#[cfg(feature = "host")]
+use crate::{ContractError, Wit};
+
+/// The section's name.
+pub const SECTION: &str = "rusm:contract";
+
+/// What a component has to do with a contract.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// It is a service of it.
+    Implements,
+    /// It has a client of it.
+    Uses,
+}
+
+/// One record of the section.
+pub fn record(role: Role, contract: &Contract) -> Vec<u8> {
+    let id = contract.id.as_bytes();
+    let id = &id[..id.len().min(usize::from(u8::MAX))];
+    let mut payload = vec![role as u8, id.len() as u8];
+    payload.extend_from_slice(id);
+    payload.extend_from_slice(contract.wit.as_bytes());
+    let mut record = (payload.len() as u32).to_le_bytes().to_vec();
+    record.append(&mut payload);
+    record
+}
+
+/// Why a component's contracts could not be read.
+#[cfg(feature = "host")]
+#[derive(Debug, thiserror::Error)]
+pub enum SectionError {
+    /// The file is no component.
+    #[error("not a WebAssembly component: {0}")]
+    Binary(String),
+    /// A record lies about its length or role.
+    #[error("its `{SECTION}` section is damaged at byte {0}")]
+    Record(usize),
+    /// A record's WIT is no contract.
+    #[error("its contract `{id}` cannot be read: {source}")]
+    Contract {
+        /// The contract's id.
+        id: String,
+        /// Why.
+        source: ContractError,
+    },
+}
+
+/// What a component says of its contracts.
+#[cfg(feature = "host")]
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Contracts {
+    /// Those it is a service of.
+    pub implements: Vec<Contract>,
+    /// Those it has clients of.
+    pub uses: Vec<Contract>,
+}
+
+/// Reads the contracts of a component, from the component itself and from its nested modules.
+///
+/// # Errors
+/// [`SectionError`]; a component without the section has no contracts.
+#[cfg(feature = "host")]
+pub fn read(component: &[u8]) -> Result<Contracts, SectionError> {
+    let mut contracts = Contracts::default();
+    for payload in wasmparser::Parser::new(0).parse_all(component) {
+        let payload = payload.map_err(|error| SectionError::Binary(error.to_string()))?;
+        if let wasmparser::Payload::CustomSection(section) = payload
+            && section.name() == SECTION
+        {
+            read_records(section.data(), &mut contracts)?;
+        }
+    }
+    Ok(contracts)
+}
+
+#[cfg(feature = "host")]
+fn read_records(data: &[u8], contracts: &mut Contracts) -> Result<(), SectionError> {
+    let mut rest = data;
+    while !rest.is_empty() {
+        let damaged = || SectionError::Record(data.len() - rest.len());
+        let (length, after) = rest.split_first_chunk::<4>().ok_or_else(damaged)?;
+        let length = u32::from_le_bytes(*length) as usize;
+        let (payload, after) = after.split_at_checked(length).ok_or_else(damaged)?;
+        let ([role, id_length], text) = payload.split_first_chunk::<2>().ok_or_else(damaged)?;
+        let (id, wit) = text.split_at_checked(usize::from(*id_length)).ok_or_else(damaged)?;
+        let id = std::str::from_utf8(id).map_err(|_| damaged())?.to_owned();
+        let wit = std::str::from_utf8(wit).map_err(|_| damaged())?;
+        let known = match role {
+            0 => &mut contracts.implements,
+            1 => &mut contracts.uses,
+            _ => return Err(damaged()),
+        };
+        if known.iter().all(|contract| contract.id != id) {
+            let parsed = Wit::parse(&id, wit).and_then(|wit| wit.contract(&id));
+            known.push(parsed.map_err(|source| SectionError::Contract { id, source })?);
+        }
+        rest = after;
+    }
+    Ok(())
+}
+
+/// The component with a section of these records at its end.
+#[cfg(feature = "host")]
+pub fn append(component: &mut Vec<u8>, records: &[u8]) {
+    use wasm_encoder::Section as _;
+    wasm_encoder::CustomSection { name: SECTION.into(), data: records.into() }.append_to(component);
+}

@@ -1,0 +1,192 @@
+use std::time::Duration;
+
+use rusm_wire::Decode;
+
+use crate::bindings::options::SpawnOptions;
+use crate::bindings::types::{self, Pid, StreamDirection, Target};
+use crate::bindings::{names, process, wait};
+use crate::call::{CallError, Pending, SendError, SpawnError};
+use crate::stream::{StreamReader, StreamWriter};
+
+/// How a service is started; see [`Spawn::new`].
+#[derive(Debug, Clone)]
+#[must_use = "hand it to a client's `spawn_with`"]
+pub struct Spawn {
+    component: String,
+    options: SpawnOptions,
+}
+
+/// A monitor of a process: one [`Event::Down`](crate::Event) with its reference arrives when the process ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Monitor {
+    reference: u64,
+}
+
+/// What is the same in the clients of all contracts.
+#[doc(hidden)]
+#[derive(Debug, Clone)]
+pub struct Client {
+    target: Target,
+    deadline_ms: u32,
+    monitor: Option<Monitor>,
+}
+
+impl Spawn {
+    /// Starts this component of the manifest: neither linked nor monitored nor named, with all grants of the
+    /// component, and five seconds for its constructor.
+    pub fn new(component: impl Into<String>) -> Self {
+        let options = SpawnOptions {
+            init: None,
+            body: Vec::new(),
+            contract: None,
+            link: false,
+            monitor: false,
+            name: None,
+            capabilities: None,
+            deadline_ms: DEADLINE_MS,
+        };
+        Self { component: component.into(), options }
+    }
+
+    /// Links it to this process.
+    pub fn link(mut self) -> Self {
+        self.options.link = true;
+        self
+    }
+
+    /// Monitors it; the client's `monitor` answers with this monitor.
+    pub fn monitor(mut self) -> Self {
+        self.options.monitor = true;
+        self
+    }
+
+    /// Registers it under a name.
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        self.options.name = Some(name.into());
+        self
+    }
+
+    /// Leaves it only these of its component's grants, written as in the manifest: `spawn:counter`, `env:HOME`.
+    pub fn capabilities<G: Into<String>>(mut self, grants: impl IntoIterator<Item = G>) -> Self {
+        self.options.capabilities = Some(grants.into_iter().map(Into::into).collect());
+        self
+    }
+
+    /// How long its constructor may take.
+    pub fn deadline(mut self, deadline: Duration) -> Self {
+        self.options.deadline_ms = milliseconds(deadline);
+        self
+    }
+}
+
+impl Monitor {
+    pub(crate) fn of(target: &Target) -> Self {
+        Self { reference: process::monitor(target) }
+    }
+
+    /// What the [`Event::Down`](crate::Event) will carry.
+    pub fn reference(self) -> u64 {
+        self.reference
+    }
+
+    /// Ends the monitor, and takes back its message if it has arrived.
+    pub fn demonitor(self) -> bool {
+        process::demonitor(self.reference)
+    }
+}
+
+impl Client {
+    pub fn spawn<E: Decode>(
+        mut spawn: Spawn,
+        contract: &str,
+        key: Option<u32>,
+        body: Vec<u8>,
+    ) -> Result<Self, SpawnError<E>> {
+        spawn.options.init = key;
+        spawn.options.body = body;
+        spawn.options.contract = Some(contract.to_owned());
+        let spawned = wait::spawn(&spawn.component, &spawn.options)?;
+        let monitor = spawned.monitor.map(|reference| Monitor { reference });
+        Ok(Self { target: Target::Process(spawned.pid), deadline_ms: DEADLINE_MS, monitor })
+    }
+
+    pub fn named(name: &str, contract: &str) -> Result<Self, CallError> {
+        let target = Target::Name(name.to_owned());
+        wait::connect(&target, contract)?;
+        Ok(Self { target, deadline_ms: DEADLINE_MS, monitor: None })
+    }
+
+    pub fn from_pid(pid: Pid) -> Self {
+        Self { target: Target::Process(pid), deadline_ms: DEADLINE_MS, monitor: None }
+    }
+
+    pub fn pid(&self) -> Option<Pid> {
+        match &self.target {
+            Target::Process(pid) => Some(*pid),
+            Target::Name(name) => names::whereis(name),
+        }
+    }
+
+    pub fn with_deadline(&self, deadline: Duration) -> Self {
+        Self { deadline_ms: milliseconds(deadline), ..self.clone() }
+    }
+
+    pub fn monitor(&self) -> Monitor {
+        self.monitor.unwrap_or_else(|| Monitor::of(&self.target))
+    }
+
+    pub fn call(&self, key: u32, body: Vec<u8>) -> Result<Vec<u8>, types::CallError> {
+        wait::call(&self.target, key, &body, self.deadline_ms)
+    }
+
+    pub fn cast(&self, key: u32, body: Vec<u8>) -> Result<(), SendError> {
+        Ok(process::cast(&self.target, key, &body)?)
+    }
+
+    pub fn call_start<R>(
+        &self,
+        key: u32,
+        body: Vec<u8>,
+        decode: fn(Result<Vec<u8>, types::CallError>) -> R,
+    ) -> Pending<R> {
+        let started = wait::call_start(&self.target, key, &body, None, self.deadline_ms);
+        Pending::new(started.map(|started| started.call), decode)
+    }
+
+    pub fn stream_out<T: Decode, E>(
+        &self,
+        key: u32,
+        body: Vec<u8>,
+        accepted: impl FnOnce(Result<Vec<u8>, types::CallError>) -> Result<(), CallError<E>>,
+    ) -> Result<StreamReader<T>, CallError<E>> {
+        let direction = Some(StreamDirection::ToCaller);
+        let started = wait::call_start(&self.target, key, &body, direction, self.deadline_ms)?;
+        // Made first, so that a refusal closes the handle.
+        let reader = StreamReader::new(started.handle);
+        accepted(wait::call_wait(started.call))?;
+        Ok(reader)
+    }
+
+    pub fn stream_in<T, R>(
+        &self,
+        key: u32,
+        body: Vec<u8>,
+        decode: fn(Result<Vec<u8>, types::CallError>) -> R,
+    ) -> (StreamWriter<T>, Pending<R>) {
+        let direction = Some(StreamDirection::ToCallee);
+        let started = wait::call_start(&self.target, key, &body, direction, self.deadline_ms);
+        let handle = started.as_ref().ok().and_then(|started| started.handle);
+        (
+            StreamWriter::new(handle, self.deadline_ms),
+            Pending::new(started.map(|started| started.call), decode),
+        )
+    }
+}
+
+pub(crate) fn milliseconds(time: Duration) -> u32 {
+    // A deadline of zero means none to some imports: the shortest one is a millisecond.
+    u32::try_from(time.as_millis()).unwrap_or(u32::MAX).max(1)
+}
+
+/// As long as Erlang's.
+const DEADLINE_MS: u32 = 5_000;

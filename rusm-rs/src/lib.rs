@@ -1,0 +1,52 @@
+//! Write RUSM services and processes in Rust.
+//!
+//! A *service* is a type with the attribute [`service`] that implements the trait generated from its WIT contract; the
+//! host calls its methods one message at a time. A *raw process* is a function with the attribute [`main`] that runs its
+//! own loop with [`process::receive`]. Either one calls services through generated clients: the attribute brings the
+//! client of its own contract, [`contract!`] those of others.
+//!
+//! ```ignore
+//! // wit/counter.wit: package demo:counter@1.0.0; interface counter { init: func(start: u32); next: func() -> u32; }
+//! #[rusm_rs::service("demo:counter/counter")]
+//! struct Counter(u32);
+//!
+//! impl counter::Service for Counter {
+//!     fn init(start: u32) -> Self {
+//!         Counter(start)
+//!     }
+//!
+//!     fn next(&mut self) -> u32 {
+//!         self.0 += 1;
+//!         self.0
+//!     }
+//! }
+//! ```
+//!
+//! A client: `let counter = counter::Client::spawn("counter", 7)?; counter.next()?`. Several calls at once:
+//! `let (a, b) = (one.call_start().next(), two.call_start().next()); (a.wait()?, b.wait()?)`.
+
+// The macros name this crate from inside of it, too.
+extern crate self as rusm_rs;
+
+#[doc(hidden)]
+pub mod bindings;
+mod call;
+mod client;
+pub mod log;
+pub mod names;
+pub mod process;
+mod serve;
+mod stream;
+pub mod timers;
+
+#[doc(hidden)]
+pub mod __rt;
+
+pub use bindings::types::{
+    Crash, Delivery, Down, Event, Exit, ExitReason, Filter, Mail, Pid, Request, Target, Timer,
+};
+pub use call::{CallError, Never, Pending, SendError, SpawnError};
+pub use client::{Monitor, Spawn};
+pub use rusm_rs_macros::{contract, main, service};
+pub use serve::Reply;
+pub use stream::{PushError, Sink, Stream, StreamError, StreamReader, StreamWriter};

@@ -1,0 +1,190 @@
+use std::cell::RefCell;
+use std::fmt;
+use std::marker::PhantomData;
+
+use rusm_wire::{Decode, DecodeError, Encode, encode};
+
+use crate::ExitReason;
+use crate::bindings::outcomes::Outcome;
+use crate::bindings::process;
+use crate::bindings::types::{self, Event, Request};
+use crate::stream::{self, Stream, StreamReader};
+
+/// An answer that is given later: keep it, and [`send`](Reply::send) when the time has come. Dropped without that, the
+/// caller gets `cancelled`.
+#[must_use = "the caller waits for it"]
+pub struct Reply<R> {
+    reference: Option<u64>,
+    answer: PhantomData<fn(R)>,
+}
+
+impl<R: Encode> Reply<R> {
+    /// Answers; false if the caller no longer waits.
+    pub fn send(mut self, answer: R) -> bool {
+        self.reference.take().is_some_and(|reference| process::reply(reference, &encode(&answer)))
+    }
+}
+
+impl<R> Drop for Reply<R> {
+    fn drop(&mut self) {
+        if let Some(reference) = self.reference {
+            process::reply_error(reference, &types::CallError::Cancelled);
+        }
+    }
+}
+
+impl<R> fmt::Debug for Reply<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reply").field("reference", &self.reference).finish()
+    }
+}
+
+/// What the attribute makes of a service.
+#[doc(hidden)]
+pub trait Dispatch: Sized + 'static {
+    fn init(key: u32, body: &[u8]) -> Result<Self, Outcome>;
+    fn handle(&mut self, key: u32, call: &mut Incoming) -> Outcome;
+    fn info(&mut self, event: Event);
+    fn terminate(&mut self, reason: ExitReason);
+}
+
+/// The one service of a component.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct State<S>(RefCell<Option<S>>);
+
+impl<S: Dispatch> State<S> {
+    #[expect(clippy::new_without_default, reason = "only generated code makes one")]
+    pub const fn new() -> Self {
+        Self(RefCell::new(None))
+    }
+
+    pub fn init(&self, key: u32, body: &[u8]) -> Outcome {
+        report_panics();
+        match S::init(key, body) {
+            Ok(service) => {
+                self.0.replace(Some(service));
+                Outcome::Reply(Vec::new())
+            }
+            Err(outcome) => outcome,
+        }
+    }
+
+    pub fn handle(&self, key: u32, mut call: Incoming) -> Outcome {
+        match &mut *self.0.borrow_mut() {
+            Some(service) => service.handle(key, &mut call),
+            None => Outcome::Malformed("the service was not started".into()),
+        }
+    }
+
+    pub fn info(&self, event: Event) {
+        if stream::handle_event(&event) {
+            return;
+        }
+        if let Some(service) = &mut *self.0.borrow_mut() {
+            service.info(event);
+        }
+    }
+
+    pub fn terminate(&self, reason: ExitReason) {
+        if let Some(service) = &mut *self.0.borrow_mut() {
+            service.terminate(reason);
+        }
+    }
+}
+
+/// A call or cast, as dispatch sees it.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct Incoming {
+    request: Request,
+    body: Vec<u8>,
+    stream: Option<u64>,
+}
+
+impl Incoming {
+    pub fn new(request: Request, body: Vec<u8>, stream: Option<u64>) -> Self {
+        Self { request, body, stream }
+    }
+
+    pub fn body(&self) -> &[u8] {
+        &self.body
+    }
+
+    pub fn reader<T: Decode>(&mut self) -> StreamReader<T> {
+        StreamReader::new(self.stream.take())
+    }
+
+    pub fn later<R>(&self) -> Reply<R> {
+        Reply { reference: Some(self.request.reference), answer: PhantomData }
+    }
+
+    pub fn stream<T: Encode + 'static>(&mut self, stream: Stream<T>) -> Outcome {
+        match self.stream.take() {
+            Some(handle) => {
+                stream.serve(handle);
+                Outcome::Reply(Vec::new())
+            }
+            None => Outcome::Malformed("the call came without a stream".into()),
+        }
+    }
+
+    pub fn stream_or_refuse<T: Encode + 'static, E: Encode>(
+        &mut self,
+        stream: Result<Stream<T>, E>,
+    ) -> Outcome {
+        match stream {
+            Ok(stream) => match self.stream(stream) {
+                Outcome::Reply(_) => Outcome::Reply(encode(&Ok::<(), E>(()))),
+                other => other,
+            },
+            Err(error) => {
+                if let Some(handle) = self.stream.take() {
+                    crate::bindings::wait::stream_close(handle);
+                }
+                Outcome::Reply(encode(&Err::<(), E>(error)))
+            }
+        }
+    }
+}
+
+/// The outcome of arguments that could not be read.
+#[doc(hidden)]
+pub fn malformed(what: &str, error: DecodeError) -> Outcome {
+    Outcome::Malformed(format!("{what}: {error}"))
+}
+
+/// From now on a panic tells the host its text before it traps.
+#[doc(hidden)]
+pub fn report_panics() {
+    std::panic::set_hook(Box::new(|panic| {
+        let text = panic.payload_as_str().unwrap_or("a panic without a text");
+        let place = panic.location().map(|place| format!(" at {place}")).unwrap_or_default();
+        process::report_crash(&format!("{text}{place}"), "");
+    }));
+}
+
+/// Runs a raw process.
+#[doc(hidden)]
+pub fn run<R: Ending>(main: fn() -> R) {
+    report_panics();
+    main().end();
+}
+
+/// What a raw process may return.
+#[doc(hidden)]
+pub trait Ending {
+    fn end(self);
+}
+
+impl Ending for () {
+    fn end(self) {}
+}
+
+impl<E: fmt::Display> Ending for Result<(), E> {
+    fn end(self) {
+        if let Err(error) = self {
+            panic!("{error}");
+        }
+    }
+}
