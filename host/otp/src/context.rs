@@ -11,7 +11,7 @@ use crate::stream::StreamEnd;
 use crate::{ExitReason, Filter, Message, Pid, Reference, Request, Runtime, Target};
 
 /// A process's own view of the node: what only it may do.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Context {
     runtime: Runtime,
     pid: Pid,
@@ -59,6 +59,9 @@ impl Context {
                     let Some(reply_to) = request.reply_to.take() else { continue };
                     if is_over(request, &reply_to) {
                         reply_to.answer(Err(CallError::Timeout));
+                        if let Some(end) = request.stream.take() {
+                            end.abort("the call was not begun");
+                        }
                         continue;
                     }
                     state.open_calls.push((request.reference, reply_to));

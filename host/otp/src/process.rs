@@ -15,6 +15,7 @@ pub struct SpawnOptions {
     pub(crate) link: bool,
     pub(crate) monitor: bool,
     pub(crate) mailbox: Option<usize>,
+    pub(crate) hears_shutdown: bool,
 }
 
 /// A process that was started.
@@ -80,6 +81,13 @@ impl SpawnOptions {
         self
     }
 
+    /// A `shutdown` reaches it as [`Message::Exit`] even while it does not trap exits: for bodies that end themselves in
+    /// good order.
+    pub fn hears_shutdown(mut self, hears: bool) -> Self {
+        self.hears_shutdown = hears;
+        self
+    }
+
     /// How many messages of other processes may wait before senders are refused; unbounded by default.
     pub fn mailbox(mut self, bound: usize) -> Self {
         self.mailbox = Some(bound);
@@ -104,6 +112,8 @@ pub(crate) struct State {
     /// It has to end, with this.
     pub(crate) exit: Option<ExitReason>,
     pub(crate) trap_exit: bool,
+    /// A `shutdown` is delivered even if other exits are not trapped.
+    pub(crate) hears_shutdown: bool,
     pub(crate) mailbox: VecDeque<Message>,
     /// The most messages of other processes that may wait.
     pub(crate) bound: Option<usize>,

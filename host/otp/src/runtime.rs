@@ -116,6 +116,7 @@ impl Runtime {
         state.name = options.name;
         state.parent = options.parent;
         state.bound = options.mailbox;
+        state.hears_shutdown = options.hears_shutdown;
         drop(state);
         if let Some(parent) = options.parent {
             if options.link {
@@ -348,7 +349,8 @@ impl Runtime {
         if by_link && !state.unlink(sender) {
             return;
         }
-        let waker = if state.trap_exit {
+        let asked = matches!(reason, ExitReason::Shutdown | ExitReason::ShutdownWith(_));
+        let waker = if state.trap_exit || state.hears_shutdown && asked {
             state.deliver(Message::Exit { pid: sender, reason: reason.clone() })
         } else if *reason == ExitReason::Normal && (by_link || sender != receiver) {
             None

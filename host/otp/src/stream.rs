@@ -61,14 +61,14 @@ pub enum StreamError {
 pub enum TryWrite {
     /// It is on its way.
     Taken,
-    /// There is no room; the owner will find [`Message::Demand`] when there is.
+    /// There is no room; [`StreamWriter::demand`] tells when there is.
     Full(Bytes),
     /// The reader is gone.
     Ended(StreamError),
 }
 
 /// Invariants: `bytes` is the sum of `chunks`; a chunk is taken whenever `bytes < window`, so that one chunk larger than
-/// the window still goes through; `wants_room` is set by a refused write and cleared by the demand that answers it.
+/// the window still goes through; `wants_room` is set by a request for demand and cleared by the message that answers it.
 #[derive(Debug)]
 struct Shared {
     window: usize,
@@ -102,7 +102,6 @@ impl StreamWriter {
             return TryWrite::Ended(end.error());
         }
         if shared.bytes >= shared.window {
-            shared.wants_room = true;
             return TryWrite::Full(chunk);
         }
         shared.bytes += chunk.len();
@@ -134,13 +133,26 @@ impl StreamWriter {
         .await
     }
 
-    /// The process that owns this end gets [`Message::Demand`] when a refused write would be taken, and
-    /// [`Message::StreamEnd`] when the reader is gone.
+    /// Sends the owner [`Message::Demand`] as soon as there is room, which may be at once.
+    pub fn demand(&self) {
+        let mut shared = self.0.lock();
+        if shared.bytes >= shared.window {
+            shared.wants_room = true;
+            return;
+        }
+        let owner = shared.owner.clone();
+        drop(shared);
+        if let Some((runtime, pid, handle)) = owner {
+            runtime.notify(pid, Message::Demand { handle });
+        }
+    }
+
+    /// The process that owns this end gets [`Message::Demand`] when it asked for it, and [`Message::StreamEnd`] when the
+    /// reader is gone.
     pub(crate) fn notify(&self, runtime: Runtime, pid: Pid, handle: u64) {
         self.0.lock().owner = Some((runtime, pid, handle));
     }
 
-    /// No more demand is wanted until a write is refused: for a writer that waits in `write`.
     fn end(&self, end: End) {
         let mut shared = self.0.lock();
         shared.writer.end.get_or_insert(end);

@@ -1,0 +1,214 @@
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use rusm_codegen::Contract;
+use rusm_codegen::section::{self, Contracts, SectionError};
+use wasmparser::{Parser, Payload};
+use wasmtime::component::{Component as Compiled, ComponentExportIndex, InstancePre};
+
+use crate::Profile;
+use crate::process::Guest;
+
+/// A component that was loaded under a name, ready to be spawned.
+pub struct Component {
+    pub(crate) name: Arc<str>,
+    pub(crate) kind: Kind,
+    pub(crate) lane: Lane,
+    pub(crate) contracts: Contracts,
+    pub(crate) profile: Arc<Profile>,
+    pub(crate) pre: InstancePre<Guest>,
+    pub(crate) exports: Exports,
+    /// The functions that its clients call, by key: what to say of one that the callee lacks.
+    pub(crate) called: HashMap<u32, String>,
+    /// Whether the types of its exports were checked against the world, which its first process does.
+    pub(crate) checked: AtomicBool,
+}
+
+/// What a component exports.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A service: the host owns its loop.
+    Service,
+    /// A process with a loop of its own.
+    Raw,
+}
+
+/// How a component waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lane {
+    /// Its imports block it.
+    Sync,
+    /// Its imports answer with futures.
+    Async,
+}
+
+/// Where a component's exports are.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Exports {
+    Service {
+        init: ComponentExportIndex,
+        handle: ComponentExportIndex,
+        info: ComponentExportIndex,
+        terminate: ComponentExportIndex,
+    },
+    Raw {
+        run: ComponentExportIndex,
+    },
+}
+
+/// Why a component was not loaded.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// It is no component, or its contracts cannot be read.
+    #[error("component `{name}`: {source}")]
+    Section {
+        /// The component.
+        name: String,
+        /// Why.
+        source: SectionError,
+    },
+    /// It is a component, but no process.
+    #[error(
+        "component `{name}` is neither a service nor a raw process: it exports {exports}; expected \
+         `rusm:actor/server@0.1.0`, `rusm:actor/server-async@0.1.0` or `run`"
+    )]
+    NoProcess {
+        /// The component.
+        name: String,
+        /// What it exports.
+        exports: String,
+    },
+    /// It does not compile, or wants what the host does not give.
+    #[error("component `{name}` cannot be run: {reason}")]
+    Unfit {
+        /// The component.
+        name: String,
+        /// Why.
+        reason: String,
+    },
+}
+
+impl Component {
+    /// The name it was loaded under.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// What it exports.
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// How it waits.
+    pub fn lane(&self) -> Lane {
+        self.lane
+    }
+
+    /// The contracts it implements and uses.
+    pub fn contracts(&self) -> &Contracts {
+        &self.contracts
+    }
+
+    /// What its processes may do.
+    pub fn profile(&self) -> &Profile {
+        &self.profile
+    }
+
+    /// The name of a function of its contracts, for people.
+    pub(crate) fn function_name(&self, key: u32) -> String {
+        let named = |contract: &Contract| contract.function(key).map(|function| contract.path(function));
+        self.contracts.implements.iter().find_map(named).unwrap_or_else(|| format!("{key:#010x}"))
+    }
+
+    /// What of a contract this component lacks, as a text.
+    pub(crate) fn difference(&self, wanted: &Contract) -> Option<String> {
+        let missing = wanted.missing_from(&self.contracts.implements);
+        if missing.is_empty() {
+            return None;
+        }
+        let lines = missing.iter().map(|function| {
+            let own = self.contracts.implements.iter().find_map(|own| own.function_named(&function.name));
+            match own {
+                Some(own) => {
+                    format!("`{}` is `{}` there, not `{}`", function.name, own.canonical, function.canonical)
+                }
+                None => format!("`{}` is missing", function.name),
+            }
+        });
+        let lines = lines.collect::<Vec<_>>().join("; ");
+        Some(format!("component `{}` does not have all of `{}`: {lines}", self.name, wanted.id))
+    }
+}
+
+impl std::fmt::Debug for Component {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut out = f.debug_struct("Component");
+        out.field("name", &self.name)
+            .field("kind", &self.kind)
+            .field("lane", &self.lane)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What a component is, read before it is compiled.
+pub(crate) struct Shape {
+    pub(crate) kind: Kind,
+    pub(crate) lane: Lane,
+    pub(crate) contracts: Contracts,
+}
+
+pub(crate) fn examine(name: &str, bytes: &[u8]) -> Result<Shape, LoadError> {
+    let contracts =
+        section::read(bytes).map_err(|source| LoadError::Section { name: name.to_owned(), source })?;
+    let exports = exports(bytes);
+    let has = |export: &str| exports.iter().any(|own| own == export);
+    let (kind, lane) = if has(SERVER) {
+        (Kind::Service, Lane::Sync)
+    } else if has(SERVER_ASYNC) {
+        (Kind::Service, Lane::Async)
+    } else if has(RUN) {
+        (Kind::Raw, Lane::Sync)
+    } else {
+        let exports = if exports.is_empty() { "nothing".to_owned() } else { exports.join(", ") };
+        return Err(LoadError::NoProcess { name: name.to_owned(), exports });
+    };
+    Ok(Shape { kind, lane, contracts })
+}
+
+fn exports(bytes: &[u8]) -> Vec<String> {
+    let mut names = Vec::new();
+    let mut depth = 0;
+    for payload in Parser::new(0).parse_all(bytes).map_while(Result::ok) {
+        match payload {
+            Payload::Version { .. } => depth += 1,
+            Payload::End(_) => depth -= 1,
+            Payload::ComponentExportSection(section) if depth == 1 => {
+                names.extend(section.into_iter().flatten().map(|export| export.name.name.to_owned()));
+            }
+            _ => {}
+        }
+    }
+    names
+}
+
+impl Exports {
+    pub(crate) fn find(compiled: &Compiled, kind: Kind, lane: Lane) -> Option<Self> {
+        if kind == Kind::Raw {
+            return Some(Self::Raw { run: compiled.get_export_index(None, RUN)? });
+        }
+        let interface = if lane == Lane::Sync { SERVER } else { SERVER_ASYNC };
+        let interface = compiled.get_export_index(None, interface)?;
+        let export = |name| compiled.get_export_index(Some(&interface), name);
+        Some(Self::Service {
+            init: export("init")?,
+            handle: export("handle")?,
+            info: export("info")?,
+            terminate: export("terminate")?,
+        })
+    }
+}
+
+const SERVER: &str = "rusm:actor/server@0.1.0";
+const SERVER_ASYNC: &str = "rusm:actor/server-async@0.1.0";
+const RUN: &str = "run";

@@ -1,0 +1,69 @@
+use std::sync::Arc;
+
+use rusm_otp::{Crash, ExitReason};
+use wasmtime::{Trap, WasmBacktrace};
+
+use crate::process::Guest;
+
+/// Ends a guest from inside of a host function, with a reason of its own choice.
+#[derive(Debug)]
+pub(crate) struct GuestExit(pub(crate) ExitReason);
+
+impl std::fmt::Display for GuestExit {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "exit: {}", self.0)
+    }
+}
+
+impl std::error::Error for GuestExit {}
+
+/// Why a guest's process ends after its code has ended with an error.
+pub(crate) fn exit_reason(guest: &mut Guest, error: &wasmtime::Error) -> ExitReason {
+    if let Some(GuestExit(reason)) = error.downcast_ref::<GuestExit>() {
+        return reason.clone();
+    }
+    let reported = guest.reported_crash.take();
+    let frames = error.downcast_ref::<WasmBacktrace>().map(frames).unwrap_or_default();
+    let (text, backtrace) = match reported {
+        Some((text, own)) if !own.is_empty() => (text, own),
+        Some((text, _)) => (text, frames),
+        None => (trap_text(error), frames),
+    };
+    let function = guest.function.map(|key| guest.component.function_name(key)).unwrap_or_default();
+    let component = guest.component.name.clone();
+    ExitReason::Crash(Arc::new(Crash { text, backtrace, component, pid: guest.context.pid(), function }))
+}
+
+fn trap_text(error: &wasmtime::Error) -> String {
+    match error.downcast_ref::<Trap>() {
+        Some(trap) => trap.to_string(),
+        None => error.root_cause().to_string(),
+    }
+}
+
+/// The guest's frames, innermost first, without those of the panic itself.
+fn frames(backtrace: &WasmBacktrace) -> String {
+    let names: Vec<String> = backtrace
+        .frames()
+        .iter()
+        .map(|frame| match frame.func_name() {
+            Some(name) => format!("{:#}", rustc_demangle::demangle(name)),
+            None => {
+                format!("function {} of {}", frame.func_index(), frame.module().name().unwrap_or("a module"))
+            }
+        })
+        .collect();
+    let own = names.iter().rposition(|name| PANIC_FRAMES.iter().any(|of_panic| name.contains(of_panic)));
+    let names = &names[own.map_or(0, |last| last + 1)..];
+    names.iter().map(|name| format!("  at {name}\n")).collect()
+}
+
+/// What stands between a panic and the code that panicked.
+const PANIC_FRAMES: [&str; 6] = [
+    "rust_panic",
+    "rust_begin_unwind",
+    "core::panicking::",
+    "std::panicking::",
+    "__rust_start_panic",
+    "__rustc::",
+];

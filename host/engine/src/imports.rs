@@ -1,0 +1,36 @@
+//! The host's side of the actor world. What never waits is registered once for both lanes; what waits, once in each way,
+//! over the same operations.
+
+use wasmtime::component::Linker;
+
+use crate::Lane;
+use crate::process::Guest;
+
+mod logging;
+mod names;
+mod operations;
+mod process;
+mod timers;
+mod wait;
+mod wait_async;
+
+/// Registers every import of a lane.
+pub(crate) fn add(linker: &mut Linker<Guest>, lane: Lane) -> wasmtime::Result<()> {
+    process::add(linker)?;
+    names::add(linker)?;
+    timers::add(linker)?;
+    logging::add(linker)?;
+    match lane {
+        Lane::Sync => wait::add(linker),
+        Lane::Async => wait_async::add(linker),
+    }
+}
+
+/// The version of the actor world that the host speaks.
+macro_rules! interface {
+    ($name:literal) => {
+        concat!("rusm:actor/", $name, "@0.1.0")
+    };
+}
+
+use interface;

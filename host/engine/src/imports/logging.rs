@@ -1,0 +1,44 @@
+use std::fmt::Write as _;
+
+use wasmtime::StoreContextMut;
+use wasmtime::component::{Linker, WasmList, WasmStr};
+
+use super::interface;
+use crate::process::Guest;
+use crate::types::Level;
+
+type Store<'a> = StoreContextMut<'a, Guest>;
+
+pub(super) fn add(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
+    let mut logging = linker.instance(interface!("logging"))?;
+    logging.func_wrap(
+        "log",
+        |mut store: Store<'_>, (level, message, fields): (Level, WasmStr, WasmList<(WasmStr, WasmStr)>)| {
+            let pairs = fields.iter(&mut store)?.collect::<wasmtime::Result<Vec<_>>>()?;
+            let mut text = message.to_str(&store)?.into_owned();
+            for (name, value) in pairs {
+                // Writing to a string cannot fail.
+                let _ = write!(text, " {}={}", name.to_str(&store)?, value.to_str(&store)?);
+            }
+            log(store.data(), level, &text);
+            Ok(())
+        },
+    )
+}
+
+fn log(guest: &Guest, level: Level, text: &str) {
+    let (component, pid) = (&guest.component.name, guest.context.pid());
+    let function = guest.function.map(|key| guest.component.function_name(key)).unwrap_or_default();
+    macro_rules! event {
+        ($level:ident) => {
+            tracing::$level!(target: "rusm::guest", %component, %pid, %function, "{text}")
+        };
+    }
+    match level {
+        Level::Trace => event!(trace),
+        Level::Debug => event!(debug),
+        Level::Info => event!(info),
+        Level::Warn => event!(warn),
+        Level::Error => event!(error),
+    }
+}

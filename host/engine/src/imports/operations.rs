@@ -1,0 +1,308 @@
+//! What the waiting imports do, apart from how each lane waits.
+
+use std::future::Future;
+use std::time::Duration;
+
+use bytes::Bytes;
+use rusm_otp::{
+    Context, Message, PendingCall, Reference, STREAM_WINDOW, StreamEnd, StreamReader, TryWrite, stream,
+};
+use tokio::time::{Instant, timeout};
+use wasmtime::StoreContextMut;
+use wasmtime::component::{WasmList, WasmStr};
+
+use crate::process::{self, Guest, StartedCall};
+use crate::types::{
+    CallError, Event, Filter, SpawnError, SpawnOptions, Spawned, Started, StreamDirection, StreamError,
+    Target,
+};
+use crate::{Component, Denied, Grant, Spawn};
+
+type Store<'a> = StoreContextMut<'a, Guest>;
+
+/// A target, read from the guest's memory.
+pub(super) fn target(store: &Store<'_>, target: &Target) -> wasmtime::Result<rusm_otp::Target> {
+    Ok(match target {
+        Target::Process(pid) => rusm_otp::Target::Process((*pid).into()),
+        Target::Name(name) => rusm_otp::Target::Name(name.to_str(store)?.into_owned()),
+    })
+}
+
+/// The text of a missing grant.
+pub(super) fn denied(guest: &Guest, grant: Grant) -> String {
+    Denied { component: guest.component.name.to_string(), grant }.to_string()
+}
+
+/// Whoever has a pid may use it; a name is looked up under a grant.
+pub(super) fn may_reach(guest: &Guest, target: &rusm_otp::Target) -> Result<(), String> {
+    let rusm_otp::Target::Name(name) = target else { return Ok(()) };
+    let grant = Grant::Lookup(name.clone());
+    if guest.profile.allows(&grant) { Ok(()) } else { Err(denied(guest, grant)) }
+}
+
+/// A process may end itself and those that it spawned; others under a grant.
+pub(super) fn may_control(guest: &Guest, other: rusm_otp::Pid) -> Result<(), String> {
+    let own = guest.context.pid();
+    let allowed = other == own
+        || guest.context.runtime().parent(other) == Some(own)
+        || guest.profile.allows(&Grant::Control);
+    if allowed { Ok(()) } else { Err(denied(guest, Grant::Control)) }
+}
+
+/// Everything about a spawn that is read from the guest; the rest needs no store.
+pub(super) fn prepare_spawn(
+    store: &mut Store<'_>,
+    component: &WasmStr,
+    options: &SpawnOptions,
+) -> wasmtime::Result<impl Future<Output = Result<Spawned, SpawnError>> + Send + use<>> {
+    let component = component.to_str(&*store)?.into_owned();
+    let body = Bytes::copy_from_slice(options.body.as_le_slice(&*store));
+    let text = |value: &Option<WasmStr>| {
+        value.as_ref().map(|value| Ok::<_, wasmtime::Error>(value.to_str(&*store)?.into_owned())).transpose()
+    };
+    let (contract, name) = (text(&options.contract)?, text(&options.name)?);
+    let grants = options.capabilities.as_ref().map(|grants| strings(store, grants)).transpose()?;
+    let (init, link, monitor) = (options.init, options.link, options.monitor);
+    let deadline = limit(options.deadline_ms);
+    let guest = store.data();
+    let engine = guest.engine.clone();
+    let parent = guest.context.pid();
+    let spawn = admit(guest, component, contract, name, grants);
+    let spawn = spawn.map(|spawn| spawn.init(init, body).parent(parent, link, monitor).deadline(deadline));
+    Ok(async move {
+        let spawned = engine.spawn(spawn?).await.map_err(SpawnError::from)?;
+        Ok(Spawned { pid: spawned.pid.into(), monitor: spawned.monitor })
+    })
+}
+
+fn admit(
+    guest: &Guest,
+    component: String,
+    contract: Option<String>,
+    name: Option<String>,
+    grants: Option<Vec<String>>,
+) -> Result<Spawn, SpawnError> {
+    let mut wanted = vec![Grant::Spawn(component.clone())];
+    wanted.extend(name.iter().map(|name| Grant::Register(name.clone())));
+    for grant in wanted {
+        if !guest.profile.allows(&grant) {
+            return Err(SpawnError::Denied(denied(guest, grant)));
+        }
+    }
+    let contract = contract.map(|id| used_contract(guest, &id)).transpose().map_err(SpawnError::Contract)?;
+    let profile = match grants {
+        None => None,
+        Some(grants) => {
+            let parsed = grants.iter().map(|text| text.parse::<Grant>()).collect::<Result<Vec<_>, _>>();
+            let parsed = parsed.map_err(|error| SpawnError::Denied(error.to_string()))?;
+            let child = guest.engine.component(&component);
+            let child = child.map(|child| child.profile().clone()).unwrap_or_default();
+            let wider = |grant: Grant| {
+                SpawnError::Denied(format!("`{grant}` is wider than the profile of component `{component}`"))
+            };
+            Some(child.narrow(parsed).map_err(wider)?)
+        }
+    };
+    Ok(Spawn::new(component).contract(contract).name(name).profile(profile))
+}
+
+fn used_contract(guest: &Guest, id: &str) -> Result<rusm_codegen::Contract, String> {
+    let contracts = guest.component.contracts();
+    let known = contracts.uses.iter().chain(&contracts.implements).find(|contract| contract.id == id);
+    known
+        .cloned()
+        .ok_or_else(|| format!("component `{}` does not carry the contract `{id}`", guest.component.name))
+}
+
+fn strings(store: &mut Store<'_>, list: &WasmList<WasmStr>) -> wasmtime::Result<Vec<String>> {
+    let views = list.iter(&mut *store)?.collect::<wasmtime::Result<Vec<_>>>()?;
+    views.iter().map(|view| Ok(view.to_str(&*store)?.into_owned())).collect()
+}
+
+/// Whether a process is there and has all of a contract.
+pub(super) fn connect(
+    guest: &Guest,
+    to: &rusm_otp::Target,
+    contract: &str,
+) -> Result<crate::types::Pid, CallError> {
+    may_reach(guest, to).map_err(CallError::Denied)?;
+    let runtime = guest.context.runtime();
+    let pid = runtime.resolve(to).ok_or(CallError::Noproc)?;
+    let info = runtime.info(pid).ok_or(CallError::Noproc)?;
+    let wanted = used_contract(guest, contract).map_err(CallError::UnknownFunction)?;
+    let component = guest.engine.component(&info.label);
+    if let Some(difference) = component.and_then(|component| component.difference(&wanted)) {
+        return Err(CallError::UnknownFunction(difference));
+    }
+    Ok(pid.into())
+}
+
+/// Sends a call; what comes back waits for the reply.
+pub(super) fn begin_call(
+    guest: &Guest,
+    to: &rusm_otp::Target,
+    key: u32,
+    body: Bytes,
+    deadline_ms: u32,
+) -> Result<PendingCall, CallError> {
+    may_reach(guest, to).map_err(CallError::Denied)?;
+    let deadline = Some(Instant::now() + limit(deadline_ms));
+    let sent = guest.context.runtime().call(guest.context.pid(), to, key, body, None, deadline);
+    sent.map_err(CallError::from)
+}
+
+/// The reply of a call, as its caller sees it.
+pub(super) async fn reply(context: Context, pending: PendingCall) -> Result<Bytes, rusm_otp::CallError> {
+    context.wait(pending).await
+}
+
+/// A callee knows a missing function by its key; its caller's contract has the name.
+pub(super) fn explain(caller: &Component, key: u32, error: rusm_otp::CallError) -> CallError {
+    match error {
+        rusm_otp::CallError::UnknownFunction(text) => {
+            let name = caller.called.get(&key);
+            CallError::UnknownFunction(name.map_or(text.clone(), |name| format!("{name}: {text}")))
+        }
+        other => other.into(),
+    }
+}
+
+/// Sends a call with the stream it wants, and keeps it until it is waited for.
+pub(super) fn start_call(
+    guest: &mut Guest,
+    to: &rusm_otp::Target,
+    key: u32,
+    body: Bytes,
+    direction: Option<StreamDirection>,
+    deadline_ms: u32,
+) -> Result<Started, CallError> {
+    may_reach(guest, to).map_err(CallError::Denied)?;
+    if guest.calls.len() >= MOST_CALLS {
+        return Err(CallError::Overloaded);
+    }
+    let (own, theirs) = match direction {
+        None => (None, None),
+        Some(direction) => {
+            let (writer, reader) = stream(STREAM_WINDOW);
+            let (writer, reader) = (StreamEnd::Writer(writer), StreamEnd::Reader(reader));
+            match direction {
+                StreamDirection::ToCallee => (Some(writer), Some(reader)),
+                StreamDirection::ToCaller => (Some(reader), Some(writer)),
+            }
+        }
+    };
+    let limit = limit(deadline_ms);
+    // A caller that feeds the call first takes as long as the feeding takes; each write has its own deadline.
+    let (deadline, limit) = match direction {
+        Some(StreamDirection::ToCallee) => (None, Some(limit)),
+        _ => (Some(Instant::now() + limit), None),
+    };
+    let context = &guest.context;
+    let pending = context.runtime().call(context.pid(), to, key, body, theirs, deadline)?;
+    let handle = own.map(|end| context.own_stream(end));
+    let call = pending.reference;
+    guest.calls.insert(call, StartedCall { pending, limit });
+    Ok(Started { call, handle })
+}
+
+/// Takes a started call, to be waited for.
+pub(super) fn take_call(guest: &mut Guest, call: Reference) -> Result<PendingCall, CallError> {
+    let StartedCall { mut pending, limit } = guest.calls.remove(&call).ok_or(CallError::Cancelled)?;
+    if let Some(limit) = limit {
+        pending.deadline = Some(Instant::now() + limit);
+    }
+    Ok(pending)
+}
+
+/// Waits for a message.
+pub(super) async fn receive(context: Context, filter: Filter, timeout_ms: Option<u64>) -> Option<Event> {
+    let filter = rusm_otp::Filter::from(filter);
+    let admits = move |message: &Message| filter.admits(message);
+    let message = match timeout_ms {
+        None => Some(context.receive_matching(admits).await),
+        Some(ms) => context.receive_within(Duration::from_millis(ms.min(LONGEST_MS)), admits).await,
+    };
+    message.and_then(|message| process::event(&context, message))
+}
+
+/// Writes a chunk, waiting for room at most so long; a deadline of 0 does not wait.
+pub(super) async fn write(end: Option<StreamEnd>, chunk: Bytes, deadline_ms: u32) -> Result<(), StreamError> {
+    let Some(StreamEnd::Writer(writer)) = end else { return Err(StreamError::BadHandle) };
+    if deadline_ms == 0 {
+        return match writer.try_write(chunk) {
+            TryWrite::Taken => Ok(()),
+            TryWrite::Ended(error) => Err(error.into()),
+            TryWrite::Full(_) => {
+                writer.demand();
+                Err(StreamError::Timeout)
+            }
+        };
+    }
+    match timeout(limit(deadline_ms), writer.write(chunk)).await {
+        Ok(written) => written.map_err(StreamError::from),
+        Err(_) => Err(StreamError::Timeout),
+    }
+}
+
+/// The next chunk, waiting at most so long; a deadline of 0 waits for as long as it takes.
+pub(super) async fn read(end: Option<StreamEnd>, deadline_ms: u32) -> Result<Option<Bytes>, StreamError> {
+    let Some(StreamEnd::Reader(reader)) = end else { return Err(StreamError::BadHandle) };
+    let read = |reader: StreamReader| async move { reader.read().await.map_err(StreamError::from) };
+    if deadline_ms == 0 {
+        return read(reader).await;
+    }
+    timeout(limit(deadline_ms), read(reader)).await.unwrap_or(Err(StreamError::Timeout))
+}
+
+pub(super) fn demand(guest: &Guest, handle: u64) {
+    if let Some(StreamEnd::Writer(writer)) = guest.context.stream(handle) {
+        writer.demand();
+    }
+}
+
+pub(super) fn close(guest: &Guest, handle: u64) {
+    if let Some(end) = guest.context.take_stream(handle) {
+        end.close();
+    }
+}
+
+pub(super) fn abort(guest: &Guest, handle: u64, why: String) {
+    if let Some(end) = guest.context.take_stream(handle) {
+        end.abort(why);
+    }
+}
+
+/// The time begins now, not when it is waited for.
+pub(super) fn sleep(ms: u64) -> tokio::time::Sleep {
+    tokio::time::sleep(Duration::from_millis(ms.min(LONGEST_MS)))
+}
+
+/// A deadline, 0 meaning the default.
+fn limit(ms: u32) -> Duration {
+    Duration::from_millis(u64::from(if ms == 0 { DEFAULT_MS } else { ms }))
+}
+
+impl From<crate::SpawnError> for SpawnError {
+    fn from(error: crate::SpawnError) -> Self {
+        let text = error.to_string();
+        match error {
+            crate::SpawnError::UnknownComponent { .. } => Self::UnknownComponent(text),
+            crate::SpawnError::Contract(text) => Self::Contract(text),
+            crate::SpawnError::Refused(error) => Self::Refused(error),
+            crate::SpawnError::Malformed(text) => Self::Malformed(text),
+            crate::SpawnError::Exited(reason) => Self::Exited(reason.into()),
+            crate::SpawnError::Timeout(_) => Self::Timeout,
+            crate::SpawnError::AlreadyRegistered(holder) => Self::AlreadyRegistered(holder.into()),
+            crate::SpawnError::Capacity(text) => Self::Capacity(text),
+        }
+    }
+}
+
+/// As Erlang's.
+const DEFAULT_MS: u32 = 5_000;
+
+/// A hundred years: more would overflow the clock's arithmetic.
+const LONGEST_MS: u64 = 100 * 365 * 24 * 3_600_000;
+
+/// Calls that one process may have under way: each costs the host some hundred bytes.
+const MOST_CALLS: usize = 100_000;

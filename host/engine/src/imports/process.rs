@@ -1,0 +1,109 @@
+use bytes::Bytes;
+use rusm_otp::ExitReason as Reason;
+use wasmtime::StoreContextMut;
+use wasmtime::component::{Linker, WasmList, WasmStr};
+
+use super::interface;
+use super::operations::{denied, may_control, target};
+use crate::Grant;
+use crate::crash::GuestExit;
+use crate::process::Guest;
+use crate::types::{CallError, ExitReason, Pid, ProcessInfo, Reference, SendError, Target};
+
+type Store<'a> = StoreContextMut<'a, Guest>;
+
+pub(super) fn add(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
+    let mut own = linker.instance(interface!("process"))?;
+    own.func_wrap("self", |store: Store<'_>, (): ()| Ok((Pid::from(store.data().context.pid()),)))?;
+    own.func_wrap("send", |store: Store<'_>, (to, body): (Target, WasmList<u8>)| {
+        let body = Bytes::copy_from_slice(body.as_le_slice(&store));
+        Ok((deliver(&store, &to, |guest, to| guest.context.runtime().send(guest.context.pid(), to, body))?,))
+    })?;
+    own.func_wrap("cast", |store: Store<'_>, (to, key, body): (Target, u32, WasmList<u8>)| {
+        let body = Bytes::copy_from_slice(body.as_le_slice(&store));
+        Ok((deliver(&store, &to, |guest, to| {
+            guest.context.runtime().cast(guest.context.pid(), to, key, body)
+        })?,))
+    })?;
+    own.func_wrap("reply", |store: Store<'_>, (request, body): (Reference, WasmList<u8>)| {
+        let body = Bytes::copy_from_slice(body.as_le_slice(&store));
+        Ok((store.data().context.reply(request, Ok(body)),))
+    })?;
+    own.func_wrap("reply-error", |store: Store<'_>, (request, error): (Reference, CallError)| {
+        Ok((store.data().context.reply(request, Err(error.into())),))
+    })?;
+    own.func_wrap("link", |store: Store<'_>, (other,): (Pid,)| {
+        let context = &store.data().context;
+        context.runtime().link(context.pid(), other.into());
+        Ok(())
+    })?;
+    own.func_wrap("unlink", |store: Store<'_>, (other,): (Pid,)| {
+        let context = &store.data().context;
+        context.runtime().unlink(context.pid(), other.into());
+        Ok(())
+    })?;
+    own.func_wrap("monitor", |store: Store<'_>, (other,): (Target,)| {
+        let other = target(&store, &other)?;
+        let context = &store.data().context;
+        Ok((context.runtime().monitor(context.pid(), &other),))
+    })?;
+    own.func_wrap("demonitor", |store: Store<'_>, (monitor,): (Reference,)| {
+        let context = &store.data().context;
+        Ok((context.runtime().demonitor(context.pid(), monitor),))
+    })?;
+    own.func_wrap("exit", |_: Store<'_>, (reason,): (ExitReason,)| -> wasmtime::Result<()> {
+        Err(wasmtime::Error::new(GuestExit(reason.into())))
+    })?;
+    own.func_wrap("exit-process", |store: Store<'_>, (other, reason): (Pid, ExitReason)| {
+        Ok((end(store.data(), other.into(), reason.into()),))
+    })?;
+    own.func_wrap("kill", |store: Store<'_>, (other,): (Pid,)| {
+        Ok((end(store.data(), other.into(), Reason::Killed),))
+    })?;
+    own.func_wrap("trap-exit", |store: Store<'_>, (on,): (bool,)| {
+        let context = &store.data().context;
+        Ok((context.runtime().trap_exit(context.pid(), on),))
+    })?;
+    own.func_wrap("alive", |store: Store<'_>, (other,): (Pid,)| {
+        Ok((store.data().context.runtime().is_alive(other.into()),))
+    })?;
+    own.func_wrap("info", |store: Store<'_>, (other,): (Pid,)| {
+        let info = store.data().context.runtime().info(other.into());
+        Ok((info.map(ProcessInfo::from),))
+    })?;
+    own.func_wrap("report-crash", |mut store: Store<'_>, (text, backtrace): (String, String)| {
+        store.data_mut().reported_crash = Some((text, backtrace));
+        Ok(())
+    })?;
+    own.func_wrap("env", |store: Store<'_>, (name,): (WasmStr,)| {
+        let name = name.to_str(&store)?.into_owned();
+        Ok((env(store.data(), name),))
+    })
+}
+
+fn deliver(
+    store: &Store<'_>,
+    to: &Target,
+    send: impl FnOnce(&Guest, &rusm_otp::Target) -> Result<(), rusm_otp::SendError>,
+) -> wasmtime::Result<Result<(), SendError>> {
+    let to = target(store, to)?;
+    let guest = store.data();
+    if let Err(missing) = super::operations::may_reach(guest, &to) {
+        return Ok(Err(SendError::Denied(missing)));
+    }
+    Ok(send(guest, &to).map_err(SendError::from))
+}
+
+fn end(guest: &Guest, other: rusm_otp::Pid, reason: Reason) -> Result<(), SendError> {
+    may_control(guest, other).map_err(SendError::Denied)?;
+    guest.context.runtime().exit(guest.context.pid(), other, reason);
+    Ok(())
+}
+
+fn env(guest: &Guest, name: String) -> Result<Option<String>, SendError> {
+    let grant = Grant::Env(name.clone());
+    if !guest.profile.allows(&grant) {
+        return Err(SendError::Denied(denied(guest, grant)));
+    }
+    Ok(std::env::var(name).ok())
+}

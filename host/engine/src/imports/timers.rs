@@ -1,0 +1,32 @@
+use std::time::Duration;
+
+use bytes::Bytes;
+use wasmtime::StoreContextMut;
+use wasmtime::component::{Linker, WasmList};
+
+use super::interface;
+use crate::process::Guest;
+use crate::types::Reference;
+
+type Store<'a> = StoreContextMut<'a, Guest>;
+
+pub(super) fn add(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
+    let mut timers = linker.instance(interface!("timers"))?;
+    timers.func_wrap("send-after", |store: Store<'_>, (ms, body): (u64, WasmList<u8>)| {
+        let body = Bytes::copy_from_slice(body.as_le_slice(&store));
+        let context = &store.data().context;
+        let after = Duration::from_millis(ms.min(LONGEST_MS));
+        Ok((context.runtime().send_after(context.pid(), after, body),))
+    })?;
+    timers.func_wrap("cancel", |store: Store<'_>, (timer,): (Reference,)| {
+        let left = store.data().context.runtime().cancel_timer(timer);
+        Ok((left.map(|left| u64::try_from(left.as_millis()).unwrap_or(u64::MAX)),))
+    })?;
+    timers.func_wrap("now", |store: Store<'_>, (): ()| {
+        let uptime = store.data().context.runtime().uptime();
+        Ok((u64::try_from(uptime.as_nanos()).unwrap_or(u64::MAX),))
+    })
+}
+
+/// A hundred years: more would overflow the clock's arithmetic.
+const LONGEST_MS: u64 = 100 * 365 * 24 * 3_600_000;

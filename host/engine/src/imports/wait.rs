@@ -1,0 +1,124 @@
+use bytes::Bytes;
+use wasmtime::StoreContextMut;
+use wasmtime::component::{Linker, WasmList, WasmStr};
+
+use super::{interface, operations};
+use crate::process::{Guest, fresh_turn};
+use crate::types::{CallError, Event, Filter, Reference, SpawnOptions, StreamDirection, StreamError, Target};
+
+type Store<'a> = StoreContextMut<'a, Guest>;
+
+/// The waits of the sync lane: the host suspends the guest's fiber.
+pub(super) fn add(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
+    let mut wait = linker.instance(interface!("wait"))?;
+    wait.func_wrap_async("spawn", |mut store: Store<'_>, (component, options): (WasmStr, SpawnOptions)| {
+        Box::new(async move {
+            let spawning = operations::prepare_spawn(&mut store, &component, &options)?;
+            let spawned = spawning.await;
+            fresh_turn(&mut store);
+            Ok((spawned,))
+        })
+    })?;
+    wait.func_wrap("connect", |store: Store<'_>, (to, contract): (Target, WasmStr)| {
+        let to = operations::target(&store, &to)?;
+        let contract = contract.to_str(&store)?;
+        Ok((operations::connect(store.data(), &to, &contract),))
+    })?;
+    wait.func_wrap_async(
+        "call",
+        |mut store: Store<'_>, (to, key, body, deadline): (Target, u32, WasmList<u8>, u32)| {
+            Box::new(async move {
+                let body = Bytes::copy_from_slice(body.as_le_slice(&store));
+                let to = operations::target(&store, &to)?;
+                let pending = match operations::begin_call(store.data(), &to, key, body, deadline) {
+                    Ok(pending) => pending,
+                    Err(error) => return Ok((Err(error),)),
+                };
+                let reply = operations::reply(store.data().context.clone(), pending).await;
+                fresh_turn(&mut store);
+                Ok((reply.map_err(|error| operations::explain(&store.data().component, key, error)),))
+            })
+        },
+    )?;
+    wait.func_wrap("call-start", call_start)?;
+    wait.func_wrap_async("call-wait", |mut store: Store<'_>, (call,): (Reference,)| {
+        Box::new(async move {
+            let pending = match operations::take_call(store.data_mut(), call) {
+                Ok(pending) => pending,
+                Err(error) => return Ok((Err(error),)),
+            };
+            let reply = operations::reply(store.data().context.clone(), pending).await;
+            fresh_turn(&mut store);
+            Ok((reply.map_err(CallError::from),))
+        })
+    })?;
+    wait.func_wrap("call-cancel", call_cancel)?;
+    wait.func_wrap_async("receive", |mut store: Store<'_>, (filter, limit): (Filter, Option<u64>)| {
+        Box::new(async move {
+            let event: Option<Event> = operations::receive(store.data().context.clone(), filter, limit).await;
+            fresh_turn(&mut store);
+            Ok((event,))
+        })
+    })?;
+    wait.func_wrap_async("sleep", |mut store: Store<'_>, (ms,): (u64,)| {
+        Box::new(async move {
+            operations::sleep(ms).await;
+            fresh_turn(&mut store);
+            Ok(())
+        })
+    })?;
+    wait.func_wrap_async(
+        "stream-write",
+        |mut store: Store<'_>, (handle, chunk, deadline): (u64, WasmList<u8>, u32)| {
+            Box::new(async move {
+                let chunk = Bytes::copy_from_slice(chunk.as_le_slice(&store));
+                let end = store.data().context.stream(handle);
+                let written: Result<(), StreamError> = operations::write(end, chunk, deadline).await;
+                fresh_turn(&mut store);
+                Ok((written,))
+            })
+        },
+    )?;
+    wait.func_wrap_async("stream-read", |mut store: Store<'_>, (handle, deadline): (u64, u32)| {
+        Box::new(async move {
+            let end = store.data().context.stream(handle);
+            let read: Result<Option<Bytes>, StreamError> = operations::read(end, deadline).await;
+            fresh_turn(&mut store);
+            Ok((read,))
+        })
+    })?;
+    wait.func_wrap("stream-demand", stream_demand)?;
+    wait.func_wrap("stream-close", stream_close)?;
+    wait.func_wrap("stream-abort", stream_abort)
+}
+
+type StartParams = (Target, u32, WasmList<u8>, Option<StreamDirection>, u32);
+
+pub(super) fn call_start(
+    mut store: Store<'_>,
+    (to, key, body, direction, deadline): StartParams,
+) -> wasmtime::Result<(Result<crate::types::Started, CallError>,)> {
+    let body = Bytes::copy_from_slice(body.as_le_slice(&store));
+    let to = operations::target(&store, &to)?;
+    Ok((operations::start_call(store.data_mut(), &to, key, body, direction, deadline),))
+}
+
+pub(super) fn call_cancel(mut store: Store<'_>, (call,): (Reference,)) -> wasmtime::Result<(bool,)> {
+    Ok((store.data_mut().calls.remove(&call).is_some(),))
+}
+
+pub(super) fn stream_demand(store: Store<'_>, (handle,): (u64,)) -> wasmtime::Result<()> {
+    operations::demand(store.data(), handle);
+    Ok(())
+}
+
+pub(super) fn stream_close(store: Store<'_>, (handle,): (u64,)) -> wasmtime::Result<()> {
+    operations::close(store.data(), handle);
+    Ok(())
+}
+
+pub(super) fn stream_abort(store: Store<'_>, (handle, why): (u64, WasmStr)) -> wasmtime::Result<()> {
+    let why = why.to_str(&store)?.into_owned();
+    operations::abort(store.data(), handle, why);
+    Ok(())
+}

@@ -1,0 +1,84 @@
+use std::future::Future;
+
+use bytes::Bytes;
+use wasmtime::StoreContextMut;
+use wasmtime::component::{FutureReader, Lift, Linker, Lower, WasmList, WasmStr};
+
+use super::wait::{call_cancel, call_start, stream_abort, stream_close, stream_demand};
+use super::{interface, operations};
+use crate::process::Guest;
+use crate::types::{CallError, Filter, Reference, SpawnOptions, Target};
+
+type Store<'a> = StoreContextMut<'a, Guest>;
+
+/// The waits of the async lane: each answers with a future. What starts something starts it here and not in the future,
+/// which runs only once the guest reads it.
+pub(super) fn add(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
+    let mut wait = linker.instance(interface!("wait-async"))?;
+    wait.func_wrap("spawn", |mut store: Store<'_>, (component, options): (WasmStr, SpawnOptions)| {
+        let spawning = operations::prepare_spawn(&mut store, &component, &options)?;
+        let spawning = store.data().engine.runtime().workers().spawn(spawning);
+        let lost = || crate::types::SpawnError::Exited(crate::types::ExitReason::Killed);
+        future(store, async move { spawning.await.unwrap_or_else(|_| Err(lost())) })
+    })?;
+    wait.func_wrap("connect", |store: Store<'_>, (to, contract): (Target, WasmStr)| {
+        let to = operations::target(&store, &to)?;
+        let contract = contract.to_str(&store)?;
+        let connected = operations::connect(store.data(), &to, &contract);
+        future(store, async move { connected })
+    })?;
+    wait.func_wrap(
+        "call",
+        |store: Store<'_>, (to, key, body, deadline): (Target, u32, WasmList<u8>, u32)| {
+            let body = Bytes::copy_from_slice(body.as_le_slice(&store));
+            let to = operations::target(&store, &to)?;
+            let pending = operations::begin_call(store.data(), &to, key, body, deadline);
+            let (context, component) = (store.data().context.clone(), store.data().component.clone());
+            future(store, async move {
+                let reply = operations::reply(context, pending?).await;
+                reply.map_err(|error| operations::explain(&component, key, error))
+            })
+        },
+    )?;
+    wait.func_wrap("call-start", call_start)?;
+    wait.func_wrap("call-wait", |mut store: Store<'_>, (call,): (Reference,)| {
+        let pending = operations::take_call(store.data_mut(), call);
+        let context = store.data().context.clone();
+        future(store, async move { operations::reply(context, pending?).await.map_err(CallError::from) })
+    })?;
+    wait.func_wrap("call-cancel", call_cancel)?;
+    wait.func_wrap("receive", |store: Store<'_>, (filter, limit): (Filter, Option<u64>)| {
+        let context = store.data().context.clone();
+        future(store, operations::receive(context, filter, limit))
+    })?;
+    wait.func_wrap("sleep", |store: Store<'_>, (ms,): (u64,)| {
+        let sleep = operations::sleep(ms);
+        future(store, async move {
+            sleep.await;
+            true
+        })
+    })?;
+    wait.func_wrap(
+        "stream-write",
+        |store: Store<'_>, (handle, chunk, deadline): (u64, WasmList<u8>, u32)| {
+            let chunk = Bytes::copy_from_slice(chunk.as_le_slice(&store));
+            let end = store.data().context.stream(handle);
+            future(store, operations::write(end, chunk, deadline))
+        },
+    )?;
+    wait.func_wrap("stream-read", |store: Store<'_>, (handle, deadline): (u64, u32)| {
+        let end = store.data().context.stream(handle);
+        future(store, operations::read(end, deadline))
+    })?;
+    wait.func_wrap("stream-demand", stream_demand)?;
+    wait.func_wrap("stream-close", stream_close)?;
+    wait.func_wrap("stream-abort", stream_abort)
+}
+
+fn future<T, F>(store: Store<'_>, value: F) -> wasmtime::Result<(FutureReader<T>,)>
+where
+    T: Lower + Lift + Send + Sync + 'static,
+    F: Future<Output = T> + Send + 'static,
+{
+    Ok((FutureReader::new(store, async move { Ok::<T, wasmtime::Error>(value.await) })?,))
+}

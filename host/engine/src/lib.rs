@@ -1,0 +1,25 @@
+//! Runs WebAssembly components as processes of [`rusm_otp`].
+//!
+//! An [`Engine`] loads components, each under a [`Profile`] of capabilities and limits, and spawns processes of them: one
+//! sandboxed instance a process. Guests that wait by blocking run in the *sync lane*, guests that await (TypeScript, WASI
+//! 0.3) in the *async lane*; one implementation of the actor world serves both. This is the only crate that knows
+//! wasmtime.
+
+mod cache;
+mod capabilities;
+mod component;
+mod config;
+mod crash;
+mod engine;
+mod imports;
+mod limits;
+mod process;
+mod spawn;
+mod types;
+mod wasi;
+
+pub use capabilities::{Denied, Grant, GrantError, Profile};
+pub use component::{Component, Kind, Lane, LoadError};
+pub use config::EngineConfig;
+pub use engine::{Engine, EngineError};
+pub use spawn::{Spawn, SpawnError};

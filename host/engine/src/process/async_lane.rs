@@ -1,0 +1,62 @@
+use bytes::Bytes;
+use rusm_otp::ExitReason;
+use wasmtime::component::Accessor;
+use wasmtime::{AsContextMut as _, Store};
+
+use super::{Guest, HandleParams, Init, Server, Service, Started, serve};
+use crate::types::{self, Event, Outcome};
+
+/// Runs a process whose imports answer with futures. The loop stays inside the store's concurrent run, so that what a
+/// handler left pending goes on between messages.
+pub(super) async fn run(
+    store: &mut Store<Guest>,
+    init: Init,
+    started: &Started,
+) -> wasmtime::Result<ExitReason> {
+    let component = store.data().component.clone();
+    let instance = component.pre.instantiate_async(&mut *store).await?;
+    let server = Server::find(store, &instance, component.exports)?;
+    let context = store.data().context.clone();
+    let ended = store.run_concurrent(async |accessor| {
+        let mut service = AsyncService { accessor, server };
+        serve(&mut service, &context, &component, init, started).await
+    });
+    // A trap is the outer error, whatever the loop was waiting for.
+    ended.await?
+}
+
+struct AsyncService<'a> {
+    accessor: &'a Accessor<Guest>,
+    server: Server,
+}
+
+impl AsyncService<'_> {
+    fn fresh_turn(&self) {
+        self.accessor.with(|mut access| super::fresh_turn(&mut access.as_context_mut()));
+    }
+}
+
+impl Service for AsyncService<'_> {
+    async fn init(&mut self, key: u32, body: Bytes) -> wasmtime::Result<Outcome> {
+        Ok(self.server.init.call_concurrent(self.accessor, (key, body)).await?.0)
+    }
+
+    async fn handle(&mut self, params: HandleParams) -> wasmtime::Result<Outcome> {
+        self.fresh_turn();
+        Ok(self.server.handle.call_concurrent(self.accessor, params).await?.0)
+    }
+
+    async fn info(&mut self, event: Event) -> wasmtime::Result<()> {
+        self.fresh_turn();
+        self.server.info.call_concurrent(self.accessor, (event,)).await
+    }
+
+    async fn terminate(&mut self, reason: types::ExitReason) -> wasmtime::Result<()> {
+        self.fresh_turn();
+        self.server.terminate.call_concurrent(self.accessor, (reason,)).await
+    }
+
+    fn enter(&mut self, function: Option<u32>) {
+        self.accessor.with(|mut access| access.data_mut().function = function);
+    }
+}

@@ -1,0 +1,58 @@
+use bytes::Bytes;
+use rusm_otp::ExitReason;
+use wasmtime::Store;
+use wasmtime::component::TypedFunc;
+
+use super::{Guest, HandleParams, Init, Server, Service, Started, fresh_turn, function, serve};
+use crate::component::Exports;
+use crate::types::{self, Event, Outcome};
+
+/// Runs a process whose imports block it.
+pub(super) async fn run(
+    store: &mut Store<Guest>,
+    init: Init,
+    started: &Started,
+) -> wasmtime::Result<ExitReason> {
+    let component = store.data().component.clone();
+    let instance = component.pre.instantiate_async(&mut *store).await?;
+    if let Exports::Raw { run } = component.exports {
+        let run: TypedFunc<(), ()> = function(store, &instance, run, false)?;
+        started.tell(Ok(()));
+        run.call_async(store, ()).await?;
+        return Ok(ExitReason::Normal);
+    }
+    let server = Server::find(store, &instance, component.exports)?;
+    let context = store.data().context.clone();
+    let mut service = SyncService { store, server };
+    serve(&mut service, &context, &component, init, started).await
+}
+
+struct SyncService<'a> {
+    store: &'a mut Store<Guest>,
+    server: Server,
+}
+
+impl Service for SyncService<'_> {
+    async fn init(&mut self, key: u32, body: Bytes) -> wasmtime::Result<Outcome> {
+        Ok(self.server.init.call_async(&mut *self.store, (key, body)).await?.0)
+    }
+
+    async fn handle(&mut self, params: HandleParams) -> wasmtime::Result<Outcome> {
+        fresh_turn(self.store);
+        Ok(self.server.handle.call_async(&mut *self.store, params).await?.0)
+    }
+
+    async fn info(&mut self, event: Event) -> wasmtime::Result<()> {
+        fresh_turn(self.store);
+        self.server.info.call_async(&mut *self.store, (event,)).await
+    }
+
+    async fn terminate(&mut self, reason: types::ExitReason) -> wasmtime::Result<()> {
+        fresh_turn(self.store);
+        self.server.terminate.call_async(&mut *self.store, (reason,)).await
+    }
+
+    fn enter(&mut self, function: Option<u32>) {
+        self.store.data_mut().function = function;
+    }
+}

@@ -1,0 +1,208 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use rusm_codegen::{Contract, Shape};
+use rusm_otp::{Context, ExitReason, Pid, SpawnOptions, Spawned};
+use tokio::sync::oneshot;
+
+use crate::process::{self, Init, Refusal, Started};
+use crate::{Component, Engine, Kind, Profile};
+
+/// A process to be started.
+#[derive(Debug, Clone)]
+pub struct Spawn {
+    component: String,
+    init: Option<u32>,
+    body: Bytes,
+    contract: Option<Contract>,
+    profile: Option<Profile>,
+    parent: Option<Pid>,
+    link: bool,
+    monitor: bool,
+    name: Option<String>,
+    deadline: Duration,
+}
+
+/// Why no process was started.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SpawnError {
+    /// No component of that name is loaded.
+    #[error("there is no component `{component}`{}", nearest.as_ref().map(|near| format!("; did you mean `{near}`?")).unwrap_or_default())]
+    UnknownComponent {
+        /// The name.
+        component: String,
+        /// The known name that is closest.
+        nearest: Option<String>,
+    },
+    /// The component lacks functions of the contract.
+    #[error("{0}")]
+    Contract(String),
+    /// The constructor refused with its typed error.
+    #[error("the constructor refused")]
+    Refused(Bytes),
+    /// The constructor could not decode its arguments, or there is none with that key.
+    #[error("the constructor's arguments are malformed: {0}")]
+    Malformed(String),
+    /// The process ended inside its constructor.
+    #[error("the process ended in its constructor: {0}")]
+    Exited(ExitReason),
+    /// The constructor was not done within the deadline.
+    #[error("timeout: the constructor was not done within {0:?}")]
+    Timeout(Duration),
+    /// The name belongs to a living process.
+    #[error("the name belongs to {0}")]
+    AlreadyRegistered(Pid),
+    /// The node cannot hold one more.
+    #[error("the node is full: {0}")]
+    Capacity(String),
+}
+
+impl Spawn {
+    /// A process of this component: neither linked nor monitored nor named, with five seconds for its constructor.
+    pub fn new(component: impl Into<String>) -> Self {
+        Self {
+            component: component.into(),
+            init: None,
+            body: Bytes::new(),
+            contract: None,
+            profile: None,
+            parent: None,
+            link: false,
+            monitor: false,
+            name: None,
+            deadline: Duration::from_secs(5),
+        }
+    }
+
+    /// The constructor's key and its arguments on the wire. A constructor without arguments needs neither.
+    pub fn init(mut self, key: Option<u32>, body: Bytes) -> Self {
+        (self.init, self.body) = (key, body);
+        self
+    }
+
+    /// What the caller's client was generated from: the component must have all of it.
+    pub fn contract(mut self, contract: Option<Contract>) -> Self {
+        self.contract = contract;
+        self
+    }
+
+    /// Another profile than the component's own.
+    pub fn profile(mut self, profile: Option<Profile>) -> Self {
+        self.profile = profile;
+        self
+    }
+
+    /// Who spawns it, and whether the two are linked and the new one monitored.
+    pub fn parent(mut self, parent: Pid, link: bool, monitor: bool) -> Self {
+        (self.parent, self.link, self.monitor) = (Some(parent), link, monitor);
+        self
+    }
+
+    /// Registers it under a name.
+    pub fn name(mut self, name: Option<String>) -> Self {
+        self.name = name;
+        self
+    }
+
+    /// How long its constructor may take.
+    pub fn deadline(mut self, deadline: Duration) -> Self {
+        self.deadline = deadline;
+        self
+    }
+}
+
+impl Engine {
+    /// Starts a process and waits until its constructor is done.
+    ///
+    /// # Errors
+    /// [`SpawnError`]; there is then no process, and no exit or down of it arrives at the parent.
+    pub async fn spawn(&self, spawn: Spawn) -> Result<Spawned, SpawnError> {
+        let component = self.component(&spawn.component).ok_or_else(|| self.unknown(&spawn.component))?;
+        if let Some(difference) = spawn.contract.as_ref().and_then(|contract| component.difference(contract))
+        {
+            return Err(SpawnError::Contract(difference));
+        }
+        let init = init(&component, &spawn)?;
+        let (sender, started) = oneshot::channel();
+        let spawned = self.start(component, &spawn, init, Started::new(sender))?;
+        let outcome = tokio::time::timeout(spawn.deadline, started).await;
+        let error = match outcome {
+            Ok(Ok(Ok(()))) => return Ok(spawned),
+            Ok(Ok(Err(refusal))) => match refusal {
+                Refusal::Refused(error) => SpawnError::Refused(error),
+                Refusal::Malformed(text) => SpawnError::Malformed(text),
+                Refusal::Exited(reason) => SpawnError::Exited(reason),
+                Refusal::Capacity(text) => SpawnError::Capacity(text),
+            },
+            // It was ended from outside, and its body dropped.
+            Ok(Err(_)) => SpawnError::Exited(ExitReason::Killed),
+            Err(_) => SpawnError::Timeout(spawn.deadline),
+        };
+        self.forget(&spawn, spawned);
+        Err(error)
+    }
+
+    fn start(
+        &self,
+        component: Arc<Component>,
+        spawn: &Spawn,
+        init: Init,
+        started: Started,
+    ) -> Result<Spawned, SpawnError> {
+        let profile = spawn.profile.clone().map_or_else(|| component.profile.clone(), Arc::new);
+        let mut options = SpawnOptions::new(component.name.clone());
+        options = options.hears_shutdown(component.kind == Kind::Service);
+        if let Some(parent) = spawn.parent {
+            options = options.parent(parent).link(spawn.link).monitor(spawn.monitor);
+        }
+        if let Some(name) = &spawn.name {
+            options = options.name(name.as_str());
+        }
+        if let Some(bound) = profile.mailbox {
+            options = options.mailbox(bound);
+        }
+        let engine = self.clone();
+        let body = move |context: Context| process::run(engine, component, profile, context, init, started);
+        self.runtime().spawn(options, body).map_err(|holder| SpawnError::AlreadyRegistered(holder.0))
+    }
+
+    /// A process that did not start leaves no trace at its parent.
+    fn forget(&self, spawn: &Spawn, spawned: Spawned) {
+        if let Some(parent) = spawn.parent {
+            self.runtime().unlink(parent, spawned.pid);
+            if let Some(monitor) = spawned.monitor {
+                self.runtime().demonitor(parent, monitor);
+            }
+        }
+        self.runtime().kill(spawned.pid);
+    }
+
+    fn unknown(&self, component: &str) -> SpawnError {
+        let likeness = |known: &Arc<str>| (strsim::jaro_winkler(known, component) * 1000.0) as u32;
+        let nearest =
+            self.component_names().into_iter().max_by_key(likeness).filter(|known| likeness(known) > 700);
+        SpawnError::UnknownComponent {
+            component: component.to_owned(),
+            nearest: nearest.map(|known| known.to_string()),
+        }
+    }
+}
+
+/// What the constructor is called with.
+fn init(component: &Component, spawn: &Spawn) -> Result<Init, SpawnError> {
+    let constructor = component.contracts.implements.iter().find_map(|own| own.constructor.as_ref());
+    let key = match (spawn.init, constructor) {
+        (Some(key), _) => key,
+        (None, None) => 0,
+        (None, Some(own)) if own.params.is_empty() && matches!(own.shape, Shape::Constructor { .. }) => {
+            own.key
+        }
+        (None, Some(own)) => {
+            let names = own.params.iter().map(|param| param.name.as_str()).collect::<Vec<_>>().join(", ");
+            let text = format!("the constructor of `{}` needs ({names})", component.name);
+            return Err(SpawnError::Malformed(text));
+        }
+    };
+    Ok(Init { key, body: spawn.body.clone() })
+}
