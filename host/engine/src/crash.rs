@@ -29,6 +29,11 @@ pub(crate) fn exit_reason(guest: &mut Guest, error: &wasmtime::Error) -> ExitRea
         Some((text, _)) => (text, frames),
         None => (trap_text(error), frames),
     };
+    crash(guest, text, backtrace)
+}
+
+/// A crash of this guest, at what it is doing now.
+pub(crate) fn crash(guest: &Guest, text: String, backtrace: String) -> ExitReason {
     let function = guest.function.map(|key| guest.component.function_name(key)).unwrap_or_default();
     let component = guest.component.name.clone();
     ExitReason::Crash(Arc::new(Crash { text, backtrace, component, pid: guest.context.pid(), function }))

@@ -124,6 +124,7 @@ pub(crate) enum StreamError {
 #[derive(ComponentType, Lift, Lower, Clone, Copy, Debug, PartialEq, Eq)]
 #[component(enum)]
 #[repr(u8)]
+#[expect(dead_code, reason = "guests make them")]
 pub(crate) enum StreamDirection {
     #[component(name = "to-callee")]
     ToCallee,
@@ -142,6 +143,7 @@ pub(crate) enum RequestKind {
 #[derive(ComponentType, Lift, Lower, Clone, Copy, Debug, PartialEq, Eq)]
 #[component(enum)]
 #[repr(u8)]
+#[expect(dead_code, reason = "guests make them")]
 pub(crate) enum Level {
     #[component(name = "trace")]
     Trace,

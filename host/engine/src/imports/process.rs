@@ -51,8 +51,8 @@ pub(super) fn add(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
         let context = &store.data().context;
         Ok((context.runtime().demonitor(context.pid(), monitor),))
     })?;
-    own.func_wrap("exit", |_: Store<'_>, (reason,): (ExitReason,)| -> wasmtime::Result<()> {
-        Err(wasmtime::Error::new(GuestExit(reason.into())))
+    own.func_wrap("exit", |store: Store<'_>, (reason,): (ExitReason,)| -> wasmtime::Result<()> {
+        Err(wasmtime::Error::new(GuestExit(own_exit(store.data(), reason.into()))))
     })?;
     own.func_wrap("exit-process", |store: Store<'_>, (other, reason): (Pid, ExitReason)| {
         Ok((end(store.data(), other.into(), reason.into()),))
@@ -74,6 +74,11 @@ pub(super) fn add(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
     own.func_wrap("report-crash", |mut store: Store<'_>, (text, backtrace): (String, String)| {
         store.data_mut().reported_crash = Some((text, backtrace));
         Ok(())
+    })?;
+    own.func_wrap("random-bytes", |_: Store<'_>, (length,): (u32,)| {
+        let mut bytes = vec![0; length.min(MOST_RANDOM) as usize];
+        getrandom::fill(&mut bytes).map_err(|error| wasmtime::Error::msg(error.to_string()))?;
+        Ok((Bytes::from(bytes),))
     })?;
     own.func_wrap("env", |store: Store<'_>, (name,): (WasmStr,)| {
         let name = name.to_str(&store)?.into_owned();
@@ -100,6 +105,14 @@ fn end(guest: &Guest, other: rusm_otp::Pid, reason: Reason) -> Result<(), SendEr
     Ok(())
 }
 
+/// A guest may say what broke; where it broke is the host's to say.
+fn own_exit(guest: &Guest, reason: Reason) -> Reason {
+    match reason {
+        Reason::Crash(crash) => crate::crash::crash(guest, crash.text.clone(), crash.backtrace.clone()),
+        other => other,
+    }
+}
+
 fn env(guest: &Guest, name: String) -> Result<Option<String>, SendError> {
     let grant = Grant::Env(name.clone());
     if !guest.profile.allows(&grant) {
@@ -107,3 +120,6 @@ fn env(guest: &Guest, name: String) -> Result<Option<String>, SendError> {
     }
     Ok(std::env::var(name).ok())
 }
+
+/// As the Web's `getRandomValues`.
+const MOST_RANDOM: u32 = 65_536;

@@ -1,0 +1,239 @@
+//! The command line: `rusm new | gen | build | run | call | doctor`.
+
+use std::io::{IsTerminal as _, Write as _};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use rusm_engine::EngineConfig;
+use rusm_setup::{Home, Need, State, Terminal};
+
+use crate::control::{self, ControlError, Socket};
+use crate::{BuildError, CallRequest, Language, Node, Project, scaffold};
+
+#[derive(Parser)]
+#[command(
+    name = "rusm",
+    version,
+    about = "Rust and TypeScript services as supervised, sandboxed processes",
+    after_help = "Exit codes:\n  0  done\n  1  it failed: the message says why\n  2  the command line is wrong\n  \
+                  3  no node of this project is running\n  4  the service refused, with the error of its contract\n\n\
+                  RUSM_LOG sets what a node logs (error, warn, info, debug, trace; info by default).\n\
+                  RUSM_HOME and RUSM_CACHE set where RUSM keeps toolchains and compiled components."
+)]
+struct Arguments {
+    /// Work on the project in this folder instead of the current one.
+    #[arg(long, global = true, value_name = "FOLDER")]
+    project: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Make a new project of one service, in a folder of its name.
+    New {
+        /// The folder, whose last part is the project's name.
+        folder: PathBuf,
+        /// The language of the service.
+        #[arg(long, value_enum, default_value = "rust")]
+        lang: Language,
+    },
+    /// Write the generated TypeScript of all contracts.
+    Gen,
+    /// Build every component.
+    Build,
+    /// Build, and run the supervision tree until Ctrl-C.
+    Run {
+        /// Run what was built before.
+        #[arg(long)]
+        no_build: bool,
+    },
+    /// Call a function of a running node.
+    ///
+    /// The call is WAVE text, as in `rusm call cart 'add({sku: "a", qty: 2})'`. The items of a stream in are read from
+    /// standard input, a line each; those of a stream out are printed, a line each.
+    Call {
+        /// The name that the process is registered under.
+        name: String,
+        /// The function and its arguments.
+        call: String,
+        /// How long to wait for the reply.
+        #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = humantime::parse_duration)]
+        deadline: std::time::Duration,
+    },
+    /// Show the state of everything RUSM needs on this machine.
+    Doctor {
+        /// Install what is missing.
+        #[arg(long)]
+        fix: bool,
+    },
+}
+
+/// Runs the command line that the process was started with.
+pub fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    match run(arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let code = match error.downcast_ref::<ControlError>() {
+                Some(ControlError::NoNode { .. }) => 3,
+                Some(ControlError::Refused(_)) => 4,
+                _ => 1,
+            };
+            let paint = paint(std::io::stderr().is_terminal());
+            eprintln!("{}: {error:#}", paint("31;1", "error"));
+            ExitCode::from(code)
+        }
+    }
+}
+
+fn run(arguments: Arguments) -> anyhow::Result<()> {
+    let folder = arguments.project.unwrap_or_else(|| PathBuf::from("."));
+    match arguments.command {
+        Command::New { folder, lang } => new(&folder, lang),
+        Command::Gen => generate(&Project::find(&folder)?),
+        Command::Build => build(&Project::find(&folder)?),
+        Command::Run { no_build } => start(&Project::find(&folder)?, no_build),
+        Command::Call { name, call, deadline } => {
+            let deadline_ms = u32::try_from(deadline.as_millis()).unwrap_or(u32::MAX);
+            let project = Project::find(&folder)?;
+            call_node(&project, CallRequest { name, text: call, deadline_ms })
+        }
+        Command::Doctor { fix } => doctor(fix),
+    }
+}
+
+fn new(folder: &std::path::Path, language: Language) -> anyhow::Result<()> {
+    let name = std::path::absolute(folder)?;
+    let name = name.file_name().and_then(|name| name.to_str()).unwrap_or_default().to_owned();
+    let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    let starts = name.chars().next().is_some_and(|c| c.is_ascii_lowercase());
+    anyhow::ensure!(
+        starts && name.chars().all(fits),
+        "`{name}` is no name for a project: use small letters, digits and `-`, beginning with a letter"
+    );
+    scaffold(folder, &name, language)?;
+    println!("Made {}. Next:", folder.display());
+    println!("  cd {}", folder.display());
+    println!("  rusm run");
+    println!("and, beside it:");
+    println!("  rusm call {name} 'greet(\"world\")'");
+    Ok(())
+}
+
+fn generate(project: &Project) -> anyhow::Result<()> {
+    for path in project.generate()? {
+        println!("wrote {}", path.strip_prefix(project.root()).unwrap_or(&path).display());
+    }
+    Ok(())
+}
+
+fn build(project: &Project) -> anyhow::Result<()> {
+    for built in project.build(&mut Terminal::new())? {
+        let size = std::fs::metadata(&built.path).map(|file| file.len() / 1024).unwrap_or_default();
+        let path = built.path.strip_prefix(project.root()).unwrap_or(&built.path).display().to_string();
+        println!("{}: {path} ({size} KiB)", built.name);
+    }
+    Ok(())
+}
+
+fn start(project: &Project, no_build: bool) -> anyhow::Result<()> {
+    let components = if no_build { project.built()? } else { project.build(&mut Terminal::new())? };
+    log_to_stderr();
+    let socket = Socket::of(project.root())?;
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(async {
+        let file = project.root().join("rusm.toml");
+        let node = Node::boot(project.manifest(), &file, &components, EngineConfig::default()).await?;
+        control::listen(node.engine().clone(), &socket)?;
+        let mut names: Vec<_> = node.engine().runtime().processes();
+        names.retain(|process| process.name.is_some());
+        println!("The node is up. Ctrl-C stops it.");
+        for process in names {
+            println!("  {} ({}) {}", process.name.unwrap_or_default(), process.label, process.pid);
+        }
+        tokio::select! {
+            () = asked_to_stop() => {
+                println!("Stopping.");
+                node.stop().await;
+            }
+            reason = node.ended() => {
+                // The socket is of no use any more.
+                let _ = std::fs::remove_file(socket.path());
+                anyhow::bail!("the supervision tree has ended: {reason}; the log above says why");
+            }
+        }
+        // A socket that stays is taken over by the next node.
+        let _ = std::fs::remove_file(socket.path());
+        Ok(())
+    })
+}
+
+async fn asked_to_stop() {
+    let terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate());
+    let Ok(mut terminate) = terminate else {
+        // Without signals the node runs until it is killed.
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        _ = terminate.recv() => {}
+    }
+}
+
+fn call_node(project: &Project, request: CallRequest) -> anyhow::Result<()> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+        let input = tokio::io::BufReader::new(tokio::io::stdin());
+        let mut output = std::io::stdout().lock();
+        control::call(project.root(), request, input, |line| writeln!(output, "{line}")).await
+    })?;
+    // Standard input may still be waited for by a thread that nothing can wake.
+    std::process::exit(0)
+}
+
+fn doctor(fix: bool) -> anyhow::Result<()> {
+    let home = Home::from_env()?;
+    let paint = paint(std::io::stdout().is_terminal());
+    let mut missing = 0;
+    for need in Need::ALL {
+        if fix && need.for_users() {
+            need.fix(&home, &mut Terminal::new())?;
+        }
+        match need.state(&home) {
+            State::Ready(what) => println!("{} {need}: {what}", paint("32", "✓")),
+            State::Missing { what, fix } if need.for_users() => {
+                missing += 1;
+                println!("{} {need}: {what}\n    repaired by: {fix}", paint("31", "✗"));
+            }
+            State::Missing { what, .. } => println!("- {need}: {what} (only RUSM's own tests want it)"),
+        }
+    }
+    anyhow::ensure!(missing == 0, "{missing} missing; `rusm doctor --fix` repairs them");
+    Ok(())
+}
+
+fn paint(colours: bool) -> impl Fn(&str, &str) -> String {
+    move |code, text| if colours { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
+}
+
+fn log_to_stderr() {
+    let filter = tracing_subscriber::EnvFilter::try_from_env("RUSM_LOG");
+    let filter = filter.unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .init();
+}
+
+impl Project {
+    /// What was built before.
+    fn built(&self) -> Result<Vec<crate::Built>, BuildError> {
+        let built = self.manifest().components.iter().map(|(name, decl)| {
+            let own = self.root().join(&decl.path);
+            let path = if own.is_file() { own } else { self.artifact(name) };
+            crate::Built { name: name.clone(), path }
+        });
+        Ok(built.collect())
+    }
+}

@@ -1,0 +1,78 @@
+use std::fs;
+use std::io;
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+mod client;
+mod server;
+
+pub use client::{CallRequest, ControlError, call};
+pub(crate) use server::listen;
+
+/// The local socket of a project's running node. Only its owner can open it: it lies in a folder of mode 700.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Socket {
+    path: PathBuf,
+}
+
+impl Socket {
+    /// The socket of the project in this folder: `$XDG_RUNTIME_DIR/rusm/`, or `/tmp/rusm-UID/`, and a name made of the
+    /// folder, for the path of a socket has at most 108 bytes.
+    ///
+    /// # Errors
+    /// If the folder for sockets cannot be made, or belongs to somebody else.
+    pub fn of(project: &Path) -> io::Result<Self> {
+        let uid = fs::metadata("/proc/self")?.uid();
+        let runtime =
+            std::env::var_os("XDG_RUNTIME_DIR").filter(|value| !value.is_empty()).map(PathBuf::from);
+        let folder =
+            runtime.map_or_else(|| PathBuf::from(format!("/tmp/rusm-{uid}")), |runtime| runtime.join("rusm"));
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder)?;
+        let metadata = fs::symlink_metadata(&folder)?;
+        if !metadata.is_dir() || metadata.uid() != uid {
+            let text = format!("{} belongs to another user", folder.display());
+            return Err(io::Error::new(io::ErrorKind::PermissionDenied, text));
+        }
+        fs::set_permissions(&folder, fs::Permissions::from_mode(0o700))?;
+        let project = fs::canonicalize(project)?;
+        let digest = Sha256::digest(project.as_os_str().as_encoded_bytes());
+        let name: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+        Ok(Self { path: folder.join(format!("{name}.sock")) })
+    }
+
+    /// Its path.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+/// What a client says, a line of JSON each.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Say {
+    /// Calls a function of a named process, given as text.
+    Call { name: String, text: String, deadline_ms: u32 },
+    /// An item of the stream that the function reads.
+    Item(String),
+    /// There are no more items.
+    End,
+}
+
+/// What the node answers, a line of JSON each.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Answer {
+    /// The function reads a stream: the client may send items.
+    SendItems,
+    /// An item of the stream that the function writes.
+    Item(String),
+    /// The call is over, with this value; none for a cast or a stream.
+    Done(Option<String>),
+    /// The contract's own error.
+    Refused(String),
+    /// The call failed otherwise: the kind of error, and the text.
+    Failed { kind: String, text: String },
+}

@@ -1,0 +1,275 @@
+use std::fs;
+use std::io;
+use std::os::unix::fs::PermissionsExt as _;
+use std::time::Duration;
+
+use rusm_codegen::value::{parse_call, parse_value, print_next, print_value};
+use rusm_codegen::{Contract, Function, Shape, Type};
+use rusm_engine::Engine;
+use rusm_otp::{
+    CallError, Context, ExitReason, STREAM_WINDOW, SpawnOptions, StreamEnd, StreamReader, StreamWriter,
+    Target, stream,
+};
+use rusm_wire::Reader;
+use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, Lines};
+use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::net::{UnixListener, UnixStream};
+use tokio::time::Instant;
+
+use super::{Answer, Say, Socket};
+
+/// Serves a node's socket until the node ends. A socket that a dead node left is taken over.
+pub(crate) fn listen(engine: Engine, socket: &Socket) -> io::Result<()> {
+    let path = socket.path();
+    if std::os::unix::net::UnixStream::connect(path).is_ok() {
+        let text = "a node of this project is running already; stop it first";
+        return Err(io::Error::new(io::ErrorKind::AddrInUse, text));
+    }
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let listener = UnixListener::bind(path)?;
+    fs::set_permissions(path, fs::Permissions::from_mode(0o600))?;
+    tokio::spawn(async move {
+        while let Ok((connection, _)) = listener.accept().await {
+            let engine_of_call = engine.clone();
+            let serve = move |context: Context| async move {
+                if let Err(error) = serve(&engine_of_call, &context, connection).await {
+                    tracing::debug!(%error, "a client of the local socket is gone");
+                }
+                ExitReason::Normal
+            };
+            // Without a name it can always be spawned.
+            let _ = engine.runtime().spawn(SpawnOptions::new("rusm call"), serve);
+        }
+    });
+    Ok(())
+}
+
+async fn serve(engine: &Engine, context: &Context, connection: UnixStream) -> io::Result<()> {
+    let (reader, writer) = connection.into_split();
+    let mut peer = Peer { lines: BufReader::new(reader).lines(), writer };
+    let Some(Say::Call { name, text, deadline_ms }) = peer.hear().await? else {
+        return peer.say(&failed("malformed", "expected a call")).await;
+    };
+    let answer = match find(engine, &name, &text) {
+        Err(answer) => answer,
+        Ok((contract, function, body)) => {
+            let limit = Duration::from_millis(u64::from(deadline_ms.max(1)));
+            let call =
+                Call { context, target: Target::Name(name), contract: &contract, function: &function, limit };
+            call.run(body, &mut peer).await?
+        }
+    };
+    peer.say(&answer).await
+}
+
+type Found = (Contract, Function, Vec<u8>);
+
+fn find(engine: &Engine, name: &str, text: &str) -> Result<Found, Answer> {
+    let runtime = engine.runtime();
+    let Some(info) = runtime.whereis(name).and_then(|pid| runtime.info(pid)) else {
+        let processes = runtime.processes();
+        let names = processes.iter().filter_map(|process| process.name.as_deref());
+        let hint = crate::manifest::nearest(name, names);
+        return Err(failed("noproc", &format!("noproc: nobody has the name `{name}`{hint}")));
+    };
+    let component = engine.component(&info.label);
+    let contracts = component.as_ref().map(|component| component.contracts().implements.as_slice());
+    let Some(contract) = contracts.and_then(|contracts| contracts.first()) else {
+        return Err(failed("unknown-function", &format!("`{name}` is no service: it has no contract")));
+    };
+    let (function, body) =
+        parse_call(contract, text).map_err(|error| failed("malformed", &error.to_string()))?;
+    if matches!(function.shape, Shape::Constructor { .. }) {
+        return Err(failed("unknown-function", "`init` is called by spawning, not by calling"));
+    }
+    Ok((contract.clone(), function.clone(), body))
+}
+
+struct Call<'a> {
+    context: &'a Context,
+    target: Target,
+    contract: &'a Contract,
+    function: &'a Function,
+    limit: Duration,
+}
+
+impl Call<'_> {
+    async fn run(&self, body: Vec<u8>, peer: &mut Peer) -> io::Result<Answer> {
+        let runtime = self.context.runtime();
+        let key = self.function.key;
+        match &self.function.shape {
+            Shape::Cast | Shape::Constructor { .. } => {
+                let sent = runtime.cast(self.context.pid(), &self.target, key, body.into());
+                Ok(sent
+                    .map_or_else(|error| failed("overloaded", &error.to_string()), |()| Answer::Done(None)))
+            }
+            Shape::Call { .. } => {
+                let reply = self.context.call(&self.target, key, body.into(), self.limit).await;
+                Ok(self.answer(reply))
+            }
+            Shape::StreamOut { item, .. } => {
+                let (writer, reader) = stream(STREAM_WINDOW);
+                let deadline = Some(Instant::now() + self.limit);
+                let end = Some(StreamEnd::Writer(writer));
+                let pending =
+                    match runtime.call(self.context.pid(), &self.target, key, body.into(), end, deadline) {
+                        Ok(pending) => pending,
+                        Err(error) => return Ok(call_failed(&error)),
+                    };
+                match self.answer(self.context.wait(pending).await) {
+                    Answer::Done(_) => self.read(item, &reader, peer).await,
+                    refused => Ok(refused),
+                }
+            }
+            Shape::StreamIn { item, .. } => {
+                let (writer, reader) = stream(STREAM_WINDOW);
+                let end = Some(StreamEnd::Reader(reader));
+                let pending =
+                    match runtime.call(self.context.pid(), &self.target, key, body.into(), end, None) {
+                        Ok(pending) => pending,
+                        Err(error) => return Ok(call_failed(&error)),
+                    };
+                peer.say(&Answer::SendItems).await?;
+                tokio::pin!(pending);
+                // Whoever answers before the end of the stream has seen enough.
+                let fed = tokio::select! {
+                    reply = &mut pending => return Ok(self.answer(reply)),
+                    fed = self.feed(item, writer, peer) => fed?,
+                };
+                if let Some(mistake) = fed {
+                    return Ok(mistake);
+                }
+                let reply = tokio::time::timeout(self.limit, pending).await;
+                Ok(self.answer(reply.unwrap_or(Err(CallError::Timeout))))
+            }
+        }
+    }
+
+    /// Sends the client's lines into the stream; an answer, if one of them is no item.
+    async fn feed(&self, item: &Type, writer: StreamWriter, peer: &mut Peer) -> io::Result<Option<Answer>> {
+        let end = StreamEnd::Writer(writer.clone());
+        let mut number = 0;
+        loop {
+            match peer.hear().await {
+                Ok(Some(Say::Item(line))) => {
+                    number += 1;
+                    match parse_value(self.contract, item, &line) {
+                        Ok(bytes) => {
+                            if writer.write(bytes.into()).await.is_err() {
+                                // The reader is done: its answer says why.
+                                return Ok(None);
+                            }
+                        }
+                        Err(error) => {
+                            let text = format!("line {number} of the input: {error}");
+                            end.abort(text.as_str());
+                            return Ok(Some(failed("malformed", &text)));
+                        }
+                    }
+                }
+                Ok(_) => {
+                    end.close();
+                    return Ok(None);
+                }
+                Err(error) => {
+                    end.abort("the client is gone");
+                    return Err(error);
+                }
+            }
+        }
+    }
+
+    async fn read(&self, item: &Type, reader: &StreamReader, peer: &mut Peer) -> io::Result<Answer> {
+        let end = StreamEnd::Reader(reader.clone());
+        loop {
+            let chunk = match reader.read().await {
+                Ok(Some(chunk)) => chunk,
+                Ok(None) => return Ok(Answer::Done(None)),
+                Err(error) => return Ok(failed("stream", &format!("the stream ended early: {error}"))),
+            };
+            let mut items = Reader::new(&chunk);
+            while items.remaining() > 0 {
+                match print_next(self.contract, item, &mut items) {
+                    Ok(text) => {
+                        if let Err(error) = peer.say(&Answer::Item(text)).await {
+                            end.close();
+                            return Err(error);
+                        }
+                    }
+                    Err(error) => {
+                        end.abort("malformed item");
+                        return Ok(failed("malformed", &format!("an item of the stream: {error}")));
+                    }
+                }
+            }
+        }
+    }
+
+    fn answer(&self, reply: Result<bytes::Bytes, CallError>) -> Answer {
+        let body = match reply {
+            Ok(body) => body,
+            Err(error) => return call_failed(&error),
+        };
+        let Some(ty) = self.function.reply() else { return Answer::Done(None) };
+        match print_value(self.contract, &ty, &body) {
+            Err(error) => failed("malformed", &format!("the reply: {error}")),
+            Ok(text) if !matches!(self.contract.resolved(&ty), Type::Result(..)) => Answer::Done(Some(text)),
+            Ok(text) => match text.strip_prefix("err") {
+                Some(error) => Answer::Refused(unwrapped(error)),
+                None => {
+                    let value = unwrapped(text.strip_prefix("ok").unwrap_or(&text));
+                    Answer::Done((!value.is_empty()).then_some(value))
+                }
+            },
+        }
+    }
+}
+
+/// `(..)` without its parentheses.
+fn unwrapped(text: &str) -> String {
+    let inner = text.strip_prefix('(').and_then(|text| text.strip_suffix(')'));
+    inner.unwrap_or(text).to_owned()
+}
+
+fn call_failed(error: &CallError) -> Answer {
+    let kind = match error {
+        CallError::NoProc => "noproc",
+        CallError::Exited(_) => "exited",
+        CallError::Timeout => "timeout",
+        CallError::UnknownFunction(_) => "unknown-function",
+        CallError::Malformed(_) => "malformed",
+        CallError::Overloaded => "overloaded",
+        CallError::Denied(_) => "denied",
+        CallError::NoConnection => "noconnection",
+        CallError::Cancelled => "cancelled",
+    };
+    failed(kind, &error.to_string())
+}
+
+fn failed(kind: &str, text: &str) -> Answer {
+    Answer::Failed { kind: kind.to_owned(), text: text.to_owned() }
+}
+
+/// A client, line by line.
+struct Peer {
+    lines: Lines<BufReader<OwnedReadHalf>>,
+    writer: OwnedWriteHalf,
+}
+
+impl Peer {
+    async fn hear(&mut self) -> io::Result<Option<Say>> {
+        match self.lines.next_line().await? {
+            Some(line) => Ok(Some(serde_json::from_str(&line)?)),
+            None => Ok(None),
+        }
+    }
+
+    async fn say(&mut self, answer: &Answer) -> io::Result<()> {
+        let mut line = serde_json::to_vec(answer)?;
+        line.push(b'\n');
+        self.writer.write_all(&line).await
+    }
+}

@@ -1,0 +1,21 @@
+//! A RUSM project, from its manifest to a running node.
+//!
+//! [`Manifest`] is `rusm.toml`, read and checked; [`Project`] the folder around it, which [`Project::build`] turns into
+//! components; [`Node`] runs their supervision tree. The binary `rusm` is the command line over all of it.
+
+mod build;
+pub mod cli;
+mod control;
+mod generate;
+mod manifest;
+mod node;
+mod project;
+mod scaffold;
+mod sdk;
+
+pub use build::{BuildError, Built};
+pub use control::{CallRequest, ControlError, Socket, call};
+pub use manifest::{ChildDecl, ComponentDecl, Manifest, ManifestError, SupervisorDecl, What};
+pub use node::{BootError, Node};
+pub use project::{Project, ProjectError};
+pub use scaffold::{Language, scaffold};

@@ -1,0 +1,7 @@
+//! The command line of RUSM.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    rusm::cli::main()
+}

@@ -1,0 +1,318 @@
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusm_engine::{Grant, Profile};
+use rusm_otp::{Restart, Shutdown};
+
+mod raw;
+
+/// `rusm.toml`, read and checked.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Manifest {
+    /// The components by name.
+    pub components: BTreeMap<String, ComponentDecl>,
+    /// The supervision tree; without children if the manifest has none.
+    pub root: SupervisorDecl,
+}
+
+/// A component of the project.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ComponentDecl {
+    /// Its folder, relative to the manifest: a crate, or a package with a `main.ts`; or a finished `.wasm` file.
+    pub path: PathBuf,
+    /// What its processes may do.
+    pub profile: Profile,
+}
+
+/// A supervisor of the tree.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SupervisorDecl {
+    /// Its name in the manifest.
+    pub name: String,
+    /// Its children, in the order in which they start.
+    pub children: Vec<ChildDecl>,
+    /// How many restarts within the period it stands.
+    pub intensity: usize,
+    /// The period.
+    pub period: Duration,
+}
+
+/// A child of a supervisor.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ChildDecl {
+    /// What runs.
+    pub what: What,
+    /// When it is started again.
+    pub restart: Restart,
+    /// How it is stopped.
+    pub shutdown: Shutdown,
+    /// Where it stands in the manifest, for errors that only show at start.
+    pub line: usize,
+}
+
+/// What a child is.
+#[derive(Debug, Clone, PartialEq)]
+pub enum What {
+    /// A process of a component.
+    Component {
+        /// The component.
+        component: String,
+        /// The name that the process is registered under; the component's own by default.
+        name: String,
+        /// The constructor's arguments as WAVE text: `("a", 2)`.
+        init: Option<String>,
+    },
+    /// Another supervisor.
+    Supervisor(SupervisorDecl),
+}
+
+/// A mistake in a manifest.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{}:{line}: {message}", file.display())]
+pub struct ManifestError {
+    /// The file.
+    pub file: PathBuf,
+    /// The line, from 1.
+    pub line: usize,
+    /// What is wrong, what was expected, and the nearest right name.
+    pub message: String,
+}
+
+impl Manifest {
+    /// Reads a manifest's text; `file` is for errors.
+    ///
+    /// # Errors
+    /// [`ManifestError`] for the first mistake.
+    pub fn parse(file: &Path, text: &str) -> Result<Self, ManifestError> {
+        let reader = Reader { file, text };
+        let raw: raw::Manifest = toml::from_str(text).map_err(|error| reader.syntax(&error))?;
+        let mut components = BTreeMap::new();
+        for (name, component) in &raw.components {
+            let decl = reader.component(name.get_ref(), name.span(), component)?;
+            components.insert(name.get_ref().clone(), decl);
+        }
+        let tree = Tree { reader: &reader, raw: &raw, components: &components };
+        let root = tree.supervisor("supervisor", &raw.supervisor, &mut Vec::new())?;
+        let mut names = BTreeMap::new();
+        tree.check_names(&root, &mut names)?;
+        Ok(Self { components, root })
+    }
+}
+
+struct Reader<'a> {
+    file: &'a Path,
+    text: &'a str,
+}
+
+impl Reader<'_> {
+    fn error(&self, span: Range<usize>, message: String) -> ManifestError {
+        let line = self.line(span.start);
+        ManifestError { file: self.file.into(), line, message }
+    }
+
+    fn line(&self, at: usize) -> usize {
+        self.text.as_bytes().iter().take(at).filter(|byte| **byte == b'\n').count() + 1
+    }
+
+    /// What the parser says, with the nearest right name where it lists the right ones.
+    fn syntax(&self, error: &toml::de::Error) -> ManifestError {
+        let message = error.message();
+        let mut quoted = message.split('`').skip(1).step_by(2);
+        let wrong = quoted.next().unwrap_or_default();
+        let unknown = message.starts_with("unknown field") || message.starts_with("unknown variant");
+        let hint = if unknown { nearest(wrong, quoted) } else { String::new() };
+        self.error(error.span().unwrap_or(0..0), format!("{message}{hint}"))
+    }
+
+    fn component(
+        &self,
+        name: &str,
+        span: Range<usize>,
+        raw: &raw::Component,
+    ) -> Result<ComponentDecl, ManifestError> {
+        let fits = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+        if name.is_empty() || !name.chars().all(fits) {
+            let text = format!("`{name}` is no name for a component: use letters, digits, `-` and `_`");
+            return Err(self.error(span, text));
+        }
+        let caps = &raw.capabilities;
+        let mut profile = Profile::default();
+        let kinds: [(&[toml::Spanned<String>], fn(String) -> Grant); 4] = [
+            (&caps.spawn, Grant::Spawn),
+            (&caps.register, Grant::Register),
+            (&caps.lookup, Grant::Lookup),
+            (&caps.env, Grant::Env),
+        ];
+        for (scopes, grant) in kinds {
+            for scope in scopes {
+                if scope.get_ref().is_empty() {
+                    return Err(self.error(scope.span(), "an empty name grants nothing".into()));
+                }
+                profile.grants.push(grant(scope.get_ref().clone()));
+            }
+        }
+        if caps.control {
+            profile.grants.push(Grant::Control);
+        }
+        if let Some(memory) = &caps.memory {
+            profile.memory = size(memory.get_ref()).ok_or_else(|| {
+                let text = format!("`{}` is no size; write it like \"64MiB\"", memory.get_ref());
+                self.error(memory.span(), text)
+            })?;
+        }
+        profile.mailbox = caps.mailbox;
+        Ok(ComponentDecl { path: PathBuf::from(raw.path.get_ref()), profile })
+    }
+
+    fn duration(&self, text: &toml::Spanned<String>) -> Result<Duration, ManifestError> {
+        humantime::parse_duration(text.get_ref()).map_err(|_| {
+            let message = format!("`{}` is no duration; write it like \"500ms\" or \"5s\"", text.get_ref());
+            self.error(text.span(), message)
+        })
+    }
+}
+
+/// The supervision tree, resolved from names.
+struct Tree<'a> {
+    reader: &'a Reader<'a>,
+    raw: &'a raw::Manifest,
+    components: &'a BTreeMap<String, ComponentDecl>,
+}
+
+impl Tree<'_> {
+    /// `above` are the supervisors on the way here.
+    fn supervisor(
+        &self,
+        name: &str,
+        raw: &raw::Supervisor,
+        above: &mut Vec<String>,
+    ) -> Result<SupervisorDecl, ManifestError> {
+        above.push(name.to_owned());
+        let mut children = Vec::new();
+        for child in &raw.children {
+            children.push(self.child(child, above)?);
+        }
+        above.pop();
+        let period = raw.period.as_ref().map(|text| self.reader.duration(text)).transpose()?;
+        Ok(SupervisorDecl {
+            name: name.to_owned(),
+            children,
+            intensity: raw.intensity.unwrap_or(DEFAULT_INTENSITY),
+            period: period.unwrap_or(DEFAULT_PERIOD),
+        })
+    }
+
+    fn child(
+        &self,
+        spanned: &toml::Spanned<raw::Child>,
+        above: &mut Vec<String>,
+    ) -> Result<ChildDecl, ManifestError> {
+        let raw = spanned.get_ref();
+        let line = self.reader.line(spanned.span().start);
+        let what = match (&raw.component, &raw.supervisor) {
+            (Some(component), None) => {
+                let name = component.get_ref();
+                if !self.components.contains_key(name) {
+                    let hint = nearest(name, self.components.keys().map(String::as_str));
+                    let text = format!("there is no component `{name}`{hint}");
+                    return Err(self.reader.error(component.span(), text));
+                }
+                What::Component {
+                    component: name.clone(),
+                    name: raw.name.as_ref().unwrap_or(name).clone(),
+                    init: raw.init.clone(),
+                }
+            }
+            (None, Some(supervisor)) => {
+                let name = supervisor.get_ref();
+                let Some(below) = self.raw.supervisors.get(name) else {
+                    let hint = nearest(name, self.raw.supervisors.keys().map(String::as_str));
+                    let text = format!("there is no supervisor `{name}`{hint}");
+                    return Err(self.reader.error(supervisor.span(), text));
+                };
+                if above.contains(name) {
+                    let circle = format!("{} -> {name}", above.join(" -> "));
+                    let text = format!("the supervisors form a cycle: {circle}");
+                    return Err(self.reader.error(supervisor.span(), text));
+                }
+                if raw.init.is_some() || raw.name.is_some() {
+                    let text = "`init` and `name` are of a component, not of a supervisor".to_owned();
+                    return Err(self.reader.error(supervisor.span(), text));
+                }
+                What::Supervisor(self.supervisor(name, below, above)?)
+            }
+            _ => {
+                let text = "a child has either a `component` or a `supervisor`".to_owned();
+                return Err(self.reader.error(spanned.span(), text));
+            }
+        };
+        let is_supervisor = matches!(what, What::Supervisor(_));
+        let shutdown = match &raw.shutdown {
+            None if is_supervisor => Shutdown::Infinity,
+            None => Shutdown::default(),
+            Some(text) => match text.get_ref().as_str() {
+                "brutal-kill" => Shutdown::BrutalKill,
+                "infinity" => Shutdown::Infinity,
+                _ => Shutdown::Timeout(self.reader.duration(text).map_err(|error| ManifestError {
+                    message: format!("{}, \"brutal-kill\" or \"infinity\"", error.message),
+                    ..error
+                })?),
+            },
+        };
+        Ok(ChildDecl { what, restart: raw.restart.into(), shutdown, line })
+    }
+
+    fn check_names(
+        &self,
+        supervisor: &SupervisorDecl,
+        names: &mut BTreeMap<String, usize>,
+    ) -> Result<(), ManifestError> {
+        for child in &supervisor.children {
+            match &child.what {
+                What::Supervisor(below) => self.check_names(below, names)?,
+                What::Component { name, .. } => {
+                    if let Some(first) = names.insert(name.clone(), child.line) {
+                        let message = format!(
+                            "the name `{name}` is that of the child in line {first}; give one a `name`"
+                        );
+                        return Err(ManifestError {
+                            file: self.reader.file.into(),
+                            line: child.line,
+                            message,
+                        });
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// "; did you mean ..?", if one of the known names is close.
+pub(crate) fn nearest<'a>(wrong: &str, known: impl Iterator<Item = &'a str>) -> String {
+    let likeness = |name: &&str| (strsim::jaro_winkler(name, wrong) * 1000.0) as u32;
+    let best = known.max_by_key(likeness).filter(|name| likeness(name) > 700);
+    best.map(|name| format!("; did you mean `{name}`?")).unwrap_or_default()
+}
+
+fn size(text: &str) -> Option<usize> {
+    let digits = text.trim_end_matches(char::is_alphabetic);
+    let number: usize = digits.trim().parse().ok()?;
+    let unit = match &text[digits.len()..] {
+        "" | "B" => 1,
+        "KiB" => 1 << 10,
+        "MiB" => 1 << 20,
+        "GiB" => 1 << 30,
+        _ => return None,
+    };
+    number.checked_mul(unit)
+}
+
+/// As Erlang's supervisors.
+const DEFAULT_INTENSITY: usize = 1;
+const DEFAULT_PERIOD: Duration = Duration::from_secs(5);
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,92 @@
+//! The manifest as it is written.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use toml::Spanned;
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Manifest {
+    #[serde(default)]
+    pub(super) components: BTreeMap<Spanned<String>, Component>,
+    #[serde(default)]
+    pub(super) supervisor: Supervisor,
+    #[serde(default)]
+    pub(super) supervisors: BTreeMap<String, Supervisor>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Component {
+    pub(super) path: Spanned<String>,
+    #[serde(default)]
+    pub(super) capabilities: Capabilities,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Capabilities {
+    #[serde(default)]
+    pub(super) spawn: Vec<Spanned<String>>,
+    #[serde(default)]
+    pub(super) register: Vec<Spanned<String>>,
+    #[serde(default)]
+    pub(super) lookup: Vec<Spanned<String>>,
+    #[serde(default)]
+    pub(super) env: Vec<Spanned<String>>,
+    #[serde(default)]
+    pub(super) control: bool,
+    pub(super) memory: Option<Spanned<String>>,
+    pub(super) mailbox: Option<usize>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Supervisor {
+    #[serde(default)]
+    #[expect(dead_code, reason = "there is one strategy so far; a wrong one is an error")]
+    strategy: Strategy,
+    pub(super) intensity: Option<usize>,
+    pub(super) period: Option<Spanned<String>>,
+    #[serde(default)]
+    pub(super) children: Vec<Spanned<Child>>,
+}
+
+#[derive(Debug, Default, Clone, Copy, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Strategy {
+    #[default]
+    OneForOne,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Child {
+    pub(super) component: Option<Spanned<String>>,
+    pub(super) supervisor: Option<Spanned<String>>,
+    pub(super) name: Option<String>,
+    pub(super) init: Option<String>,
+    #[serde(default)]
+    pub(super) restart: Restart,
+    pub(super) shutdown: Option<Spanned<String>>,
+}
+
+#[derive(Debug, Default, Clone, Copy, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Restart {
+    #[default]
+    Permanent,
+    Transient,
+    Temporary,
+}
+
+impl From<Restart> for rusm_otp::Restart {
+    fn from(restart: Restart) -> Self {
+        match restart {
+            Restart::Permanent => Self::Permanent,
+            Restart::Transient => Self::Transient,
+            Restart::Temporary => Self::Temporary,
+        }
+    }
+}

@@ -1,0 +1,208 @@
+use std::fs;
+use std::future::Future;
+use std::path::PathBuf;
+use std::pin::Pin;
+
+use rusm_codegen::value::{TextError, parse_arguments};
+use rusm_engine::{Engine, EngineConfig, EngineError, LoadError, Spawn, SpawnError};
+use rusm_otp::{ChildSpec, ExitReason, Parent, Pid, Runtime, StartError, Supervision, Supervisor};
+
+use crate::manifest::{ChildDecl, SupervisorDecl, What};
+use crate::{Built, Manifest};
+
+/// A node that runs a project's supervision tree.
+#[derive(Debug)]
+pub struct Node {
+    engine: Engine,
+    root: Supervision,
+}
+
+/// Why a node did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum BootError {
+    /// The engine could not be made.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// A component's file is not there.
+    #[error("component `{component}`: cannot read {}: {source}\n  build the project with `rusm build`", path.display())]
+    Unreadable {
+        /// The component.
+        component: String,
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A component could not be loaded.
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    /// The arguments of a child's constructor are no such values.
+    #[error("{}:{line}: `init` of child `{child}`: {source}", manifest.display())]
+    Init {
+        /// The manifest.
+        manifest: PathBuf,
+        /// The child's line.
+        line: usize,
+        /// The child.
+        child: String,
+        /// What is wrong.
+        source: TextError,
+    },
+    /// A child has `init`, and its component's contract no constructor.
+    #[error("{}:{line}: child `{child}` has `init`, but its contract has no constructor `init`", manifest.display())]
+    NoConstructor {
+        /// The manifest.
+        manifest: PathBuf,
+        /// The child's line.
+        line: usize,
+        /// The child.
+        child: String,
+    },
+    /// A child of the tree did not start.
+    #[error(transparent)]
+    Start(#[from] StartError),
+}
+
+impl Node {
+    /// Loads the components and starts the tree, on the current tokio runtime.
+    ///
+    /// # Errors
+    /// [`BootError`]; whatever had started is stopped again.
+    pub async fn boot(
+        manifest: &Manifest,
+        file: &std::path::Path,
+        components: &[Built],
+        config: EngineConfig,
+    ) -> Result<Self, BootError> {
+        let engine = Engine::new(Runtime::new(), config)?;
+        for built in components {
+            let read = fs::read(&built.path);
+            let bytes = read.map_err(|source| BootError::Unreadable {
+                component: built.name.clone(),
+                path: built.path.clone(),
+                source,
+            })?;
+            let profile =
+                manifest.components.get(&built.name).map(|decl| decl.profile.clone()).unwrap_or_default();
+            engine.load(&built.name, bytes, profile).await?;
+        }
+        let tree = Tree { engine: &engine, file };
+        let root = tree.supervisor(&manifest.root)?.start(engine.runtime(), None).await?;
+        Ok(Self { engine, root })
+    }
+
+    /// The engine.
+    pub fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// The root of the supervision tree.
+    pub fn root(&self) -> &Supervision {
+        &self.root
+    }
+
+    /// Waits until the tree has ended by itself, which it does when it gives up.
+    pub async fn ended(&self) -> ExitReason {
+        let runtime = self.engine.runtime();
+        let root = self.root.pid;
+        let (sender, receiver) = tokio::sync::oneshot::channel();
+        let watch = move |context: rusm_otp::Context| async move {
+            context.runtime().monitor(context.pid(), &root.into());
+            if let rusm_otp::Message::Down { reason, .. } = context.receive().await {
+                // Nobody waits any more: then nobody wants to know.
+                let _ = sender.send(reason);
+            }
+            ExitReason::Normal
+        };
+        let watching = runtime.spawn(rusm_otp::SpawnOptions::new("watch of the root"), watch);
+        match watching {
+            Ok(_) => receiver.await.unwrap_or(ExitReason::Killed),
+            Err(_) => ExitReason::NoProc,
+        }
+    }
+
+    /// Stops the tree in order: the last child first.
+    pub async fn stop(&self) {
+        self.engine.runtime().exit(self.root.pid, self.root.pid, ExitReason::Shutdown);
+        self.ended().await;
+    }
+}
+
+struct Tree<'a> {
+    engine: &'a Engine,
+    file: &'a std::path::Path,
+}
+
+impl Tree<'_> {
+    fn supervisor(&self, decl: &SupervisorDecl) -> Result<Supervisor, BootError> {
+        let mut supervisor = Supervisor::new(decl.name.as_str()).intensity(decl.intensity, decl.period);
+        for child in &decl.children {
+            supervisor = supervisor.child(self.child(child)?);
+        }
+        Ok(supervisor)
+    }
+
+    fn child(&self, decl: &ChildDecl) -> Result<ChildSpec, BootError> {
+        let spec = match &decl.what {
+            What::Supervisor(below) => {
+                let supervisor = self.supervisor(below)?;
+                let start =
+                    move |parent: Parent| -> Pin<Box<dyn Future<Output = Result<Pid, String>> + Send>> {
+                        let supervisor = supervisor.clone();
+                        Box::pin(async move {
+                            let started = supervisor.start(&parent.runtime, Some(parent.pid)).await;
+                            started.map(|running| running.pid).map_err(|error| error.to_string())
+                        })
+                    };
+                ChildSpec::new(below.name.clone(), start)
+            }
+            What::Component { component, name, init } => {
+                let spawn = self.spawn(component, name, init.as_deref(), decl.line)?;
+                let engine = self.engine.clone();
+                let start = move |parent: Parent| {
+                    let spawn = spawn.clone().parent(parent.pid, true, false);
+                    let engine = engine.clone();
+                    async move {
+                        let spawned = engine.spawn(spawn).await;
+                        spawned.map(|spawned| spawned.pid).map_err(|error| describe(&error))
+                    }
+                };
+                ChildSpec::new(name.clone(), start)
+            }
+        };
+        Ok(spec.restart(decl.restart).shutdown(decl.shutdown))
+    }
+
+    fn spawn(
+        &self,
+        component: &str,
+        name: &str,
+        init: Option<&str>,
+        line: usize,
+    ) -> Result<Spawn, BootError> {
+        let spawn = Spawn::new(component).name(Some(name.to_owned()));
+        let Some(text) = init else { return Ok(spawn) };
+        let loaded = self.engine.component(component);
+        let contracts =
+            loaded.as_ref().map(|loaded| loaded.contracts().implements.as_slice()).unwrap_or_default();
+        let found = contracts.iter().find_map(|contract| Some((contract, contract.constructor.as_ref()?)));
+        let Some((contract, constructor)) = found else {
+            let manifest = self.file.into();
+            return Err(BootError::NoConstructor { manifest, line, child: name.into() });
+        };
+        let body = parse_arguments(contract, constructor, text).map_err(|source| BootError::Init {
+            manifest: self.file.into(),
+            line,
+            child: name.into(),
+            source,
+        })?;
+        Ok(spawn.init(Some(constructor.key), body.into()))
+    }
+}
+
+fn describe(error: &SpawnError) -> String {
+    match error {
+        SpawnError::Refused(body) => format!("{error}: {}", String::from_utf8_lossy(body)),
+        other => other.to_string(),
+    }
+}

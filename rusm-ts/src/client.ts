@@ -1,0 +1,193 @@
+/// <reference path="./host.d.ts" />
+import { whereis } from "rusm:actor/names@0.1.0";
+import { cast, monitor } from "rusm:actor/process@0.1.0";
+import {
+  call,
+  callCancel,
+  callStart,
+  callWait,
+  connect,
+  spawn,
+  streamClose,
+} from "rusm:actor/wait-async@0.1.0";
+
+import { RusmError, fromHost } from "./error.ts";
+import { direct, read, settle } from "./future.ts";
+import { readItems, writeItems } from "./stream.ts";
+import type { CallOptions, Pid, SpawnOptions, Target } from "./types.ts";
+import { DecodeError } from "./wire/error.ts";
+import { Reader } from "./wire/reader.ts";
+import type { Writer } from "./wire/writer.ts";
+
+/** What is the same in the clients of all contracts. */
+export class Client {
+  /** Where its calls go. */
+  readonly target: Target;
+  /** What its calls do unless they are told otherwise. */
+  readonly options: CallOptions;
+
+  constructor(target: Target, options: CallOptions = {}) {
+    this.target = target;
+    this.options = options;
+  }
+
+  /** The process; undefined if nobody has the client's name now. */
+  pid(): Pid | undefined {
+    return this.target.tag === "process" ? this.target.val : (whereis(this.target.val) ?? undefined);
+  }
+
+  /** Watches the service: one `down` event with this reference arrives when it ends. */
+  monitor(): number {
+    return spawnMonitors.get(this.target) ?? monitor(this.target);
+  }
+
+  static async findNamed(name: string, contract: string): Promise<Target> {
+    const target: Target = { tag: "name", val: name };
+    await settle(connect(target, contract));
+    return target;
+  }
+
+  static async start(
+    component: string,
+    contract: string,
+    key: number | undefined,
+    body: Uint8Array,
+    options: SpawnOptions,
+    refusal: (reader: Reader) => unknown,
+  ): Promise<{ target: Target; options: CallOptions }> {
+    const result = await read(
+      spawn(component, {
+        init: key ?? null,
+        body,
+        contract,
+        link: options.link ?? false,
+        monitor: options.monitor ?? false,
+        name: options.name ?? null,
+        capabilities: options.capabilities === undefined ? null : [...options.capabilities],
+        deadlineMs: options.deadlineMs ?? DEADLINE_MS,
+      }),
+    );
+    if (result.tag === "err") {
+      if (result.val.tag !== "refused") throw fromHost(result.val);
+      const payload = decodeAll(result.val.val as Uint8Array, refusal);
+      throw new RusmError("refused", `refused: ${describe(payload)}`, { payload });
+    }
+    const target: Target = { tag: "process", val: result.val.pid };
+    if (result.val.monitor !== null) spawnMonitors.set(target, result.val.monitor);
+    return { target, options: {} };
+  }
+
+  protected cast(key: number, body: Uint8Array): void {
+    direct(() => cast(this.target, key, body));
+  }
+
+  protected async call<T>(
+    key: number,
+    body: Uint8Array,
+    options: CallOptions,
+    decode: (reader: Reader) => T,
+    refusal?: (reader: Reader) => unknown,
+  ): Promise<T> {
+    const deadline = this.#deadline(options);
+    const signal = options.signal ?? this.options.signal;
+    return answer(await settle(call(this.target, key, body, deadline), signal), decode, refusal);
+  }
+
+  protected async *streamOut<T>(
+    key: number,
+    body: Uint8Array,
+    options: CallOptions,
+    decode: (reader: Reader) => T,
+    refusal?: (reader: Reader) => unknown,
+  ): AsyncGenerator<T, void, void> {
+    const started = this.#start(key, body, "to-caller", options);
+    try {
+      const reply = await settle(callWait(started.call), options.signal ?? this.options.signal);
+      if (refusal === undefined) decodeAll(reply, () => undefined);
+      else answer(reply, () => undefined, refusal);
+    } catch (error) {
+      streamClose(started.handle);
+      throw error;
+    }
+    yield* readItems(started.handle, decode);
+  }
+
+  protected async streamIn<T, I>(
+    key: number,
+    body: Uint8Array,
+    items: AsyncIterable<I> | Iterable<I>,
+    encode: (writer: Writer, item: I) => void,
+    options: CallOptions,
+    decode: (reader: Reader) => T,
+    refusal?: (reader: Reader) => unknown,
+  ): Promise<T> {
+    const started = this.#start(key, body, "to-callee", options);
+    try {
+      await writeItems(started.handle, items, encode, this.#deadline(options));
+    } catch (error) {
+      // A reader that has seen enough answers anyway; everything else is the caller's own mistake.
+      if (!(error instanceof RusmError) || error.code === "timeout") {
+        callCancel(started.call);
+        throw error;
+      }
+    }
+    const signal = options.signal ?? this.options.signal;
+    return answer(await settle(callWait(started.call), signal), decode, refusal);
+  }
+
+  #start(
+    key: number,
+    body: Uint8Array,
+    direction: "to-callee" | "to-caller",
+    options: CallOptions,
+  ): { call: number; handle: number } {
+    const started = direct(() => callStart(this.target, key, body, direction, this.#deadline(options)));
+    return { call: started.call, handle: started.handle ?? 0 };
+  }
+
+  #deadline(options: CallOptions): number {
+    const ms = options.deadlineMs ?? this.options.deadlineMs ?? DEADLINE_MS;
+    return Math.min(Math.max(1, Math.round(ms)), 0xffff_ffff);
+  }
+}
+
+function answer<T>(
+  reply: Uint8Array,
+  decode: (reader: Reader) => T,
+  refusal: ((reader: Reader) => unknown) | undefined,
+): T {
+  if (refusal === undefined) return decodeAll(reply, decode);
+  const result = decodeAll(reply, (r) =>
+    r.result(
+      () => decode(r),
+      () => refusal(r),
+    ),
+  );
+  if (result.tag === "ok") return result.val;
+  throw new RusmError("refused", `refused: ${describe(result.val)}`, { payload: result.val });
+}
+
+function decodeAll<T>(bytes: Uint8Array, decode: (reader: Reader) => T): T {
+  const reader = new Reader(bytes);
+  try {
+    const value = decode(reader);
+    reader.finish();
+    return value;
+  } catch (error) {
+    if (!(error instanceof DecodeError)) throw error;
+    throw new RusmError("malformed", `malformed: the reply: ${error.message}`, { cause: error });
+  }
+}
+
+function describe(value: unknown): string {
+  if (typeof value === "string") return value;
+  return (
+    JSON.stringify(value, (_, part: unknown) => (typeof part === "bigint" ? `${part}` : part)) ?? "no reason"
+  );
+}
+
+/** Monitors that came with a spawn. */
+const spawnMonitors = new WeakMap<Target, number>();
+
+/** As long as Erlang's. */
+const DEADLINE_MS = 5_000;

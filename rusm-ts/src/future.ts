@@ -1,0 +1,49 @@
+/// <reference path="./host.d.ts" />
+import { RusmError, fromHost } from "./error.ts";
+
+/** Reads a host's future. It has to be dropped whatever happens: nothing else gives its memory back. */
+export async function read<T>(future: HostFuture<T>): Promise<T> {
+  try {
+    return await future.read();
+  } finally {
+    future.drop();
+  }
+}
+
+/** Reads a future of a result: its value, or its error thrown. */
+export async function settle<T>(
+  future: HostFuture<HostResult<T, HostError>>,
+  signal?: AbortSignal,
+): Promise<T> {
+  const result = await (signal === undefined ? read(future) : readUnlessAborted(future, signal));
+  if (result.tag === "err") throw fromHost(result.val);
+  return result.val;
+}
+
+async function readUnlessAborted<T>(future: HostFuture<T>, signal: AbortSignal): Promise<T> {
+  const cancelled = (): RusmError =>
+    new RusmError("cancelled", "cancelled: the call was given up", { cause: signal.reason });
+  if (signal.aborted) {
+    future.drop();
+    throw cancelled();
+  }
+  const cancel = (): void => future.cancelRead();
+  signal.addEventListener("abort", cancel);
+  try {
+    return await read(future);
+  } catch (error) {
+    throw signal.aborted ? cancelled() : error;
+  } finally {
+    signal.removeEventListener("abort", cancel);
+  }
+}
+
+/** Calls an import that answers with a result at once; the binding throws its error as `payload`. */
+export function direct<T>(run: () => T): T {
+  try {
+    return run();
+  } catch (error) {
+    const payload = (error as { payload?: HostError }).payload;
+    throw payload !== undefined && typeof payload?.tag === "string" ? fromHost(payload) : error;
+  }
+}

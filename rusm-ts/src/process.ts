@@ -1,0 +1,121 @@
+/// <reference path="./host.d.ts" />
+import * as hostNames from "rusm:actor/names@0.1.0";
+import * as host from "rusm:actor/process@0.1.0";
+import * as timers from "rusm:actor/timers@0.1.0";
+import { sleep as hostSleep } from "rusm:actor/wait-async@0.1.0";
+
+import { direct, read } from "./future.ts";
+import type { ExitReason, Pid, Target } from "./types.ts";
+
+/** What is known of a process. */
+export interface ProcessInfo {
+  /** The component it runs; empty for a native process. */
+  component: string;
+  /** The name it is registered under. */
+  name: string | undefined;
+  /** Messages that wait in its mailbox. */
+  mailbox: number;
+  links: number;
+  monitors: number;
+  trapExit: boolean;
+}
+
+/** The calling process. */
+export function self(): Pid {
+  return host.self();
+}
+
+/** Sends bytes to a process or a name. A process that is gone takes them silently. */
+export function send(to: Pid | string, body: Uint8Array): void {
+  direct(() => host.send(target(to), body));
+}
+
+/** Links this process and another: when one ends abnormally, so does the other, unless it traps exits. */
+export function link(other: Pid): void {
+  host.link(other);
+}
+
+/** Ends a link. */
+export function unlink(other: Pid): void {
+  host.unlink(other);
+}
+
+/** Watches a process: one `down` event with this reference arrives when it ends. */
+export function monitor(other: Pid | string): number {
+  return host.monitor(target(other));
+}
+
+/** Ends a monitor, and takes back its event if it has arrived. */
+export function demonitor(reference: number): boolean {
+  return host.demonitor(reference);
+}
+
+/** Ends this process. */
+export function exit(reason: ExitReason): never {
+  return host.exit(reason);
+}
+
+/** Sends an exit to a process, as if a linked one had ended. Needs the grant `control`, save for own children. */
+export function exitProcess(other: Pid, reason: ExitReason): void {
+  direct(() => host.exitProcess(other, reason));
+}
+
+/** Ends a process that cannot trap it. Needs the same grant. */
+export function kill(other: Pid): void {
+  direct(() => host.kill(other));
+}
+
+/** From now on exits of linked processes arrive as events, or end this process (the default). */
+export function trapExit(on: boolean): boolean {
+  return host.trapExit(on);
+}
+
+/** Whether the process is there. */
+export function alive(other: Pid): boolean {
+  return host.alive(other);
+}
+
+/** What is known of a process; undefined once it is gone. */
+export function info(other: Pid): ProcessInfo | undefined {
+  const known = host.info(other);
+  return known === null ? undefined : { ...known, name: known.name ?? undefined };
+}
+
+/** An environment variable that the component was granted. */
+export function env(name: string): string | undefined {
+  return direct(() => host.env(name)) ?? undefined;
+}
+
+/** Registers this process under a name, which is freed when it ends. */
+export function register(name: string): void {
+  direct(() => hostNames.register(name));
+}
+
+/** Frees the name, if it is this process's. */
+export function unregister(name: string): boolean {
+  return hostNames.unregister(name);
+}
+
+/** The process that has this name now. */
+export function whereis(name: string): Pid | undefined {
+  return hostNames.whereis(name) ?? undefined;
+}
+
+/** Sends a `timer` event with these bytes to this process, so many milliseconds from now. */
+export function sendAfter(ms: number, body: Uint8Array = new Uint8Array()): number {
+  return timers.sendAfter(Math.max(0, Math.round(ms)), body);
+}
+
+/** Stops such a timer, and answers how many milliseconds were left; undefined if it has fired. */
+export function cancelTimer(timer: number): number | undefined {
+  return timers.cancel(timer) ?? undefined;
+}
+
+/** Waits so many milliseconds. */
+export async function sleep(ms: number): Promise<void> {
+  await read(hostSleep(Math.max(0, Math.round(ms))));
+}
+
+function target(to: Pid | string): Target {
+  return typeof to === "string" ? { tag: "name", val: to } : { tag: "process", val: to };
+}

@@ -1,0 +1,302 @@
+/// <reference path="./host.d.ts" />
+import { exit, reply, replyError, self } from "rusm:actor/process@0.1.0";
+import { streamClose } from "rusm:actor/wait-async@0.1.0";
+
+import { describeReason, RusmError } from "./error.ts";
+import { readItems, writeItems } from "./stream.ts";
+import type { Event, ExitReason } from "./types.ts";
+import { DecodeError } from "./wire/error.ts";
+import { Reader } from "./wire/reader.ts";
+import { encodeWith, type Writer } from "./wire/writer.ts";
+
+/** The contract's typed error, as a service answers it: made by `refuse`. */
+export class Refused<E> {
+  readonly payload: E;
+
+  constructor(payload: E) {
+    this.payload = payload;
+  }
+}
+
+/** An answer that follows: made by `later`. */
+export class Later<T, E> {
+  readonly begin: (answer: (value: T | Refused<E>) => boolean) => void;
+
+  constructor(begin: (answer: (value: T | Refused<E>) => boolean) => void) {
+    this.begin = begin;
+  }
+}
+
+/** What a function of a service returns: its value or a refusal, now, by a promise, or later. */
+export type Answer<T, E = never> = T | Refused<E> | Later<T, E> | Promise<T | Refused<E> | Later<T, E>>;
+
+/** What a function that streams out returns: anything that can be looped over, or a refusal. */
+export type StreamAnswer<T, E = never> =
+  AsyncIterable<T> | Iterable<T> | Refused<E> | Promise<AsyncIterable<T> | Iterable<T> | Refused<E>>;
+
+/** Answers with the contract's typed error: `return refuse({ tag: "closed" })`. It may be thrown, too. */
+export function refuse<E>(payload: E): Refused<E> {
+  return new Refused(payload);
+}
+
+/**
+ * Answers in a later message: `return later((answer) => waiting.push(answer))`. The answer tells whether the caller
+ * still waited.
+ */
+export function later<T, E = never>(
+  begin: (answer: (value: T | Refused<E>) => boolean) => void,
+): Later<T, E> {
+  return new Later(begin);
+}
+
+/** What a service may do besides the functions of its contract. */
+export interface Extras {
+  /** Everything that is no call of a function: mail, ends of other processes, timers. */
+  info?(event: Event): void | Promise<void>;
+  /** The process is about to end in good order. */
+  terminate?(reason: ExitReason): void | Promise<void>;
+}
+
+/** How a service handles its messages. */
+export interface ServiceOptions {
+  /** How many calls it handles at once; 1 by default, as a `gen_server`. */
+  concurrency?: number;
+}
+
+/** What generated code tells of a contract. */
+export interface Dispatch<S> {
+  readonly contract: string;
+  readonly init?: number;
+  readonly functions: { readonly [key: number]: Entry<S> };
+}
+
+export interface Entry<S> {
+  readonly name: string;
+  readonly shape: "init" | "call" | "cast" | "stream-out" | "stream-in";
+  /** Reads the arguments, and answers what runs the function. */
+  open(reader: Reader, service: S, input: StreamInput): () => unknown;
+  /** Writes the value of the reply, or an item of the stream. */
+  value?(writer: Writer, value: unknown): void;
+  /** Writes the contract's error. */
+  refusal?(writer: Writer, error: unknown): void;
+}
+
+/** The stream that came with a call. */
+export interface StreamInput {
+  read<T>(decode: (reader: Reader) => T): AsyncIterable<T>;
+}
+
+/** A service, to be exported by default. */
+export interface Service {
+  /** The contract's id. */
+  readonly contract: string;
+  readonly exports: ServerExports;
+}
+
+type Outcome =
+  | { tag: "reply"; val: Uint8Array }
+  | { tag: "later" }
+  | { tag: "unknown-function" }
+  | { tag: "malformed"; val: string }
+  | { tag: "refused"; val: Uint8Array };
+
+interface Request {
+  sender: { node: number; id: number };
+  reference: number;
+  kind: "call" | "cast";
+}
+
+interface ServerExports {
+  init(key: number, body: Uint8Array): Promise<Outcome>;
+  handle(key: number, request: Request, body: Uint8Array, streamEnd: number | null): Promise<Outcome>;
+  info(event: Event | { tag: "demand" | "stream-end" | "delivery"; val: unknown }): Promise<void>;
+  terminate(reason: ExitReason): Promise<void>;
+}
+
+/**
+ * Makes the component a service of a contract: `export default service(Cart, { .. })`, where `Cart` comes from the
+ * module that `rusm gen` wrote. What the functions keep between calls may be variables of the module: each process has
+ * its own.
+ */
+export function service<S extends object>(
+  contract: { readonly dispatch: Dispatch<S> },
+  handlers: S & Extras & ThisType<S & Extras>,
+  options: ServiceOptions = {},
+): Service {
+  const server = new Server(contract.dispatch, handlers, options.concurrency ?? 1);
+  return { contract: contract.dispatch.contract, exports: server.exports() };
+}
+
+class Server<S extends object> {
+  readonly #dispatch: Dispatch<S>;
+  readonly #handlers: S & Extras;
+  readonly #most: number;
+  #running = 0;
+  #waiting: Array<() => void> = [];
+
+  constructor(dispatch: Dispatch<S>, handlers: S & Extras, most: number) {
+    this.#dispatch = dispatch;
+    this.#handlers = handlers;
+    this.#most = most;
+  }
+
+  exports(): ServerExports {
+    return {
+      init: (key, body) => guarded(() => this.#init(key, body)),
+      handle: (key, request, body, streamEnd) => guarded(() => this.#handle(key, request, body, streamEnd)),
+      info: (event) => guarded(() => this.#info(event)),
+      terminate: (reason) => guarded(async () => this.#handlers.terminate?.(reason)),
+    };
+  }
+
+  async #init(key: number, body: Uint8Array): Promise<Outcome> {
+    const own = this.#dispatch.init;
+    if (own === undefined && key === 0) return NOTHING;
+    const entry = key === own ? this.#dispatch.functions[key] : undefined;
+    if (entry === undefined) return { tag: "unknown-function" };
+    const run = this.#open(entry, body, undefined);
+    if (typeof run !== "function") return run;
+    const answer = await settled(run);
+    if (!(answer instanceof Refused)) return NOTHING;
+    return { tag: "refused", val: encodeWith((w) => entry.refusal?.(w, answer.payload)) };
+  }
+
+  async #handle(key: number, request: Request, body: Uint8Array, streamEnd: number | null): Promise<Outcome> {
+    const entry = this.#dispatch.functions[key];
+    if (entry === undefined || entry.shape === "init") return { tag: "unknown-function" };
+    const run = this.#open(entry, body, streamEnd ?? undefined);
+    if (typeof run !== "function") return run;
+    if (this.#most <= 1) return this.#run(entry, request, run, streamEnd);
+    if (this.#running >= this.#most) await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    this.#running++;
+    void guarded(async () => {
+      try {
+        const outcome = await this.#run(entry, request, run, streamEnd);
+        if (request.kind === "call") send(request.reference, outcome);
+      } finally {
+        this.#running--;
+        this.#waiting.shift()?.();
+      }
+    });
+    return { tag: "later" };
+  }
+
+  /** Reads the arguments; what runs the function, or what is wrong with them. */
+  #open(entry: Entry<S>, body: Uint8Array, streamEnd: number | undefined): (() => unknown) | Outcome {
+    const input: StreamInput = {
+      read: (decode) => readItems(streamEnd ?? 0, decode),
+    };
+    try {
+      const reader = new Reader(body);
+      const run = entry.open(reader, this.#handlers, input);
+      reader.argument("the arguments", () => reader.finish());
+      return run;
+    } catch (error) {
+      if (!(error instanceof DecodeError)) throw error;
+      return { tag: "malformed", val: error.message };
+    }
+  }
+
+  async #run(
+    entry: Entry<S>,
+    request: Request,
+    run: () => unknown,
+    streamEnd: number | null,
+  ): Promise<Outcome> {
+    const answer = await settled(run);
+    if (answer instanceof Later) {
+      answer.begin((value: unknown) => send(request.reference, outcomeOf(entry, value)));
+      return { tag: "later" };
+    }
+    if (entry.shape !== "stream-out") {
+      if (entry.shape === "stream-in" && streamEnd !== null) streamClose(streamEnd);
+      return outcomeOf(entry, answer);
+    }
+    if (streamEnd === null) return { tag: "malformed", val: "the call came without a stream" };
+    if (answer instanceof Refused) {
+      streamClose(streamEnd);
+      return outcomeOf(entry, answer);
+    }
+    const { value, refusal } = entry;
+    const items = answer as AsyncIterable<unknown> | Iterable<unknown>;
+    // It goes on between messages; the reader sets its pace, and its end is no failure of this service.
+    void guarded(async () => {
+      try {
+        await writeItems(streamEnd, items, (w, item) => value?.(w, item), STREAM_PATIENCE_MS);
+      } catch (error) {
+        if (!(error instanceof RusmError)) console.warn(`a stream of ${entry.name} failed:`, error);
+      }
+    });
+    return { tag: "reply", val: refusal === undefined ? new Uint8Array() : new Uint8Array([0]) };
+  }
+
+  async #info(event: Event | { tag: "demand" | "stream-end" | "delivery"; val: unknown }): Promise<void> {
+    if (event.tag === "demand" || event.tag === "stream-end" || event.tag === "delivery") return;
+    await this.#handlers.info?.(event as Event);
+  }
+}
+
+/** Runs a function of a service; a refusal may be thrown as well as returned. */
+async function settled(run: () => unknown): Promise<unknown> {
+  try {
+    return await run();
+  } catch (error) {
+    if (error instanceof Refused) return error;
+    throw error;
+  }
+}
+
+function outcomeOf<S>(entry: Entry<S>, answer: unknown): Outcome {
+  if (answer instanceof Refused) {
+    if (entry.refusal === undefined)
+      throw new TypeError(`${entry.name} cannot refuse: its contract has no error`);
+    return { tag: "reply", val: encodeWith((w) => (w.tag(1), entry.refusal?.(w, answer.payload))) };
+  }
+  const body = encodeWith((w) => {
+    if (entry.refusal !== undefined) w.tag(0);
+    entry.value?.(w, answer);
+  });
+  return { tag: "reply", val: body };
+}
+
+/** Answers a call later. */
+function send(reference: number, outcome: Outcome): boolean {
+  switch (outcome.tag) {
+    case "reply":
+      return reply(reference, outcome.val);
+    case "malformed":
+      return replyError(reference, { tag: "malformed", val: outcome.val });
+    case "later":
+      return true;
+    default:
+      return replyError(reference, { tag: "malformed", val: "the service has no answer" });
+  }
+}
+
+/** What is thrown past a handler is a crash of the process, with its text and its stack. */
+async function guarded<T>(run: () => Promise<T>): Promise<T> {
+  try {
+    return await run();
+  } catch (error) {
+    return crash(error);
+  }
+}
+
+/** Ends this process as crashed. */
+export function crash(thrown: unknown): never {
+  const error = thrown instanceof Error ? thrown : undefined;
+  let text = error === undefined ? `thrown: ${String(thrown)}` : `${error.name}: ${error.message}`;
+  if (error instanceof RusmError && error.reason !== undefined) text += ` (${describeReason(error.reason)})`;
+  const backtrace = error?.stack ?? "";
+  return exit({ tag: "crash", val: { text, backtrace, component: "", process: self(), function: "" } });
+}
+
+/** What componentize-qjs exports. */
+export function serve(service: Service | undefined): ServerExports | undefined {
+  return service?.exports;
+}
+
+const NOTHING: Outcome = { tag: "reply", val: new Uint8Array() };
+
+/** A reader may take a day over one chunk: its end is noticed in any case. */
+const STREAM_PATIENCE_MS = 24 * 3_600_000;

@@ -1,0 +1,62 @@
+/** A process, on any node. Both halves stay below 2^53. */
+export interface Pid {
+  /** The node the process runs on, random per boot. */
+  node: number;
+  /** The process within its node. */
+  id: number;
+}
+
+/** Where a call goes: to a process, or to whoever has a name when it is sent. */
+export type Target = { tag: "process"; val: Pid } | { tag: "name"; val: string };
+
+/** What a process that crashed left behind. */
+export interface Crash {
+  text: string;
+  backtrace: string;
+  component: string;
+  process: Pid;
+  function: string;
+}
+
+/** Why a process ended. */
+export type ExitReason =
+  | { tag: "normal" }
+  | { tag: "shutdown" }
+  | { tag: "shutdown-with"; val: Uint8Array }
+  | { tag: "killed" }
+  | { tag: "noproc" }
+  | { tag: "noconnection" }
+  | { tag: "crash"; val: Crash }
+  | { tag: "custom"; val: Uint8Array };
+
+/** What a process can find in its mailbox besides calls and casts. */
+export type Event =
+  | { tag: "mail"; val: { sender: Pid; body: Uint8Array } }
+  | { tag: "down"; val: { monitor: number; pid: Pid; reason: ExitReason } }
+  | { tag: "exit"; val: { pid: Pid; reason: ExitReason } }
+  | { tag: "timer"; val: { timer: number; body: Uint8Array } };
+
+/** A result inside of another type. At the top of a function it is returned or thrown instead. */
+export type Result<T, E> = { tag: "ok"; val: T } | { tag: "err"; val: E };
+
+/** What every call takes. */
+export interface CallOptions {
+  /** How long to wait for the reply, in milliseconds; 5,000 by default. */
+  deadlineMs?: number;
+  /** Gives the call up: it rejects with the code `cancelled`. */
+  signal?: AbortSignal;
+}
+
+/** How a service is started. */
+export interface SpawnOptions {
+  /** Link it to this process. */
+  link?: boolean;
+  /** Monitor it. */
+  monitor?: boolean;
+  /** Register it under this name. */
+  name?: string;
+  /** Leave it only these of its component's grants, written as in the manifest: `spawn:counter`. */
+  capabilities?: readonly string[];
+  /** How long its constructor may take, in milliseconds; 5,000 by default. */
+  deadlineMs?: number;
+}

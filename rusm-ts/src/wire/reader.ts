@@ -1,0 +1,212 @@
+import type { Pid, Result } from "../types.ts";
+import { DecodeError } from "./error.ts";
+import { decodeUtf8 } from "./utf8.ts";
+
+/** Reads values from the wire, one after the other. */
+export class Reader {
+  readonly #bytes: Uint8Array;
+  readonly #view: DataView;
+  #at = 0;
+
+  constructor(bytes: Uint8Array) {
+    this.#bytes = bytes;
+    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  }
+
+  /** How many bytes are left. */
+  get remaining(): number {
+    return this.#bytes.length - this.#at;
+  }
+
+  /** Ends reading: nothing may follow. */
+  finish(): void {
+    if (this.remaining > 0) throw new DecodeError("trailing");
+  }
+
+  /** Reads an argument, so that an error says which. */
+  argument<T>(name: string, read: () => T): T {
+    try {
+      return read();
+    } catch (error) {
+      throw error instanceof DecodeError ? new DecodeError(error.kind, name) : error;
+    }
+  }
+
+  #raw(length: number): Uint8Array {
+    if (length > this.remaining) throw new DecodeError("truncated");
+    this.#at += length;
+    return this.#bytes.subarray(this.#at - length, this.#at);
+  }
+
+  #byte(): number {
+    const byte = this.#bytes[this.#at];
+    if (byte === undefined) throw new DecodeError("truncated");
+    this.#at++;
+    return byte;
+  }
+
+  /** An unsigned number of a type of 16 or 32 bits. */
+  #varint(bits: 16 | 32): number {
+    let value = 0;
+    let scale = 1;
+    for (let shift = 0; shift < bits; shift += 7) {
+      const byte = this.#byte();
+      const low = byte & 0x7f;
+      // What is left of the type in the last byte of its longest form.
+      if (bits - shift < 7 && low >> (bits - shift) !== 0) throw new DecodeError("varint");
+      value += low * scale;
+      if (byte < 0x80) return value;
+      scale *= 0x80;
+    }
+    throw new DecodeError("varint");
+  }
+
+  #bigVarint(): bigint {
+    let value = 0;
+    let scale = 1;
+    // Seven bytes hold 49 bits, which a number holds exactly.
+    for (let place = 0; place < 7; place++) {
+      const byte = this.#byte();
+      value += (byte & 0x7f) * scale;
+      if (byte < 0x80) return BigInt(value);
+      scale *= 0x80;
+    }
+    let big = BigInt(value);
+    for (let shift = 49n; shift < 64n; shift += 7n) {
+      const byte = this.#byte();
+      const low = BigInt(byte & 0x7f);
+      if (shift === 63n && low > 1n) throw new DecodeError("varint");
+      big |= low << shift;
+      if (byte < 0x80) return big;
+    }
+    throw new DecodeError("varint");
+  }
+
+  bool(): boolean {
+    const byte = this.#byte();
+    if (byte > 1) throw new DecodeError("tag");
+    return byte === 1;
+  }
+
+  u8(): number {
+    return this.#byte();
+  }
+
+  u16(): number {
+    return this.#varint(16);
+  }
+
+  u32(): number {
+    return this.#varint(32);
+  }
+
+  u64(): bigint {
+    return this.#bigVarint();
+  }
+
+  s8(): number {
+    return (this.#byte() << 24) >> 24;
+  }
+
+  s16(): number {
+    return unzigzag(this.#varint(16));
+  }
+
+  s32(): number {
+    return unzigzag(this.#varint(32));
+  }
+
+  s64(): bigint {
+    const value = this.#bigVarint();
+    return value & 1n ? -(value >> 1n) - 1n : value >> 1n;
+  }
+
+  f32(): number {
+    if (this.remaining < 4) throw new DecodeError("truncated");
+    this.#at += 4;
+    return this.#view.getFloat32(this.#at - 4, true);
+  }
+
+  f64(): number {
+    if (this.remaining < 8) throw new DecodeError("truncated");
+    this.#at += 8;
+    return this.#view.getFloat64(this.#at - 8, true);
+  }
+
+  /** The number of items of a list whose items take at least one byte each. */
+  #length(): number {
+    const length = this.#varint(32);
+    if (length > this.remaining) throw new DecodeError("truncated");
+    return length;
+  }
+
+  char(): string {
+    const length = this.#length();
+    if (length > 4) throw new DecodeError("char");
+    const text = decodeUtf8(this.#raw(length));
+    if (text === undefined || text === "" || text.length > (text.codePointAt(0)! > 0xffff ? 2 : 1)) {
+      throw new DecodeError("char");
+    }
+    return text;
+  }
+
+  string(): string {
+    const text = decodeUtf8(this.#raw(this.#length()));
+    if (text === undefined) throw new DecodeError("utf8");
+    return text;
+  }
+
+  bytes(): Uint8Array {
+    return this.#raw(this.#length()).slice();
+  }
+
+  list<T>(read: () => T): T[] {
+    const length = this.#length();
+    const items: T[] = [];
+    for (let at = 0; at < length; at++) items.push(read());
+    return items;
+  }
+
+  option<T>(read: () => T): T | undefined {
+    return this.bool() ? read() : undefined;
+  }
+
+  nestedOption<T>(read: () => T): { tag: "some"; val: T } | { tag: "none" } {
+    return this.bool() ? { tag: "some", val: read() } : { tag: "none" };
+  }
+
+  result<T, E>(ok: () => T, error: () => E): Result<T, E> {
+    return this.tag(2) === 0 ? { tag: "ok", val: ok() } : { tag: "err", val: error() };
+  }
+
+  tag(cases: number): number {
+    const tag = this.#varint(32);
+    if (tag >= cases) throw new DecodeError("tag");
+    return tag;
+  }
+
+  enum<T extends string>(cases: readonly T[]): T {
+    return cases[this.tag(cases.length)]!;
+  }
+
+  flags(count: number): boolean[] {
+    const flags: boolean[] = [];
+    for (let at = 0; at < count; at += 8) {
+      const byte = this.#byte();
+      const here = Math.min(8, count - at);
+      if (byte >> here !== 0) throw new DecodeError("flags");
+      for (let bit = 0; bit < here; bit++) flags.push(((byte >> bit) & 1) === 1);
+    }
+    return flags;
+  }
+
+  /** Both halves are below 2^53, or they are of no process of any node. */
+  pid(): Pid {
+    const [node, id] = [this.#bigVarint(), this.#bigVarint()];
+    return { node: Number(node), id: Number(id) };
+  }
+}
+
+function unzigzag(value: number): number {
+  return value % 2 === 1 ? -(value + 1) / 2 : value / 2;
+}

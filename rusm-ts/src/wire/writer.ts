@@ -1,0 +1,248 @@
+import type { Pid, Result } from "../types.ts";
+import { EncodeError } from "./error.ts";
+import { encodeUtf8 } from "./utf8.ts";
+
+/** Writes values onto the wire, one after the other. What it gets is checked: JavaScript has no types at run time. */
+export class Writer {
+  #bytes = new Uint8Array(64);
+  #length = 0;
+
+  /** How many bytes were written. */
+  get length(): number {
+    return this.#length;
+  }
+
+  /** What was written. */
+  finish(): Uint8Array {
+    return this.#bytes.slice(0, this.#length);
+  }
+
+  /** What was written, leaving the writer empty. */
+  take(): Uint8Array {
+    const bytes = this.finish();
+    this.#length = 0;
+    return bytes;
+  }
+
+  #reserve(more: number): void {
+    if (this.#length + more <= this.#bytes.length) return;
+    const grown = new Uint8Array(Math.max(this.#bytes.length * 2, this.#length + more));
+    grown.set(this.#bytes.subarray(0, this.#length));
+    this.#bytes = grown;
+  }
+
+  #byte(byte: number): void {
+    this.#reserve(1);
+    this.#bytes[this.#length++] = byte;
+  }
+
+  /** Bytes as they are, without a length. */
+  raw(bytes: Uint8Array): void {
+    this.#reserve(bytes.length);
+    this.#bytes.set(bytes, this.#length);
+    this.#length += bytes.length;
+  }
+
+  #integer(type: string, value: number, least: number, most: number): number {
+    if (!Number.isInteger(value) || value < least || value > most) {
+      throw new EncodeError(`expected ${type}, from ${least} to ${most}; found ${describe(value)}`);
+    }
+    return value;
+  }
+
+  /** An unsigned number of at most 2^53. */
+  #varint(value: number): void {
+    this.#reserve(8);
+    while (value >= 0x80) {
+      this.#bytes[this.#length++] = (value % 0x80) | 0x80;
+      value = Math.floor(value / 0x80);
+    }
+    this.#bytes[this.#length++] = value;
+  }
+
+  #bigVarint(value: bigint): void {
+    if (value <= MOST_EXACT) return this.#varint(Number(value));
+    this.#reserve(10);
+    while (value >= 0x80n) {
+      this.#bytes[this.#length++] = Number(value & 0x7fn) | 0x80;
+      value >>= 7n;
+    }
+    this.#bytes[this.#length++] = Number(value);
+  }
+
+  bool(value: boolean): void {
+    if (typeof value !== "boolean") throw new EncodeError(`expected bool; found ${describe(value)}`);
+    this.#byte(value ? 1 : 0);
+  }
+
+  u8(value: number): void {
+    this.#byte(this.#integer("u8", value, 0, 0xff));
+  }
+
+  u16(value: number): void {
+    this.#varint(this.#integer("u16", value, 0, 0xffff));
+  }
+
+  u32(value: number): void {
+    this.#varint(this.#integer("u32", value, 0, 0xffff_ffff));
+  }
+
+  u64(value: bigint): void {
+    this.#big("u64", value, 0n, (1n << 64n) - 1n);
+    this.#bigVarint(value);
+  }
+
+  s8(value: number): void {
+    this.#byte(this.#integer("s8", value, -0x80, 0x7f) & 0xff);
+  }
+
+  s16(value: number): void {
+    this.#zigzag(this.#integer("s16", value, -0x8000, 0x7fff));
+  }
+
+  s32(value: number): void {
+    this.#zigzag(this.#integer("s32", value, -0x8000_0000, 0x7fff_ffff));
+  }
+
+  s64(value: bigint): void {
+    this.#big("s64", value, -(1n << 63n), (1n << 63n) - 1n);
+    this.#bigVarint(value < 0n ? -value * 2n - 1n : value * 2n);
+  }
+
+  #zigzag(value: number): void {
+    this.#varint(value < 0 ? -value * 2 - 1 : value * 2);
+  }
+
+  #big(type: string, value: bigint, least: bigint, most: bigint): void {
+    if (typeof value !== "bigint" || value < least || value > most) {
+      throw new EncodeError(`expected ${type}, a bigint from ${least} to ${most}; found ${describe(value)}`);
+    }
+  }
+
+  f32(value: number): void {
+    this.#float(value, 4);
+  }
+
+  f64(value: number): void {
+    this.#float(value, 8);
+  }
+
+  /** `DataView` writes every NaN alike, once it is the one NaN of this language. */
+  #float(value: number, size: 4 | 8): void {
+    if (typeof value !== "number") throw new EncodeError(`expected a float; found ${describe(value)}`);
+    this.#reserve(size);
+    const view = new DataView(this.#bytes.buffer, this.#length, size);
+    if (Number.isNaN(value)) {
+      if (size === 4) view.setUint32(0, 0x7fc0_0000, true);
+      else view.setBigUint64(0, 0x7ff8_0000_0000_0000n, true);
+    } else if (size === 4) {
+      view.setFloat32(0, value, true);
+    } else {
+      view.setFloat64(0, value, true);
+    }
+    this.#length += size;
+  }
+
+  char(value: string): void {
+    const [first, more] = typeof value === "string" ? [...value] : [];
+    if (first === undefined || more !== undefined) {
+      throw new EncodeError(`expected one character; found ${describe(value)}`);
+    }
+    this.string(first);
+  }
+
+  string(value: string): void {
+    if (typeof value !== "string") throw new EncodeError(`expected a string; found ${describe(value)}`);
+    this.bytes(encodeUtf8(value));
+  }
+
+  bytes(value: Uint8Array): void {
+    if (!(value instanceof Uint8Array))
+      throw new EncodeError(`expected a Uint8Array; found ${describe(value)}`);
+    this.#varint(value.length);
+    this.raw(value);
+  }
+
+  list<T>(items: readonly T[], write: (item: T) => void): void {
+    if (!Array.isArray(items)) throw new EncodeError(`expected an array; found ${describe(items)}`);
+    this.#varint(items.length);
+    for (const item of items) write(item);
+  }
+
+  option<T>(value: T | undefined | null, write: (value: T) => void): void {
+    const some = value !== undefined && value !== null;
+    this.#byte(some ? 1 : 0);
+    if (some) write(value);
+  }
+
+  /** An option of an option, which `undefined` alone cannot tell. */
+  nestedOption<T>(value: { tag: "some"; val: T } | { tag: "none" }, write: (value: T) => void): void {
+    this.#byte(value.tag === "some" ? 1 : 0);
+    if (value.tag === "some") write(value.val);
+  }
+
+  result<T, E>(value: Result<T, E>, ok: (value: T) => void, error: (value: E) => void): void {
+    if (value?.tag === "ok") {
+      this.#byte(0);
+      ok(value.val as T);
+    } else if (value?.tag === "err") {
+      this.#byte(1);
+      error(value.val as E);
+    } else {
+      this.unknownCase("result", value);
+    }
+  }
+
+  tuple<T extends readonly unknown[]>(value: T, write: (value: T) => void): void {
+    if (!Array.isArray(value)) throw new EncodeError(`expected a tuple; found ${describe(value)}`);
+    write(value);
+  }
+
+  tag(tag: number): void {
+    this.#varint(tag);
+  }
+
+  enum<T extends string>(type: string, cases: readonly T[], value: T): void {
+    const tag = cases.indexOf(value);
+    if (tag < 0) this.unknownCase(type, value);
+    this.#varint(tag);
+  }
+
+  flags(flags: readonly (boolean | undefined)[]): void {
+    for (let at = 0; at < flags.length; at += 8) {
+      let byte = 0;
+      for (let bit = 0; bit < 8 && at + bit < flags.length; bit++) {
+        if (flags[at + bit] === true) byte |= 1 << bit;
+      }
+      this.#byte(byte);
+    }
+  }
+
+  pid(value: Pid): void {
+    this.#varint(this.#integer("a pid's node", value?.node, 0, Number.MAX_SAFE_INTEGER));
+    this.#varint(this.#integer("a pid's id", value?.id, 0, Number.MAX_SAFE_INTEGER));
+  }
+
+  unknownCase(type: string, value: unknown): never {
+    throw new EncodeError(`there is no such case of ${type}: ${describe(value)}`);
+  }
+}
+
+/** The bytes of what is written. */
+export function encodeWith(write: (writer: Writer) => void): Uint8Array {
+  const writer = new Writer();
+  write(writer);
+  return writer.finish();
+}
+
+function describe(value: unknown): string {
+  if (typeof value === "bigint") return `${value}n`;
+  if (typeof value === "string") return JSON.stringify(value.length > 40 ? `${value.slice(0, 40)}…` : value);
+  if (typeof value === "object" && value !== null) {
+    const tag = "tag" in value ? ` with the tag ${JSON.stringify(value.tag)}` : "";
+    return Array.isArray(value) ? "an array" : `an object${tag}`;
+  }
+  return String(value);
+}
+
+const MOST_EXACT = BigInt(Number.MAX_SAFE_INTEGER);

@@ -1,0 +1,98 @@
+// Makes a component of a package: node bundle.mjs FOLDER WIT TARGET, in the folder of its package.json. Prints what the
+// component is made of, as JSON.
+import { writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { basename, join, resolve } from "node:path";
+import { pathToFileURL } from "node:url";
+
+const [folder, witPath, target] = process.argv.slice(2).map((path) => resolve(path));
+const require = createRequire(join(process.cwd(), "package.json"));
+const load = async (name) => import(pathToFileURL(require.resolve(name)));
+const esbuild = await load("esbuild");
+
+const main = join(folder, "main.ts");
+const entry = [
+  'import "rusm-ts/web";',
+  'import { serve } from "rusm-ts/rt";',
+  `import service from ${JSON.stringify(main)};`,
+  "export const contract = service?.contract;",
+  "export const serverAsync = serve(service);",
+].join("\n");
+
+const options = {
+  stdin: { contents: entry, resolveDir: process.cwd(), sourcefile: "rusm-entry.ts", loader: "ts" },
+  bundle: true,
+  format: "esm",
+  target: "es2022",
+  platform: "neutral",
+  mainFields: ["module", "main"],
+  sourcemap: "external",
+  outfile: `${target}.js`,
+  write: false,
+  metafile: true,
+  logLevel: "warning",
+};
+
+const fail = (text) => {
+  process.stderr.write(`${text}\n`);
+  process.exit(1);
+};
+
+let bundle;
+try {
+  bundle = await esbuild.build({ ...options, external: ["rusm:*", "wasi:*"] });
+} catch {
+  // esbuild has written what is wrong.
+  process.exit(1);
+}
+const script = bundle.outputFiles.find((file) => file.path.endsWith(".js")).text;
+const map = bundle.outputFiles.find((file) => file.path.endsWith(".map")).text;
+const modules = Object.keys(bundle.metafile.inputs)
+  .filter((path) => /(^|\/)gen\/[^/]+\.ts$/.test(path))
+  .map((path) => basename(path));
+
+// The module runs once here, as it will when the component is made: its default export says which contract it serves.
+const stubs = {
+  name: "stubs",
+  setup(build) {
+    build.onResolve({ filter: /^(rusm|wasi):/ }, ({ path }) => ({ path, namespace: "stub" }));
+    build.onLoad({ filter: /.*/, namespace: "stub" }, ({ path }) => ({
+      contents: `module.exports = new Proxy({}, { get: (_, name) => name === "__esModule" ? true : () => {
+        throw new Error("the host's " + String(name) + " (${path}) cannot be called while the component is built: " +
+          "call it from a function of the service");
+      } });`,
+      loader: "js",
+    }));
+  },
+};
+const probe = await esbuild.build({ ...options, plugins: [stubs], sourcemap: false, metafile: false });
+const probeUrl = `data:text/javascript;base64,${Buffer.from(probe.outputFiles[0].text).toString("base64")}`;
+// Node's own globals come back afterwards: the bundle brings its own.
+const saved = new Map(Object.getOwnPropertyNames(globalThis).map((name) => [name, Object.getOwnPropertyDescriptor(globalThis, name)]));
+let contract;
+try {
+  contract = (await import(probeUrl)).contract;
+} catch (error) {
+  restore();
+  fail(`${main}: it fails while the component is built:\n${error?.stack ?? error}`);
+}
+restore();
+if (typeof contract !== "string") {
+  fail(`${main}: its default export is no service; write \`export default service(Contract, { .. })\``);
+}
+
+const { componentize } = await load("componentize-qjs");
+try {
+  const { component } = await componentize({ witPath, world: "service-async", jsSource: script });
+  writeFileSync(target, component);
+  writeFileSync(`${target}.map`, map);
+} catch (error) {
+  fail(`${main}: it cannot be made a component:\n${error?.message ?? error}`);
+}
+process.stdout.write(JSON.stringify({ contract, modules }));
+
+function restore() {
+  for (const [name, descriptor] of saved) {
+    if (descriptor?.configurable) Object.defineProperty(globalThis, name, descriptor);
+  }
+}
