@@ -202,8 +202,10 @@ impl<T> StreamWriter<T> {
         flushed
     }
 
-    /// Gives the stream up, and tells the reader why.
+    /// Gives the stream up, and tells the reader why; it gets first what was written before.
     pub fn abort(mut self, why: &str) {
+        // A reader that is gone needs neither.
+        let _ = self.flush();
         if let Some(handle) = self.handle.take() {
             wait::stream_abort(handle, why);
         }
@@ -401,16 +403,24 @@ impl<T: Encode> AnyPump for Pump<T> {
                     return written.is_ok();
                 }
                 Some(Err(why)) => {
+                    self.rest(handle);
                     wait::stream_abort(handle, &why);
                     return false;
                 }
                 None => {
-                    if !self.chunk.is_empty() {
-                        let _ = wait::stream_write(handle, &self.chunk.take(), 0);
-                    }
+                    self.rest(handle);
                     return false;
                 }
             }
+        }
+    }
+}
+
+impl<T> Pump<T> {
+    /// Sends what is left of the last chunk. A reader that is gone does not want it.
+    fn rest(&mut self, handle: u64) {
+        if !self.chunk.is_empty() {
+            let _ = wait::stream_write(handle, &self.chunk.take(), 0);
         }
     }
 }

@@ -57,7 +57,7 @@ export class Client {
   ): Promise<{ target: Target; options: CallOptions }> {
     const result = await read(
       spawn(component, {
-        init: key ?? null,
+        init: key === undefined ? null : hostKey(key),
         body,
         contract,
         link: options.link ?? false,
@@ -78,7 +78,7 @@ export class Client {
   }
 
   protected cast(key: number, body: Uint8Array): void {
-    direct(() => cast(this.target, key, body));
+    direct(() => cast(this.target, hostKey(key), body));
   }
 
   protected async call<T>(
@@ -90,7 +90,7 @@ export class Client {
   ): Promise<T> {
     const deadline = this.#deadline(options);
     const signal = options.signal ?? this.options.signal;
-    return answer(await settle(call(this.target, key, body, deadline), signal), decode, refusal);
+    return answer(await settle(call(this.target, hostKey(key), body, deadline), signal), decode, refusal);
   }
 
   protected async *streamOut<T>(
@@ -141,7 +141,9 @@ export class Client {
     direction: "to-callee" | "to-caller",
     options: CallOptions,
   ): { call: number; handle: number } {
-    const started = direct(() => callStart(this.target, key, body, direction, this.#deadline(options)));
+    const started = direct(() =>
+      callStart(this.target, hostKey(key), body, direction, this.#deadline(options)),
+    );
     return { call: started.call, handle: started.handle ?? 0 };
   }
 
@@ -184,6 +186,11 @@ function describe(value: unknown): string {
   return (
     JSON.stringify(value, (_, part: unknown) => (typeof part === "bigint" ? `${part}` : part)) ?? "no reason"
   );
+}
+
+/** The binding of a `u32` takes numbers past 2^31 for negative ones, as it gives them. */
+function hostKey(key: number): number {
+  return key | 0;
 }
 
 /** Monitors that came with a spawn. */

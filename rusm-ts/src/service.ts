@@ -142,8 +142,10 @@ class Server<S extends object> {
 
   exports(): ServerExports {
     return {
-      init: (key, body) => guarded(() => this.#init(key, body)),
-      handle: (key, request, body, streamEnd) => guarded(() => this.#handle(key, request, body, streamEnd)),
+      // A key past 2^31 comes in as a negative number.
+      init: (key, body) => guarded(() => this.#init(key >>> 0, body)),
+      handle: (key, request, body, streamEnd) =>
+        guarded(() => this.#handle(key >>> 0, request, body, streamEnd)),
       info: (event) => guarded(() => this.#info(event)),
       terminate: (reason) => guarded(async () => this.#handlers.terminate?.(reason)),
     };

@@ -57,12 +57,14 @@ export async function writeItems<T>(
     } else {
       for (const item of items) await push(item);
     }
-    await flush();
-    streamClose(handle);
   } catch (error) {
+    // What came before the failure still arrives; a failure of the stream itself leaves nothing to send.
+    if (!(error instanceof RusmError)) await flush().catch(() => undefined);
     streamAbort(handle, error instanceof Error ? error.message : String(error));
     throw error;
   }
+  await flush();
+  streamClose(handle);
 }
 
 /** An item that takes its time must not hold up those before it: what is there is sent while the next is awaited. */

@@ -68,7 +68,12 @@ const stubs = {
 const probe = await esbuild.build({ ...options, plugins: [stubs], sourcemap: false, metafile: false });
 const probeUrl = `data:text/javascript;base64,${Buffer.from(probe.outputFiles[0].text).toString("base64")}`;
 // Node's own globals come back afterwards: the bundle brings its own.
-const saved = new Map(Object.getOwnPropertyNames(globalThis).map((name) => [name, Object.getOwnPropertyDescriptor(globalThis, name)]));
+const saved = new Map(
+  Object.getOwnPropertyNames(globalThis).map((name) => [
+    name,
+    Object.getOwnPropertyDescriptor(globalThis, name),
+  ]),
+);
 let contract;
 try {
   contract = (await import(probeUrl)).contract;

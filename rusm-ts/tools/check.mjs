@@ -13,12 +13,19 @@ const own = [folder, process.cwd()].map((at) => join(at, "tsconfig.json")).find(
 const base = own ?? require.resolve("rusm-ts/tsconfig.base.json");
 // The user's settings, for this component's files alone.
 const config = join(mkdtempSync(join(tmpdir(), "rusm-")), "tsconfig.json");
-writeFileSync(config, JSON.stringify({ extends: base, compilerOptions: { noEmit: true }, include: [join(folder, "**/*.ts")] }));
+writeFileSync(
+  config,
+  JSON.stringify({ extends: base, compilerOptions: { noEmit: true }, include: [join(folder, "**/*.ts")] }),
+);
 
-const run = spawnSync(process.execPath, [tsc, "--project", config, "--pretty", String(process.stderr.isTTY === true)], {
-  cwd: process.cwd(),
-  encoding: "utf8",
-});
+const run = spawnSync(
+  process.execPath,
+  [tsc, "--project", config, "--pretty", String(process.stderr.isTTY === true)],
+  {
+    cwd: process.cwd(),
+    encoding: "utf8",
+  },
+);
 process.stdout.write(run.stdout);
 process.stderr.write(run.stderr);
 process.exit(run.status ?? 1);

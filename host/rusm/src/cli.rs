@@ -145,7 +145,7 @@ fn start(project: &Project, no_build: bool) -> anyhow::Result<()> {
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(async {
         let file = project.root().join("rusm.toml");
         let node = Node::boot(project.manifest(), &file, &components, EngineConfig::default()).await?;
-        control::listen(node.engine().clone(), &socket)?;
+        node.listen(project.root())?;
         let mut names: Vec<_> = node.engine().runtime().processes();
         names.retain(|process| process.name.is_some());
         println!("The node is up. Ctrl-C stops it.");

@@ -101,6 +101,14 @@ impl Node {
         &self.root
     }
 
+    /// Opens the local socket of the project in this folder, for `rusm call`.
+    ///
+    /// # Errors
+    /// If another node has it, or the folder for sockets is not this user's.
+    pub fn listen(&self, project: &std::path::Path) -> std::io::Result<()> {
+        crate::control::listen(self.engine.clone(), &crate::Socket::of(project)?)
+    }
+
     /// Waits until the tree has ended by itself, which it does when it gives up.
     pub async fn ended(&self) -> ExitReason {
         let runtime = self.engine.runtime();

@@ -1,0 +1,133 @@
+//! Every kind of message between services of both languages, each way round: what one side sees must not depend on the
+//! language of the other.
+
+mod support;
+
+use rusm::CallRequest;
+use support::TestNode;
+
+/// A scenario, and what every pair of languages observes. `PROBE` stands for the callee.
+async fn every_pair_observes(scenario: &str, expected: &str) {
+    let node = TestNode::boot().await;
+    let mut differences = Vec::new();
+    for driver in ["driver-rust", "driver-ts"] {
+        for probe in ["probe-rust", "probe-ts"] {
+            let text = format!("run({scenario:?}, {probe:?})");
+            let observed = node.call(driver, &text).await;
+            let expected = format!("{:?}", expected.replace("PROBE", probe));
+            if observed != Ok(expected.clone()) {
+                differences.push(format!("{driver} -> {probe}: {observed:?}, expected {expected}"));
+            }
+        }
+    }
+    node.stop().await;
+    assert!(differences.is_empty(), "{scenario}:\n{}", differences.join("\n"));
+}
+
+macro_rules! scenarios {
+    ($($name:ident: $scenario:literal => $expected:literal;)*) => {$(
+        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        async fn $name() {
+            every_pair_observes($scenario, $expected).await;
+        }
+    )*};
+}
+
+scenarios! {
+    a_constructor_that_accepts_answers_spawn: "spawn" => "3";
+    a_constructor_that_refuses_gives_its_typed_error: "spawn-refused" => "refused with 7";
+    a_crash_in_a_constructor_answers_spawn: "spawn-crash" => "PROBE in probe.init: crashed in init";
+    a_slow_constructor_is_given_up: "spawn-timeout" => "timeout";
+    an_unknown_component_names_the_nearest:
+        "spawn-unknown" => "there is no component `probe-rusty`; did you mean `probe-rust`?";
+    a_component_of_another_contract_is_refused:
+        "spawn-contract" => "component `driver-ts` does not have all of `test:probe/probe`";
+    a_name_belongs_to_one_process: "spawn-name" => "true 5";
+    a_call_gives_its_result: "call" => "7";
+    a_typed_error_is_told_from_other_failures: "typed-error" => "out of stock: none; closed";
+    a_cast_comes_before_a_later_call: "cast" => "0";
+    a_stream_out_arrives_whole_and_in_order: "stream-out" => "4999950000";
+    a_stream_out_can_be_refused: "stream-refused" => "no numbers";
+    a_reader_may_close_a_stream_early: "stream-out-close" => "999 3";
+    a_writer_may_abort_a_stream: "stream-out-abort" => "10 broken on purpose";
+    a_stream_in_arrives_whole: "stream-in" => "4999950005";
+    a_callee_may_stop_reading_early: "stream-in-close" => "4950";
+    a_caller_may_abort_a_stream: "stream-in-abort" => "3 1";
+    a_deadline_ends_a_call_and_not_the_service: "deadline" => "Err(Timeout) 3";
+    a_crash_during_a_call_answers_it_with_text_and_backtrace:
+        "crash" => "PROBE in probe.crash: on purpose with its function, true";
+    a_body_of_a_mebibyte_goes_both_ways: "big" => "1048576 true";
+    ten_thousand_calls_at_once_are_all_answered: "ten-thousand" => "30000";
+    several_calls_wait_together_and_are_answered_later: "together" => "now now now";
+    a_call_can_be_given_up: "cancel" => "3";
+    a_pid_crosses_the_wire: "pid" => "true";
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_missing_grant_is_named_with_its_place() {
+    let node = TestNode::boot().await;
+    for driver in ["driver-rust", "driver-ts"] {
+        let observed = node.call(driver, "run(\"spawn-denied\", \"\")").await;
+        let expected = format!(
+            "the grant `spawn:other` is missing: add \\\"other\\\" to `spawn` of [components.{driver}.capabilities] in rusm.toml"
+        );
+        assert_eq!(observed, Ok(format!("\"{expected}\"")));
+    }
+    node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_unknown_function_and_a_malformed_body_leave_the_service_alive() {
+    let node = TestNode::boot().await;
+    for probe in ["probe-rust", "probe-ts"] {
+        let unknown = node.raw_call(probe, 0xdead_beef, vec![]).await.unwrap_err().to_string();
+        assert!(unknown.contains("0xdeadbeef"), "{unknown}");
+        let add = node.key(probe, "add");
+        for (body, kind) in [
+            (vec![], "item: truncated"),
+            (vec![1, 0xff, 1], "item: utf8"),
+            (vec![0, 1, 9], "the arguments: trailing"),
+        ] {
+            let malformed = node.raw_call(probe, add, body).await.unwrap_err().to_string();
+            assert_eq!(malformed, format!("malformed: probe.add: {kind}"));
+        }
+        assert_eq!(node.call(probe, "count()").await, Ok("3".into()));
+    }
+    node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_crashed_child_is_restarted_under_its_name() {
+    let node = TestNode::boot().await;
+    for (restarts, probe) in ["probe-rust", "probe-ts"].into_iter().enumerate() {
+        let error = node.call(probe, "crash(\"first\")").await.unwrap_err();
+        assert!(error.contains("first"), "{error}");
+        node.wait_until(|node| node.node().root().restarts() == restarts as u64 + 1).await;
+        assert_eq!(node.call(probe, "count()").await, Ok("3".into()));
+    }
+    node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_command_line_calls_streams_and_shows_refusals() {
+    let node = TestNode::boot().await;
+    let call = async |text: &str, input: &'static [u8]| {
+        let request = CallRequest { name: "probe-ts".into(), text: text.into(), deadline_ms: 5000 };
+        let mut lines = Vec::new();
+        let result = rusm::call(support::folder(), request, input, |line| {
+            lines.push(line.to_owned());
+            Ok(())
+        });
+        match result.await {
+            Ok(()) => lines.join(" "),
+            Err(error) => error.to_string(),
+        }
+    };
+    node.listen();
+    assert_eq!(call("numbers(4)", b"").await, "0 1 2 3");
+    assert_eq!(call("sum(1, 10)", b"1\n2\n\n3\n").await, "7");
+    assert_eq!(call("add({sku: \"none\", qty: 1})", b"").await, "refused: out-of-stock(\"none\")");
+    assert!(call("sum(1, 10)", b"1\nx\n").await.starts_with("line 2 of the input: "));
+    assert_eq!(call("clear()", b"").await, "");
+    node.stop().await;
+}

@@ -1,0 +1,97 @@
+//! A node that runs the project in `tests/project`.
+
+use std::fs::File;
+use std::path::Path;
+use std::time::Duration;
+
+use rusm::{Built, Node, Project};
+use rusm_codegen::value::{parse_call, print_value};
+use rusm_engine::EngineConfig;
+use rusm_otp::{CallError, Context, ExitReason, SpawnOptions};
+use rusm_setup::Terminal;
+
+pub fn folder() -> &'static Path {
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/project"))
+}
+
+pub struct TestNode {
+    node: Node,
+}
+
+impl TestNode {
+    pub async fn boot() -> Self {
+        let (project, built) = build();
+        // A test needs few processes, and many tests run beside each other.
+        let config = EngineConfig { sync_processes: 200, async_processes: 50, ..EngineConfig::default() };
+        let file = project.root().join("rusm.toml");
+        let node =
+            Node::boot(project.manifest(), &file, &built, config).await.expect("the test project starts");
+        Self { node }
+    }
+
+    pub fn node(&self) -> &Node {
+        &self.node
+    }
+
+    pub fn listen(&self) {
+        self.node.listen(folder()).expect("the socket is free");
+    }
+
+    pub async fn stop(self) {
+        self.node.stop().await;
+    }
+
+    pub fn key(&self, component: &str, function: &str) -> u32 {
+        let component = self.node.engine().component(component).expect("a component of the project");
+        component.contracts().implements[0].function_named(function).expect("a function of its contract").key
+    }
+
+    /// Calls a named process by its key; nothing checks the bytes.
+    pub async fn raw_call(&self, name: &str, key: u32, body: Vec<u8>) -> Result<Vec<u8>, CallError> {
+        let (sender, receiver) = tokio::sync::oneshot::channel();
+        let target = name.into();
+        let body = move |context: Context| async move {
+            let reply = context.call(&target, key, body.into(), Duration::from_secs(60)).await;
+            sender.send(reply.map(Vec::from)).expect("the test waits");
+            ExitReason::Normal
+        };
+        self.node.engine().runtime().spawn(SpawnOptions::new("test"), body).expect("it has no name");
+        receiver.await.expect("the call is answered")
+    }
+
+    /// Calls a named process by text; its reply as text, the contract's error as the error.
+    pub async fn call(&self, name: &str, text: &str) -> Result<String, String> {
+        let component = self.node.engine().component(name).expect("a component of the project");
+        let contract = &component.contracts().implements[0];
+        let (function, body) = parse_call(contract, text).map_err(|error| error.to_string())?;
+        let reply = self.raw_call(name, function.key, body).await.map_err(|error| error.to_string())?;
+        let printed = print_value(contract, &function.reply().expect("a call"), &reply)
+            .expect("a reply of the contract");
+        match printed.strip_prefix("err(") {
+            Some(error) => Err(error.trim_end_matches(')').to_owned()),
+            None => Ok(printed
+                .strip_prefix("ok(")
+                .map_or(&*printed, |text| text.trim_end_matches(')'))
+                .to_owned()),
+        }
+    }
+
+    pub async fn wait_until(&self, mut done: impl FnMut(&Self) -> bool) {
+        let waiting = async {
+            while !done(self) {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(60), waiting).await.expect("it comes true within a minute");
+    }
+}
+
+/// Tests run beside each other, in processes of their own: one of them builds, the others find it built.
+fn build() -> (Project, Vec<Built>) {
+    let project = Project::find(folder()).expect("the test project");
+    std::fs::create_dir_all(project.state()).expect("a folder for the lock");
+    let lock = File::create(project.state().join("test.lock")).expect("a lock file");
+    lock.lock().expect("the lock");
+    let built = project.build(&mut Terminal::new()).expect("the test project builds");
+    (project, built)
+}
