@@ -225,7 +225,7 @@ fn encode(contract: &Contract, ty: &Type, value: &Value, writer: &mut Writer) {
                 writer.varint(cases.iter().position(|case| case.name == name).unwrap_or_default() as u64);
             }
             TypeKind::Flags(flags) => {
-                let set: Vec<String> = value.unwrap_flags().map(|name| name.into_owned()).collect();
+                let set: Vec<String> = value.unwrap_flags().map(std::borrow::Cow::into_owned).collect();
                 let bits: Vec<bool> = flags.iter().map(|flag| set.contains(&flag.name)).collect();
                 writer.flags(&bits);
             }

@@ -10,9 +10,9 @@ where
     T: Encode + Decode + Serialize + for<'a> Deserialize<'a> + PartialEq + std::fmt::Debug,
 {
     let bytes = encode(value);
-    assert_eq!(bytes, to_stdvec(value).unwrap());
+    assert_eq!(bytes, to_stdvec(value).expect("postcard writes it"));
     assert_eq!(decode::<T>(&bytes).as_ref(), Ok(value));
-    assert_eq!(&from_bytes::<T>(&bytes).unwrap(), value);
+    assert_eq!(&from_bytes::<T>(&bytes).expect("postcard reads it"), value);
 }
 
 type Nested = (Option<Vec<String>>, Result<(i32, char), Vec<Option<u64>>>, Vec<(bool, i8, f64)>);

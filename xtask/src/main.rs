@@ -1,7 +1,11 @@
 //! The project's own tasks.
 
+mod bench;
+mod demo;
+mod test;
+mod tools;
+
 use clap::{Parser, Subcommand};
-use rusm_setup::{Home, Need, State, Terminal};
 
 #[derive(Parser)]
 #[command(about = "The project's own tasks: set-up, tests, demo, benchmarks")]
@@ -12,23 +16,21 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Task {
-    /// Installs whatever is missing.
+    /// Install whatever is missing on this machine.
     Setup,
+    /// Build and run the demo: the words of a whole novel, counted by supervised services of two languages.
+    Demo(demo::Options),
+    /// Check formats, lints, types and generated files, and run every test.
+    Test(test::Options),
+    /// Measure RUSM beside its peers, in one run.
+    Bench(bench::Options),
 }
 
 fn main() -> anyhow::Result<()> {
     match Arguments::parse().task {
-        Task::Setup => setup(),
+        Task::Setup => tools::setup(&rusm_setup::Need::ALL),
+        Task::Demo(options) => demo::run(&options),
+        Task::Test(options) => test::run(&options),
+        Task::Bench(options) => bench::run(&options),
     }
-}
-
-fn setup() -> anyhow::Result<()> {
-    let home = Home::from_env()?;
-    for need in Need::ALL {
-        need.fix(&home, &mut Terminal::new())?;
-        if let State::Ready(what) = need.state(&home) {
-            println!("{need}: {what}");
-        }
-    }
-    Ok(())
 }

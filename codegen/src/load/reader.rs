@@ -82,7 +82,7 @@ impl Reader<'_> {
             match self.signature(&param.ty, span)? {
                 Signature::Plain(ty) => params.push(Param { name: param.name.clone(), ty }),
                 Signature::Stream(item) if stream.is_none() => {
-                    stream = Some((place, param.name.clone(), item))
+                    stream = Some((place, param.name.clone(), item));
                 }
                 Signature::Stream(_) => {
                     return Err(self.unsupported(

@@ -66,7 +66,7 @@ pub enum LoadError {
         /// The component.
         name: String,
         /// Why.
-        source: SectionError,
+        source: Box<SectionError>,
     },
     /// It is a component, but no process.
     #[error(
@@ -159,8 +159,8 @@ pub(crate) struct Shape {
 }
 
 pub(crate) fn examine(name: &str, bytes: &[u8]) -> Result<Shape, LoadError> {
-    let contracts =
-        section::read(bytes).map_err(|source| LoadError::Section { name: name.to_owned(), source })?;
+    let contracts = section::read(bytes)
+        .map_err(|source| LoadError::Section { name: name.to_owned(), source: Box::new(source) })?;
     let exports = exports(bytes);
     let has = |export: &str| exports.iter().any(|own| own == export);
     let (kind, lane) = if has(SERVER) {

@@ -58,10 +58,12 @@ pub(crate) enum Refusal {
 
 /// Tells whoever spawned a process how its start went; once.
 #[derive(Clone)]
-pub(crate) struct Started(Arc<Mutex<Option<oneshot::Sender<Result<(), Refusal>>>>>);
+pub(crate) struct Started(Arc<Mutex<Option<StartSender>>>);
+
+pub(crate) type StartSender = oneshot::Sender<Result<(), Refusal>>;
 
 impl Started {
-    pub(crate) fn new(sender: oneshot::Sender<Result<(), Refusal>>) -> Self {
+    pub(crate) fn new(sender: StartSender) -> Self {
         Self(Arc::new(Mutex::new(Some(sender))))
     }
 

@@ -101,6 +101,8 @@ impl Manifest {
     }
 }
 
+type MakeGrant = fn(String) -> Grant;
+
 struct Reader<'a> {
     file: &'a Path,
     text: &'a str,
@@ -139,7 +141,7 @@ impl Reader<'_> {
         }
         let caps = &raw.capabilities;
         let mut profile = Profile::default();
-        let kinds: [(&[toml::Spanned<String>], fn(String) -> Grant); 4] = [
+        let kinds: [(&[_], MakeGrant); 4] = [
             (&caps.spawn, Grant::Spawn),
             (&caps.register, Grant::Register),
             (&caps.lookup, Grant::Lookup),
@@ -147,6 +149,7 @@ impl Reader<'_> {
         ];
         for (scopes, grant) in kinds {
             for scope in scopes {
+                let scope: &toml::Spanned<String> = scope;
                 if scope.get_ref().is_empty() {
                     return Err(self.error(scope.span(), "an empty name grants nothing".into()));
                 }

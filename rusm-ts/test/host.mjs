@@ -1,0 +1,43 @@
+// A stand-in for the host: just enough for tests without a node. Time passes for real; calls are not there.
+const absent = (name) => () => {
+  throw new Error(`the stand-in host has no ${name}`);
+};
+
+export const lines = [];
+export const log = (level, message) => lines.push(`${level} ${message}`);
+export const now = () => Math.round(performance.now() * 1e6);
+export const randomBytes = (length) => Uint8Array.from({ length }, (_, at) => (at * 37 + 11) & 0xff);
+export const sleep = (ms) => {
+  let cancel = () => {};
+  return {
+    read: () =>
+      new Promise((resolve, reject) => {
+        const timer = globalThis.setTimeout(() => resolve(true), ms);
+        cancel = () => {
+          globalThis.clearTimeout(timer);
+          reject(new Error("future read cancelled"));
+        };
+      }),
+    cancelRead: () => cancel(),
+    drop: () => {},
+  };
+};
+export const exit = (reason) => {
+  throw new Error(`exit: ${reason.tag} ${reason.val?.text ?? ""}`);
+};
+export const self = () => ({ node: 1, id: 2 });
+export const reply = absent("reply");
+export const replyError = absent("replyError");
+export const streamRead = absent("streamRead");
+export const streamWrite = absent("streamWrite");
+export const streamClose = () => {};
+export const streamAbort = () => {};
+export const call = absent("call");
+export const callStart = absent("callStart");
+export const callWait = absent("callWait");
+export const callCancel = () => false;
+export const connect = absent("connect");
+export const spawn = absent("spawn");
+export const cast = absent("cast");
+export const monitor = absent("monitor");
+export const whereis = () => null;
