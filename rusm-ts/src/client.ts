@@ -12,8 +12,9 @@ import {
 } from "rusm:actor/wait-async@0.1.0";
 
 import { RusmError, fromHost } from "./error.ts";
-import { direct, read, settle } from "./future.ts";
-import { readItems, writeItems } from "./stream.ts";
+import { direct, settle } from "./future.ts";
+import { ItemReader, writeItems } from "./stream.ts";
+import { read } from "./task.ts";
 import type { CallOptions, Pid, SpawnOptions, Target } from "./types.ts";
 import { DecodeError } from "./wire/error.ts";
 import { Reader } from "./wire/reader.ts";
@@ -93,23 +94,25 @@ export class Client {
     return answer(await settle(call(this.target, hostKey(key), body, deadline), signal), decode, refusal);
   }
 
-  protected async *streamOut<T>(
+  protected streamOut<T>(
     key: number,
     body: Uint8Array,
     options: CallOptions,
     decode: (reader: Reader) => T,
     refusal?: (reader: Reader) => unknown,
-  ): AsyncGenerator<T, void, void> {
-    const started = this.#start(key, body, "to-caller", options);
-    try {
-      const reply = await settle(callWait(started.call), options.signal ?? this.options.signal);
-      if (refusal === undefined) decodeAll(reply, () => undefined);
-      else answer(reply, () => undefined, refusal);
-    } catch (error) {
-      streamClose(started.handle);
-      throw error;
-    }
-    yield* readItems(started.handle, decode);
+  ): AsyncIterable<T> {
+    return new ItemReader(async () => {
+      const started = this.#start(key, body, "to-caller", options);
+      try {
+        const reply = await settle(callWait(started.call), options.signal ?? this.options.signal);
+        if (refusal === undefined) decodeAll(reply, () => undefined);
+        else answer(reply, () => undefined, refusal);
+        return started.handle;
+      } catch (error) {
+        streamClose(started.handle);
+        throw error;
+      }
+    }, decode);
   }
 
   protected async streamIn<T, I>(

@@ -1,14 +1,6 @@
 /// <reference path="./host.d.ts" />
-import { RusmError, fromHost } from "./error.ts";
-
-/** Reads a host's future. It has to be dropped whatever happens: nothing else gives its memory back. */
-export async function read<T>(future: HostFuture<T>): Promise<T> {
-  try {
-    return await future.read();
-  } finally {
-    future.drop();
-  }
-}
+import { fromHost, RusmError } from "./error.ts";
+import { read } from "./task.ts";
 
 /** Reads a future of a result: its value, or its error thrown. */
 export async function settle<T>(

@@ -96,6 +96,8 @@ declare module "rusm:actor/wait-async@0.1.0" {
   export function callWait(call: number): HostFuture<HostResult<Uint8Array, HostError>>;
   export function callCancel(call: number): boolean;
   export function sleep(ms: number): HostFuture<boolean>;
+  export function park(parking: number): HostFuture<boolean>;
+  export function unpark(parking: number): boolean;
   export function streamWrite(
     handle: number,
     chunk: Uint8Array,

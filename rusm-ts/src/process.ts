@@ -4,7 +4,8 @@ import * as host from "rusm:actor/process@0.1.0";
 import * as timers from "rusm:actor/timers@0.1.0";
 import { sleep as hostSleep } from "rusm:actor/wait-async@0.1.0";
 
-import { direct, read } from "./future.ts";
+import { direct } from "./future.ts";
+import { read } from "./task.ts";
 import type { ExitReason, Pid, Target } from "./types.ts";
 
 /** What is known of a process. */

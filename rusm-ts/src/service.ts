@@ -3,7 +3,8 @@ import { exit, reply, replyError, self } from "rusm:actor/process@0.1.0";
 import { streamClose } from "rusm:actor/wait-async@0.1.0";
 
 import { describeReason, RusmError } from "./error.ts";
-import { readItems, writeItems } from "./stream.ts";
+import { ItemReader, writeItems } from "./stream.ts";
+import { inOwnTask } from "./task.ts";
 import type { Event, ExitReason } from "./types.ts";
 import { DecodeError } from "./wire/error.ts";
 import { Reader } from "./wire/reader.ts";
@@ -143,11 +144,11 @@ class Server<S extends object> {
   exports(): ServerExports {
     return {
       // A key past 2^31 comes in as a negative number.
-      init: (key, body) => guarded(() => this.#init(key >>> 0, body)),
+      init: (key, body) => exported(() => this.#init(key >>> 0, body)),
       handle: (key, request, body, streamEnd) =>
-        guarded(() => this.#handle(key >>> 0, request, body, streamEnd)),
-      info: (event) => guarded(() => this.#info(event)),
-      terminate: (reason) => guarded(async () => this.#handlers.terminate?.(reason)),
+        exported(() => this.#handle(key >>> 0, request, body, streamEnd)),
+      info: (event) => exported(() => this.#info(event)),
+      terminate: (reason) => exported(async () => this.#handlers.terminate?.(reason)),
     };
   }
 
@@ -186,7 +187,7 @@ class Server<S extends object> {
   /** Reads the arguments; what runs the function, or what is wrong with them. */
   #open(entry: Entry<S>, body: Uint8Array, streamEnd: number | undefined): (() => unknown) | Outcome {
     const input: StreamInput = {
-      read: (decode) => readItems(streamEnd ?? 0, decode),
+      read: (decode) => new ItemReader(async () => streamEnd ?? 0, decode),
     };
     try {
       const reader = new Reader(body);
@@ -273,6 +274,10 @@ function send(reference: number, outcome: Outcome): boolean {
     default:
       return replyError(reference, { tag: "malformed", val: "the service has no answer" });
   }
+}
+
+function exported<T>(run: () => Promise<T>): Promise<T> {
+  return inOwnTask(() => guarded(run));
 }
 
 /** What is thrown past a handler is a crash of the process, with its text and its stack. */

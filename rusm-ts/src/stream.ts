@@ -8,24 +8,84 @@ import { DecodeError } from "./wire/error.ts";
 import { Reader } from "./wire/reader.ts";
 import { Writer } from "./wire/writer.ts";
 
-/** Reads the items of a stream. Leaving the loop early closes it, and the writer hears of that. */
-export async function* readItems<T>(
-  handle: number,
-  decode: (reader: Reader) => T,
-): AsyncGenerator<T, void, void> {
-  let why: string | undefined;
-  try {
-    for (;;) {
-      const chunk = await settle(streamRead(handle, 0));
-      if (chunk === null) return;
-      const reader = new Reader(chunk);
-      while (reader.remaining > 0) yield decode(reader);
+/**
+ * Reads the items of a stream. Leaving the loop early closes it, and the writer hears of that. `next` may be called again
+ * before the last one is answered: the items come in their order.
+ */
+export class ItemReader<T> implements AsyncIterableIterator<T> {
+  readonly #open: () => Promise<number>;
+  readonly #decode: (reader: Reader) => T;
+  #handle: number | undefined;
+  #chunk: Reader | undefined;
+  #state: "new" | "open" | "ended" = "new";
+  #last: Promise<unknown> | undefined;
+
+  /** `open` gives the handle, when the first item is wanted. */
+  constructor(open: () => Promise<number>, decode: (reader: Reader) => T) {
+    this.#open = open;
+    this.#decode = decode;
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  next(): Promise<IteratorResult<T, undefined>> {
+    return this.#inTurn(() => this.#next());
+  }
+
+  return(): Promise<IteratorResult<T, undefined>> {
+    return this.#inTurn(async () => {
+      this.#end();
+      return { done: true, value: undefined };
+    });
+  }
+
+  #inTurn<R>(run: () => Promise<R>): Promise<R> {
+    const result = this.#last === undefined ? run() : this.#last.then(run, run);
+    const own: Promise<void> = result.then(
+      () => this.#leave(own),
+      () => this.#leave(own),
+    );
+    this.#last = own;
+    return result;
+  }
+
+  #leave(turn: Promise<unknown>): void {
+    if (this.#last === turn) this.#last = undefined;
+  }
+
+  async #next(): Promise<IteratorResult<T, undefined>> {
+    try {
+      if (this.#state === "new") {
+        this.#state = "open";
+        this.#handle = await this.#open();
+      }
+      while (this.#state === "open") {
+        if (this.#chunk !== undefined && this.#chunk.remaining > 0) {
+          return { done: false, value: this.#decode(this.#chunk) };
+        }
+        const chunk = await settle(streamRead(this.#handle ?? 0, 0));
+        if (chunk === null) this.#end();
+        else this.#chunk = new Reader(chunk);
+      }
+      return { done: true, value: undefined };
+    } catch (error) {
+      if (!(error instanceof DecodeError)) {
+        this.#end();
+        throw error;
+      }
+      const text = `malformed: an item: ${error.message}`;
+      this.#end(text);
+      throw new RusmError("malformed", text, { cause: error });
     }
-  } catch (error) {
-    if (!(error instanceof DecodeError)) throw error;
-    why = `malformed: an item: ${error.message}`;
-    throw new RusmError("malformed", `malformed: an item: ${error.message}`, { cause: error });
-  } finally {
+  }
+
+  #end(why?: string): void {
+    this.#state = "ended";
+    const handle = this.#handle;
+    this.#handle = undefined;
+    if (handle === undefined) return;
     if (why === undefined) streamClose(handle);
     else streamAbort(handle, why);
   }

@@ -41,3 +41,14 @@ export const spawn = absent("spawn");
 export const cast = absent("cast");
 export const monitor = absent("monitor");
 export const whereis = () => null;
+
+const parked = new Map();
+export const park = (id) => ({
+  read: () => new Promise((resolve) => parked.set(id, resolve)),
+  cancelRead: () => {},
+  drop: () => {},
+});
+export const unpark = (id) => {
+  parked.get(id)?.(true);
+  return parked.delete(id);
+};

@@ -41,6 +41,7 @@ pub(crate) fn crash(guest: &Guest, text: String, backtrace: String) -> ExitReaso
 
 fn trap_text(error: &wasmtime::Error) -> String {
     match error.downcast_ref::<Trap>() {
+        Some(Trap::NoAsyncResult) => "the function waits for a promise that nothing will resolve".to_owned(),
         Some(trap) => trap.to_string(),
         None => error.root_cause().to_string(),
     }

@@ -29,6 +29,8 @@ pub(crate) struct Guest {
     pub(crate) wasi: LazyWasi,
     /// Calls that were started and not waited for.
     pub(crate) calls: HashMap<Reference, StartedCall>,
+    /// Exports of the guest that wait to be woken by another one.
+    pub(crate) parked: HashMap<u64, oneshot::Sender<()>>,
     /// What the guest told of a crash that is about to come: text and backtrace.
     pub(crate) reported_crash: Option<(String, String)>,
     /// The function that is being handled.
@@ -92,6 +94,7 @@ pub(crate) async fn run(
         profile,
         wasi: LazyWasi::default(),
         calls: HashMap::new(),
+        parked: HashMap::new(),
         reported_crash: None,
         function: None,
         engine: engine.clone(),

@@ -8,7 +8,7 @@ use clap::{Parser, Subcommand};
 use rusm_engine::EngineConfig;
 use rusm_setup::{Home, Need, State, Terminal};
 
-use crate::control::{self, ControlError, Socket};
+use crate::control::{self, ControlError};
 use crate::{BuildError, CallRequest, Language, Node, Project, scaffold};
 
 #[derive(Parser)]
@@ -141,10 +141,9 @@ fn build(project: &Project) -> anyhow::Result<()> {
 fn start(project: &Project, no_build: bool) -> anyhow::Result<()> {
     let components = if no_build { project.built()? } else { project.build(&mut Terminal::new())? };
     log_to_stderr();
-    let socket = Socket::of(project.root())?;
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(async {
         let file = project.root().join("rusm.toml");
-        let node = Node::boot(project.manifest(), &file, &components, EngineConfig::default()).await?;
+        let mut node = Node::boot(project.manifest(), &file, &components, EngineConfig::default()).await?;
         node.listen(project.root())?;
         let mut names: Vec<_> = node.engine().runtime().processes();
         names.retain(|process| process.name.is_some());
@@ -158,13 +157,9 @@ fn start(project: &Project, no_build: bool) -> anyhow::Result<()> {
                 node.stop().await;
             }
             reason = node.ended() => {
-                // The socket is of no use any more.
-                let _ = std::fs::remove_file(socket.path());
                 anyhow::bail!("the supervision tree has ended: {reason}; the log above says why");
             }
         }
-        // A socket that stays is taken over by the next node.
-        let _ = std::fs::remove_file(socket.path());
         Ok(())
     })
 }

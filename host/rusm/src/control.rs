@@ -10,7 +10,7 @@ mod client;
 mod server;
 
 pub use client::{CallRequest, ControlError, call};
-pub(crate) use server::listen;
+pub(crate) use server::{Listening, listen};
 
 /// The local socket of a project's running node. Only its owner can open it: it lies in a folder of mode 700.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -7,6 +7,7 @@ use rusm_codegen::value::{TextError, parse_arguments};
 use rusm_engine::{Engine, EngineConfig, EngineError, LoadError, Spawn, SpawnError};
 use rusm_otp::{ChildSpec, ExitReason, Parent, Pid, Runtime, StartError, Supervision, Supervisor};
 
+use crate::control::Listening;
 use crate::manifest::{ChildDecl, SupervisorDecl, What};
 use crate::{Built, Manifest};
 
@@ -15,6 +16,7 @@ use crate::{Built, Manifest};
 pub struct Node {
     engine: Engine,
     root: Supervision,
+    listening: Option<Listening>,
 }
 
 /// Why a node did not start.
@@ -88,7 +90,7 @@ impl Node {
         }
         let tree = Tree { engine: &engine, file };
         let root = tree.supervisor(&manifest.root)?.start(engine.runtime(), None).await?;
-        Ok(Self { engine, root })
+        Ok(Self { engine, root, listening: None })
     }
 
     /// The engine.
@@ -101,12 +103,13 @@ impl Node {
         &self.root
     }
 
-    /// Opens the local socket of the project in this folder, for `rusm call`.
+    /// Opens the local socket of the project in this folder, for `rusm call`, until the node is dropped.
     ///
     /// # Errors
     /// If another node has it, or the folder for sockets is not this user's.
-    pub fn listen(&self, project: &std::path::Path) -> std::io::Result<()> {
-        crate::control::listen(self.engine.clone(), &crate::Socket::of(project)?)
+    pub fn listen(&mut self, project: &std::path::Path) -> std::io::Result<()> {
+        self.listening = Some(crate::control::listen(self.engine.clone(), &crate::Socket::of(project)?)?);
+        Ok(())
     }
 
     /// Waits until the tree has ended by itself, which it does when it gives up.

@@ -110,7 +110,7 @@ async fn a_crashed_child_is_restarted_under_its_name() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_command_line_calls_streams_and_shows_refusals() {
-    let node = TestNode::boot().await;
+    let mut node = TestNode::boot().await;
     let call = async |text: &str, input: &'static [u8]| {
         let request = CallRequest { name: "probe-ts".into(), text: text.into(), deadline_ms: 5000 };
         let mut lines = Vec::new();
@@ -129,5 +129,28 @@ async fn the_command_line_calls_streams_and_shows_refusals() {
     assert_eq!(call("add({sku: \"none\", qty: 1})", b"").await, "refused: out-of-stock(\"none\")");
     assert!(call("sum(1, 10)", b"1\nx\n").await.starts_with("line 2 of the input: "));
     assert_eq!(call("clear()", b"").await, "");
+    node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn promises_and_timers_go_on_between_messages() {
+    let node = TestNode::boot().await;
+    assert_eq!(node.call("promises-ts", "soon()").await, Ok("\"nothing began\"".into()));
+    node.cast("promises-ts", "begin(20)").await;
+    assert_eq!(node.call("promises-ts", "soon()").await, Ok("\"now\"".into()));
+    assert_eq!(node.call("promises-ts", "ticks()").await, Ok("3".into()));
+    node.cast("promises-ts", "throw-later(\"out of reach\")").await;
+    node.wait_until(|node| node.node().root().restarts() == 1).await;
+    node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_typescript_service_may_handle_several_calls_at_once() {
+    let node = TestNode::boot().await;
+    // Five are inside; the sixth waits at the door until one has left.
+    let calls = (0..6).map(|_| node.call("crowd-ts", "gather(5)"));
+    let mut counts: Vec<_> = futures::future::join_all(calls).await.into_iter().flatten().collect();
+    counts.sort();
+    assert_eq!(counts, ["5", "5", "5", "5", "5", "6"]);
     node.stop().await;
 }

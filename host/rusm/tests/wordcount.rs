@@ -16,6 +16,7 @@ async fn a_novel_is_counted_as_coreutils_count_it() {
         let report = count::count(&project, &text, crashes).await.expect("the services count");
         assert_eq!(report.ranking, expected, "with {crashes} crashes");
         assert_eq!(report.restarts, u64::from(crashes));
+        println!("{crashes} crashes: {:?}", report.time);
         let retries = format!("retries: {crashes}");
         assert!(report.summary.contains(&retries), "{}", report.summary);
     }

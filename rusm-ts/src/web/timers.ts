@@ -3,6 +3,7 @@ import { now } from "rusm:actor/timers@0.1.0";
 import { sleep } from "rusm:actor/wait-async@0.1.0";
 
 import { crash } from "../service.ts";
+import { read } from "../task.ts";
 
 const running = new Map<number, HostFuture<boolean>>();
 let last = 0;
@@ -55,12 +56,10 @@ async function wait(id: number, ms: number): Promise<boolean> {
   const future = sleep(Math.max(0, Math.round(ms) || 0));
   running.set(id, future);
   try {
-    await future.read();
+    await read(future);
     return running.delete(id);
   } catch {
     return false;
-  } finally {
-    future.drop();
   }
 }
 

@@ -1,6 +1,7 @@
 use std::future::Future;
 
 use bytes::Bytes;
+use tokio::sync::oneshot;
 use wasmtime::StoreContextMut;
 use wasmtime::component::{FutureReader, Lift, Linker, Lower, WasmList, WasmStr};
 
@@ -57,6 +58,15 @@ pub(super) fn add(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
             sleep.await;
             true
         })
+    })?;
+    wait.func_wrap("park", |mut store: Store<'_>, (parking,): (u64,)| {
+        let (sender, receiver) = oneshot::channel();
+        store.data_mut().parked.insert(parking, sender);
+        future(store, async move { receiver.await.is_ok() })
+    })?;
+    wait.func_wrap("unpark", |mut store: Store<'_>, (parking,): (u64,)| {
+        let parked = store.data_mut().parked.remove(&parking);
+        Ok((parked.is_some_and(|sender| sender.send(()).is_ok()),))
     })?;
     wait.func_wrap(
         "stream-write",

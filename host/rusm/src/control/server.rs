@@ -1,6 +1,7 @@
 use std::fs;
 use std::io;
 use std::os::unix::fs::PermissionsExt as _;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use rusm_codegen::value::{parse_call, parse_value, print_next, print_value};
@@ -19,7 +20,7 @@ use tokio::time::Instant;
 use super::{Answer, Say, Socket};
 
 /// Serves a node's socket until the node ends. A socket that a dead node left is taken over.
-pub(crate) fn listen(engine: Engine, socket: &Socket) -> io::Result<()> {
+pub(crate) fn listen(engine: Engine, socket: &Socket) -> io::Result<Listening> {
     let path = socket.path();
     if std::os::unix::net::UnixStream::connect(path).is_ok() {
         let text = "a node of this project is running already; stop it first";
@@ -31,7 +32,7 @@ pub(crate) fn listen(engine: Engine, socket: &Socket) -> io::Result<()> {
     }
     let listener = UnixListener::bind(path)?;
     fs::set_permissions(path, fs::Permissions::from_mode(0o600))?;
-    tokio::spawn(async move {
+    let task = tokio::spawn(async move {
         while let Ok((connection, _)) = listener.accept().await {
             let engine_of_call = engine.clone();
             let serve = move |context: Context| async move {
@@ -44,7 +45,22 @@ pub(crate) fn listen(engine: Engine, socket: &Socket) -> io::Result<()> {
             let _ = engine.runtime().spawn(SpawnOptions::new("rusm call"), serve);
         }
     });
-    Ok(())
+    Ok(Listening { task: task.abort_handle(), path: path.into() })
+}
+
+/// A socket that is served; dropping it closes it.
+#[derive(Debug)]
+pub(crate) struct Listening {
+    task: tokio::task::AbortHandle,
+    path: PathBuf,
+}
+
+impl Drop for Listening {
+    fn drop(&mut self) {
+        self.task.abort();
+        // One that stays is taken over by the next node.
+        let _ = fs::remove_file(&self.path);
+    }
 }
 
 async fn serve(engine: &Engine, context: &Context, connection: UnixStream) -> io::Result<()> {

@@ -33,7 +33,7 @@ impl TestNode {
         &self.node
     }
 
-    pub fn listen(&self) {
+    pub fn listen(&mut self) {
         self.node.listen(folder()).expect("the socket is free");
     }
 
@@ -74,6 +74,16 @@ impl TestNode {
                 .map_or(&*printed, |text| text.trim_end_matches(')'))
                 .to_owned()),
         }
+    }
+
+    /// Casts to a named process by text.
+    pub async fn cast(&self, name: &str, text: &str) {
+        let component = self.node.engine().component(name).expect("a component of the project");
+        let (function, body) =
+            parse_call(&component.contracts().implements[0], text).expect("a cast of its contract");
+        let nobody = rusm_otp::Pid { node: self.node.engine().runtime().node_id(), id: 0 };
+        let sent = self.node.engine().runtime().cast(nobody, &name.into(), function.key, body.into());
+        sent.expect("the cast is taken");
     }
 
     pub async fn wait_until(&self, mut done: impl FnMut(&Self) -> bool) {

@@ -1,0 +1,50 @@
+/// <reference path="./host.d.ts" />
+import { park, unpark } from "rusm:actor/wait-async@0.1.0";
+
+// The component model runs each call of an export as a task of its own, and a task has to give its result itself. But a
+// promise may be resolved while another task runs: by a timer that an earlier message set, for one. So every wait for
+// the host notes whose it is, and a call that may be resolved by others keeps a wait of its own to come back by.
+
+let current = 0;
+let last = 0;
+
+/** How many waits for the host each task has. */
+const waits = new Map<number, number>();
+
+/** Reads a host's future. It has to be dropped whatever happens: nothing else gives its memory back. */
+export async function read<T>(future: HostFuture<T>): Promise<T> {
+  const own = current;
+  waits.set(own, (waits.get(own) ?? 0) + 1);
+  try {
+    return await future.read();
+  } finally {
+    current = own;
+    const left = (waits.get(own) ?? 1) - 1;
+    if (left === 0) waits.delete(own);
+    else waits.set(own, left);
+    future.drop();
+  }
+}
+
+/** Runs the call of an export so that its result is there in its own task. */
+export function inOwnTask<T>(run: () => Promise<T>): Promise<T> {
+  const own = ++last;
+  current = own;
+  // Nobody else waits for anything: then nobody else can resolve what this call awaits.
+  const alone = waits.size === 0;
+  const running = run();
+  return alone ? running : comeBack(own, running);
+}
+
+async function comeBack<T>(own: number, running: Promise<T>): Promise<T> {
+  let settled = false;
+  const finish = (): void => {
+    settled = true;
+    unpark(own);
+  };
+  running.then(finish, finish);
+  // Most calls are done without any wait.
+  for (let turn = 0; turn < 8 && !settled; turn++) await undefined;
+  if (!settled) await read(park(own));
+  return running;
+}
