@@ -49,10 +49,7 @@ enum Trouble {
 }
 
 /// Cuts a text into chunks between two words.
-fn split(
-    text: StreamReader<String>,
-    chunks: &mut StreamWriter<merger::Chunk>,
-) -> Result<(), Trouble> {
+fn split(text: StreamReader<String>, chunks: &mut StreamWriter<merger::Chunk>) -> Result<(), Trouble> {
     let mut number = 0;
     let mut rest = String::new();
     let mut send = |text: &str| {

@@ -126,9 +126,18 @@ fn run(scenario: &str, component: &str) -> Outcome {
             let probe = Client::spawn_with(spawn, "", 0)?;
             Ok(match probe.crash("on purpose") {
                 Err(CallError::Exited(ExitReason::Crash(crash))) => {
-                    let place = if crash.backtrace.contains("break") { "with its function" } else { &crash.backtrace };
+                    let place = if crash.backtrace.contains("break") {
+                        "with its function"
+                    } else {
+                        &crash.backtrace
+                    };
                     let gone = matches!(probe.count(), Err(CallError::NoProc));
-                    format!("{} in {}: {} {place}, {gone}", crash.component, crash.function, first_words(&crash.text))
+                    format!(
+                        "{} in {}: {} {place}, {gone}",
+                        crash.component,
+                        crash.function,
+                        first_words(&crash.text)
+                    )
                 }
                 other => format!("{other:?}"),
             })

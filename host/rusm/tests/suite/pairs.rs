@@ -1,10 +1,8 @@
 //! Every kind of message between services of both languages, each way round: what one side sees must not depend on the
 //! language of the other.
 
-mod support;
-
+use crate::support::TestNode;
 use rusm::CallRequest;
-use support::TestNode;
 
 /// A scenario, and what every pair of languages observes. `PROBE` stands for the callee.
 async fn every_pair_observes(scenario: &str, expected: &str) {
@@ -114,7 +112,7 @@ async fn the_command_line_calls_streams_and_shows_refusals() {
     let call = async |text: &str, input: &'static [u8]| {
         let request = CallRequest { name: "probe-ts".into(), text: text.into(), deadline_ms: 5000 };
         let mut lines = Vec::new();
-        let result = rusm::call(support::folder(), request, input, |line| {
+        let result = rusm::call(crate::support::folder(), request, input, |line| {
             lines.push(line.to_owned());
             Ok(())
         });

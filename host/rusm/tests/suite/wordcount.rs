@@ -1,6 +1,6 @@
 //! The example on a whole novel: its totals are those of coreutils, whether counters crash on the way or not.
 
-#[path = "../../../examples/wordcount/count.rs"]
+#[path = "../../../../examples/wordcount/count.rs"]
 mod count;
 
 use rusm::Project;

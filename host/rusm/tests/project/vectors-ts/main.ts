@@ -1,0 +1,41 @@
+// Answers every value with itself, by the generated types.
+import { service } from "rusm-ts";
+
+import { Vectors } from "./gen/vectors.ts";
+
+export default service(Vectors, {
+  ofBool: (v) => v,
+  ofU8: (v) => v,
+  ofU16: (v) => v,
+  ofU32: (v) => v,
+  ofU64: (v) => v,
+  ofS8: (v) => v,
+  ofS16: (v) => v,
+  ofS32: (v) => v,
+  ofS64: (v) => v,
+  ofF32: (v) => v,
+  ofF64: (v) => v,
+  ofChar: (v) => v,
+  ofString: (v) => v,
+  ofName: (v) => v,
+  ofBytes: (v) => v,
+  ofNumbers: (v) => v,
+  ofStrings: (v) => v,
+  ofFloats: (v) => v,
+  ofLists: (v) => v,
+  ofOption: (v) => v,
+  ofNestedOption: (v) => v,
+  ofOptions: (v) => v,
+  ofResults: (v) => v,
+  ofBareResults: (v) => v,
+  ofTuple: (v) => v,
+  ofPoint: (v) => v,
+  ofEverything: (v) => v,
+  ofShape: (v) => v,
+  ofShapes: (v) => v,
+  ofColour: (v) => v,
+  ofAccess: (v) => v,
+  ofNine: (v) => v,
+  ofPid: (v) => v,
+  ofPids: (v) => v,
+});

@@ -1,0 +1,7 @@
+//! Tests of the whole, from the manifest to the guests of both languages.
+
+mod pairs;
+mod readme;
+mod support;
+mod vectors;
+mod wordcount;
