@@ -61,6 +61,9 @@ impl Found {
 }
 
 fn find_wit() -> Option<PathBuf> {
+    if let Some(folder) = std::env::var_os("RUSM_WIT") {
+        return Some(folder.into());
+    }
     let package = PathBuf::from(std::env::var_os("CARGO_MANIFEST_DIR")?);
     let own = package.join("wit");
     if own.is_dir() {

@@ -13,7 +13,7 @@ mod service;
 /// are listed after it: `#[rusm_rs::service("shop:cart/cart", later(add))]`; their methods get a `Reply`.
 ///
 /// The contract is looked for in `wit/` beside the crate's `Cargo.toml`, then in `wit/` beside the nearest `rusm.toml`
-/// above it.
+/// above it; or in the folder that the environment variable `RUSM_WIT` names.
 #[proc_macro_attribute]
 pub fn service(arguments: TokenStream, item: TokenStream) -> TokenStream {
     service::expand(arguments.into(), item.into()).into()

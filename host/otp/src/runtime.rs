@@ -44,10 +44,11 @@ impl Runtime {
     /// # Panics
     /// Outside of a tokio runtime.
     pub fn new() -> Self {
+        let id = random_node_id();
         let node = Arc::new_cyclic(|node| Node {
-            id: random_node_id(),
+            id,
             started: Instant::now(),
-            table: Table::new(),
+            table: Table::new(id),
             names: Names::new(),
             references: References::new(),
             timers: Timers::start(node.clone()),
@@ -103,7 +104,7 @@ impl Runtime {
     }
 
     fn prepare(&self, options: SpawnOptions, monitor: Option<Reference>) -> Result<Pid, AlreadyRegistered> {
-        let (pid, slot) = self.node.table.allocate(self.node.id).expect("16 million processes at most");
+        let (pid, slot) = self.node.table.allocate().expect("16 million processes at most");
         if let Some(name) = &options.name
             && let Err(holder) = self.node.names.insert(name, pid)
         {

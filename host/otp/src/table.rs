@@ -13,6 +13,8 @@ use crate::{Pid, Reference};
 /// a pid is of one process for ever; a slot whose generations are spent is in neither.
 #[derive(Debug)]
 pub(crate) struct Table {
+    /// The node's id: a pid of another node is nobody here.
+    node: u64,
     chunks: Box<[OnceLock<Box<[Slot]>>]>,
     /// Slots that were used and are free again.
     free: Mutex<Vec<u32>>,
@@ -29,13 +31,13 @@ pub(crate) struct Slot {
 }
 
 impl Table {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(node: u64) -> Self {
         let chunks = (0..SLOTS / CHUNK).map(|_| OnceLock::new()).collect();
-        Self { chunks, free: Mutex::default(), fresh: AtomicU32::new(0) }
+        Self { node, chunks, free: Mutex::default(), fresh: AtomicU32::new(0) }
     }
 
     /// A place for a new process, with its number; none if all are taken.
-    pub(crate) fn allocate(&self, node: u64) -> Option<(Pid, &Slot)> {
+    pub(crate) fn allocate(&self) -> Option<(Pid, &Slot)> {
         let reused = self.free.lock().pop();
         let index = match reused {
             Some(index) => index,
@@ -48,7 +50,7 @@ impl Table {
         slot.doomed.store(false, Ordering::Relaxed);
         let mut state = slot.state.lock();
         state.generation += 1;
-        Some((Pid::new(node, index, state.generation), slot))
+        Some((Pid::new(self.node, index, state.generation), slot))
     }
 
     /// Gives the place of an ended process back.
@@ -61,6 +63,9 @@ impl Table {
     /// The state of a living process.
     #[inline]
     pub(crate) fn lock(&self, pid: Pid) -> Option<MutexGuard<'_, State>> {
+        if pid.node != self.node {
+            return None;
+        }
         self.slot(pid.slot())?.lock(pid)
     }
 

@@ -1,0 +1,6 @@
+//! The semantics of processes, streams and supervisors, on virtual time.
+
+mod processes;
+mod streams;
+mod supervisors;
+mod support;

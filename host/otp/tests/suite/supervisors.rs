@@ -1,0 +1,196 @@
+//! One-for-one supervision: restart types, intensity, order, shutdown.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use crate::support::{idle, on_virtual_time, run};
+use rusm_otp::{
+    ChildSpec, Context, ExitReason, Message, Parent, Pid, Restart, Runtime, Shutdown, SpawnOptions,
+    Supervisor,
+};
+
+type Log = Arc<Mutex<Vec<String>>>;
+
+/// A child under a name that notes its starts and, if it hears of it, its end.
+fn child(name: &'static str, log: &Log) -> ChildSpec {
+    let log = log.clone();
+    ChildSpec::new(name, move |parent: Parent| {
+        let log = log.clone();
+        log.lock().expect("a lock").push(format!("start {name}"));
+        async move {
+            let options =
+                SpawnOptions::new(name).name(name).parent(parent.pid).link(true).hears_shutdown(true);
+            let body = move |context: Context| async move {
+                loop {
+                    if let Message::Exit { reason, .. } = context.receive().await {
+                        log.lock().expect("a lock").push(format!("stop {name}"));
+                        return reason;
+                    }
+                }
+            };
+            let spawned = parent.runtime.spawn(options, body);
+            spawned.map(|spawned| spawned.pid).map_err(|error| error.to_string())
+        }
+    })
+}
+
+fn entries(log: &Log) -> Vec<String> {
+    std::mem::take(&mut *log.lock().expect("a lock"))
+}
+
+async fn another(runtime: &Runtime, name: &str, than: Pid) -> Pid {
+    loop {
+        match runtime.whereis(name) {
+            Some(pid) if pid != than => return pid,
+            _ => tokio::task::yield_now().await,
+        }
+    }
+}
+
+#[test]
+fn children_start_in_order_and_stop_in_reverse() {
+    on_virtual_time(async {
+        let (runtime, log) = (Runtime::new(), Log::default());
+        let tree =
+            Supervisor::new("tree").child(child("a", &log)).child(child("b", &log)).child(child("c", &log));
+        let tree = tree.start(&runtime, None).await.expect("it starts");
+        assert_eq!(entries(&log), ["start a", "start b", "start c"]);
+        runtime.exit(tree.pid, tree.pid, ExitReason::Shutdown);
+        while runtime.is_alive(tree.pid) {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(entries(&log), ["stop c", "stop b", "stop a"]);
+    });
+}
+
+#[test]
+fn only_the_child_that_ended_is_restarted() {
+    on_virtual_time(async {
+        let (runtime, log) = (Runtime::new(), Log::default());
+        let tree = Supervisor::new("tree").child(child("a", &log)).child(child("b", &log));
+        let tree = tree.start(&runtime, None).await.expect("it starts");
+        let (a, b) = (runtime.whereis("a").expect("a"), runtime.whereis("b").expect("b"));
+        runtime.kill(a);
+        another(&runtime, "a", a).await;
+        assert_eq!(runtime.whereis("b"), Some(b));
+        assert_eq!(tree.restarts(), 1);
+    });
+}
+
+#[test]
+fn restart_types_say_which_ends_are_followed_by_a_start() {
+    let orderly = ExitReason::Shutdown;
+    let broken = ExitReason::Custom("broken".into());
+    let cases = [
+        (Restart::Permanent, orderly.clone(), true),
+        (Restart::Permanent, broken.clone(), true),
+        (Restart::Transient, orderly.clone(), false),
+        (Restart::Transient, broken.clone(), true),
+        (Restart::Temporary, orderly, false),
+        (Restart::Temporary, broken, false),
+    ];
+    for (restart, reason, again) in cases {
+        on_virtual_time(async {
+            let (runtime, log) = (Runtime::new(), Log::default());
+            let tree = Supervisor::new("tree").child(child("a", &log).restart(restart));
+            let tree = tree.start(&runtime, None).await.expect("it starts");
+            let a = runtime.whereis("a").expect("a");
+            runtime.doom(a, reason.clone());
+            tokio::time::sleep(Duration::from_millis(10)).await;
+            assert_eq!(runtime.whereis("a").is_some(), again, "{restart:?} after {reason}");
+            assert_eq!(tree.restarts(), u64::from(again));
+            assert!(runtime.is_alive(tree.pid));
+        });
+    }
+}
+
+#[test]
+fn too_many_restarts_end_the_supervisor_and_its_children() {
+    on_virtual_time(async {
+        let (runtime, log) = (Runtime::new(), Log::default());
+        let tree = Supervisor::new("tree").child(child("a", &log)).child(child("b", &log));
+        let tree = tree.intensity(2, Duration::from_secs(5)).start(&runtime, None).await.expect("it starts");
+        for _ in 0..3 {
+            let a = runtime.whereis("a").expect("a");
+            runtime.kill(a);
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        assert!(!runtime.is_alive(tree.pid));
+        assert_eq!(runtime.whereis("b"), None);
+        assert!(entries(&log).contains(&"stop b".to_owned()));
+    });
+}
+
+#[test]
+fn restarts_that_are_far_apart_are_forgiven() {
+    on_virtual_time(async {
+        let (runtime, log) = (Runtime::new(), Log::default());
+        let tree = Supervisor::new("tree").child(child("a", &log));
+        let tree = tree.intensity(1, Duration::from_secs(5)).start(&runtime, None).await.expect("it starts");
+        for _ in 0..4 {
+            runtime.kill(runtime.whereis("a").expect("a"));
+            tokio::time::sleep(Duration::from_secs(6)).await;
+        }
+        assert!(runtime.is_alive(tree.pid));
+        assert_eq!(tree.restarts(), 4);
+    });
+}
+
+#[test]
+fn a_child_that_does_not_start_stops_those_before_it() {
+    on_virtual_time(async {
+        let (runtime, log) = (Runtime::new(), Log::default());
+        let refuses = ChildSpec::new("refuses", |_| async { Err("no".to_owned()) });
+        let tree = Supervisor::new("tree").child(child("a", &log)).child(refuses).child(child("c", &log));
+        let error = tree.start(&runtime, None).await.expect_err("it does not start");
+        assert_eq!(error.to_string(), "child `refuses` did not start: no");
+        assert_eq!(entries(&log), ["start a", "stop a"]);
+        assert_eq!(runtime.whereis("a"), None);
+    });
+}
+
+#[test]
+fn a_child_that_ignores_shutdown_is_killed_when_its_time_is_up() {
+    on_virtual_time(async {
+        let runtime = Runtime::new();
+        let stubborn = ChildSpec::new("stubborn", |parent: Parent| async move {
+            let options = SpawnOptions::new("stubborn").name("stubborn").parent(parent.pid).link(true);
+            let pid = parent.runtime.spawn(options, idle).map_err(|error| error.to_string())?.pid;
+            parent.runtime.trap_exit(pid, true);
+            Ok(pid)
+        });
+        let stubborn = stubborn.shutdown(Shutdown::Timeout(Duration::from_secs(3)));
+        let tree = Supervisor::new("tree").child(stubborn).start(&runtime, None).await.expect("it starts");
+        let start = tokio::time::Instant::now();
+        runtime.exit(tree.pid, tree.pid, ExitReason::Shutdown);
+        let runtime_of_watcher = runtime.clone();
+        run(&runtime, move |context| async move {
+            runtime_of_watcher.monitor(context.pid(), &tree.pid.into());
+            context.receive().await;
+        })
+        .await;
+        assert_eq!(start.elapsed().as_secs(), 3);
+        assert_eq!(runtime.whereis("stubborn"), None);
+    });
+}
+
+#[test]
+fn a_supervisor_below_another_is_restarted_with_its_children() {
+    on_virtual_time(async {
+        let (runtime, log) = (Runtime::new(), Log::default());
+        let inner = Supervisor::new("inner").child(child("leaf", &log)).intensity(0, Duration::from_secs(5));
+        let below = ChildSpec::new("inner", move |parent: Parent| {
+            let inner = inner.clone();
+            async move {
+                let started = inner.start(&parent.runtime, Some(parent.pid)).await;
+                started.map(|running| running.pid).map_err(|error| error.to_string())
+            }
+        });
+        let tree = Supervisor::new("tree").child(below.shutdown(Shutdown::Infinity));
+        let tree = tree.start(&runtime, None).await.expect("it starts");
+        let leaf = runtime.whereis("leaf").expect("the leaf");
+        runtime.kill(leaf);
+        another(&runtime, "leaf", leaf).await;
+        assert_eq!(tree.restarts(), 1, "the inner one gave up and was started again");
+    });
+}

@@ -1,0 +1,5 @@
+rusm_rs::contract!("test:mistakes/counter");
+
+fn main() {
+    let counter = counter::Client::spawn("counter", "seven");
+}

@@ -1,0 +1,3 @@
+rusm_rs::contract!(counter);
+
+fn main() {}

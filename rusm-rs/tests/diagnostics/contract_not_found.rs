@@ -1,0 +1,5 @@
+#[rusm_rs::service("test:mistakes/countr")]
+struct Counter(u32);
+
+
+fn main() {}

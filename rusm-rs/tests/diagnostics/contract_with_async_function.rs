@@ -1,0 +1,3 @@
+rusm_rs::contract!("test:mistakes/with-async-function");
+
+fn main() {}

@@ -1,0 +1,29 @@
+#[rusm_rs::service("test:mistakes/counter")]
+struct Counter(u32);
+
+impl counter::Service for Counter {
+    fn init(start: u32) -> Result<Self, String> {
+        Ok(Counter(start))
+    }
+
+    fn add(&mut self, step: counter::Step) -> Result<u32, counter::Refusal> {
+        self.0 += step.by;
+        Ok(self.0)
+    }
+
+    fn pause(&mut self) {}
+
+    fn reset(&mut self) {
+        self.0 = 0;
+    }
+
+    fn values(&mut self) -> rusm_rs::Stream<u32> {
+        rusm_rs::Stream::iter(0..self.0)
+    }
+
+    fn feed(&mut self, values: rusm_rs::StreamReader<u32>) -> u32 {
+        values.map_while(Result::ok).sum()
+    }
+}
+
+fn main() {}

@@ -1,0 +1,4 @@
+#[rusm_rs::main]
+async fn run() {}
+
+fn main() {}

@@ -1,0 +1,4 @@
+#[rusm_rs::main]
+struct Run;
+
+fn main() {}

@@ -1,0 +1,6 @@
+#[rusm_rs::main]
+fn run() -> u32 {
+    7
+}
+
+fn main() {}

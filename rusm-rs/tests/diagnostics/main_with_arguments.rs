@@ -1,0 +1,4 @@
+#[rusm_rs::main("test:mistakes/counter")]
+fn run() {}
+
+fn main() {}

@@ -1,0 +1,4 @@
+#[rusm_rs::main]
+fn run(name: String) {}
+
+fn main() {}

@@ -1,0 +1,4 @@
+#[rusm_rs::service]
+struct Counter(u32);
+
+fn main() {}

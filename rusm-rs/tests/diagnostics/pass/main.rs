@@ -1,0 +1,6 @@
+#[rusm_rs::main]
+fn run() -> Result<(), String> {
+    Ok(())
+}
+
+fn main() {}

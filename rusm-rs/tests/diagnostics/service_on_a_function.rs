@@ -1,0 +1,4 @@
+#[rusm_rs::service("test:mistakes/counter")]
+fn counter() {}
+
+fn main() {}
