@@ -1,0 +1,121 @@
+//! RUSM's own figures of the group `call`: a line of JSON each, `{ "measure", "value" }`.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, ensure};
+use rusm::{Node, Project};
+use rusm_codegen::value::{parse_call, print_value};
+use rusm_engine::{EngineConfig, Spawn};
+use rusm_otp::{Context, ExitReason, Message, SpawnOptions};
+
+#[tokio::main(flavor = "multi_thread", worker_threads = 2)]
+async fn main() -> anyhow::Result<()> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../guests");
+    let project = Project::find(&folder)?;
+    let built = project.build(&mut rusm_setup::Terminal::new())?;
+    let file = project.root().join("rusm.toml");
+    let node = Node::boot(project.manifest(), &file, &built, EngineConfig::default()).await?;
+
+    for (caller, callee, calls) in [
+        ("caller-rust", "echo-rust", 200_000),
+        ("caller-ts", "echo-rust", 20_000),
+        ("caller-rust", "echo-ts", 20_000),
+        ("caller-ts", "echo-ts", 20_000),
+    ] {
+        let name = format!("call-{}-{}", tail(caller), tail(callee));
+        row(&name, best(3, || number(&node, caller, format!("call({callee:?}, {calls})"))).await?);
+    }
+    row("send-rust", best(3, || number(&node, "caller-rust", "send(\"echo-rust\", 200000)".into())).await?);
+    row("spawn-rust", -best(3, async || Ok(-spawn_run_exit(&node, "short-rust", 40_000).await?)).await?);
+    row("spawn-ts", -best(3, async || Ok(-spawn_run_exit(&node, "echo-ts", 20_000).await?)).await?);
+    row("idle-rust", idle(&node, "echo-rust", 1000).await?);
+    row("idle-ts", idle(&node, "echo-ts", 500).await?);
+    Ok(())
+}
+
+fn row(measure: &str, value: f64) {
+    println!("{}", serde_json::json!({ "measure": measure, "value": value }));
+}
+
+fn tail(name: &str) -> &str {
+    name.rsplit('-').next().unwrap_or(name)
+}
+
+/// The least of several runs: what the machine's other work added is noise.
+async fn best<F: Future<Output = anyhow::Result<f64>>>(runs: u32, mut run: impl FnMut() -> F) -> anyhow::Result<f64> {
+    let mut least = f64::INFINITY;
+    for _ in 0..runs {
+        least = least.min(run().await?);
+    }
+    Ok(least)
+}
+
+/// What a function of a named service answers, as a number.
+async fn number(node: &Node, name: &'static str, text: String) -> anyhow::Result<f64> {
+    let component = node.engine().component(name).context("a component")?;
+    let contract = &component.contracts().implements[0];
+    let (function, body) = parse_call(contract, &text)?;
+    let (sender, receiver) = tokio::sync::oneshot::channel();
+    let key = function.key;
+    let call = move |context: Context| async move {
+        // The benchmark waits for it below.
+        let _ = sender.send(context.call(&name.into(), key, body.into(), Duration::from_secs(120)).await);
+        ExitReason::Normal
+    };
+    node.engine().runtime().spawn(SpawnOptions::new("bench"), call)?;
+    let reply = receiver.await??;
+    let printed = print_value(contract, &function.reply().context("a call")?, &reply)?;
+    Ok(printed.parse()?)
+}
+
+/// Processes a second, each spawned, run to the end of its constructor or main function, and gone; 64 at a time.
+async fn spawn_run_exit(node: &Node, component: &'static str, processes: u32) -> anyhow::Result<f64> {
+    let start = Instant::now();
+    let mut lanes = Vec::new();
+    for _ in 0..64 {
+        let engine = node.engine().clone();
+        let (sender, receiver) = tokio::sync::oneshot::channel();
+        let lane = move |context: Context| async move {
+            let mut done = 0;
+            for _ in 0..processes / 64 {
+                let spawn = Spawn::new(component).parent(context.pid(), false, true);
+                let Ok(spawned) = engine.spawn(spawn).await else { break };
+                // A service stays until it is ended; a raw process has ended by itself.
+                engine.runtime().kill(spawned.pid);
+                let Message::Down { .. } = context.receive().await else { break };
+                done += 1;
+            }
+            let _ = sender.send(done);
+            ExitReason::Normal
+        };
+        node.engine().runtime().spawn(SpawnOptions::new("lane"), lane)?;
+        lanes.push(receiver);
+    }
+    let mut done = 0;
+    for lane in lanes {
+        done += lane.await?;
+    }
+    ensure!(done == processes / 64 * 64, "{done} of {processes} processes ran");
+    Ok(f64::from(done) / start.elapsed().as_secs_f64())
+}
+
+/// KiB of resident memory that one idle process takes.
+async fn idle(node: &Node, component: &str, processes: u32) -> anyhow::Result<f64> {
+    let before = resident()?;
+    let mut pids = Vec::new();
+    for _ in 0..processes {
+        pids.push(node.engine().spawn(Spawn::new(component)).await?.pid);
+    }
+    let taken = resident()?.saturating_sub(before);
+    for pid in pids {
+        node.engine().runtime().kill(pid);
+    }
+    Ok(taken as f64 / f64::from(processes) / 1024.0)
+}
+
+fn resident() -> anyhow::Result<usize> {
+    let statm = std::fs::read_to_string("/proc/self/statm")?;
+    let pages: usize = statm.split(' ').nth(1).context("resident pages")?.parse()?;
+    Ok(pages * 4096)
+}
