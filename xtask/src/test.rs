@@ -183,7 +183,7 @@ fn rust_count(line: &str) -> Option<Count> {
 }
 
 /// Rust guests, which are workspaces of their own.
-const GUESTS: [&str; 3] = ["host/rusm/tests/project", "examples/wordcount", "examples/cart"];
+const GUESTS: [&str; 3] = ["bench/guests", "examples/wordcount", "host/rusm/tests/project"];
 
 #[cfg(test)]
 mod tests {

@@ -43,7 +43,10 @@ fn tail(name: &str) -> &str {
 }
 
 /// The least of several runs: what the machine's other work added is noise.
-async fn best<F: Future<Output = anyhow::Result<f64>>>(runs: u32, mut run: impl FnMut() -> F) -> anyhow::Result<f64> {
+async fn best<F: Future<Output = anyhow::Result<f64>>>(
+    runs: u32,
+    mut run: impl FnMut() -> F,
+) -> anyhow::Result<f64> {
     let mut least = f64::INFINITY;
     for _ in 0..runs {
         least = least.min(run().await?);
