@@ -22,7 +22,10 @@ fn mistake(body: &str) -> String {
 fn the_signature_says_what_a_function_is() {
     assert_eq!(function("f: func();").shape, Shape::Cast);
     assert_eq!(function("f: func() -> u8;").shape, Shape::Call { result: Type::U8 });
-    assert_eq!(function("f: func() -> stream<u8>;").shape, Shape::StreamOut { item: Type::U8, refusal: None });
+    assert_eq!(
+        function("f: func() -> stream<u8>;").shape,
+        Shape::StreamOut { item: Type::U8, refusal: None }
+    );
     assert_eq!(
         function("f: func() -> result<stream<u8>, string>;").shape,
         Shape::StreamOut { item: Type::U8, refusal: Some(Some(Type::String)) }
@@ -40,16 +43,23 @@ fn a_key_spells_types_out_and_leaves_names_of_types_and_versions_out() {
     // sha256sum of that text begins with these bytes.
     let digest = {
         use std::process::{Command, Stdio};
-        let mut sum = Command::new("sha256sum").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("coreutils");
+        let mut sum = Command::new("sha256sum")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("coreutils");
         use std::io::Write as _;
         sum.stdin.take().expect("its input").write_all(add.canonical.as_bytes()).expect("it reads");
         String::from_utf8(sum.wait_with_output().expect("it ends").stdout).expect("hex")
     };
-    let bytes: Vec<u8> = (0..4).map(|at| u8::from_str_radix(&digest[at * 2..at * 2 + 2], 16).expect("hex")).collect();
+    let bytes: Vec<u8> =
+        (0..4).map(|at| u8::from_str_radix(&digest[at * 2..at * 2 + 2], 16).expect("hex")).collect();
     assert_eq!(add.key.to_le_bytes(), bytes[..]);
-    let renamed = function("record thing { sku: string, qty: u32 } add: func(what: thing) -> result<u32, string>;");
+    let renamed =
+        function("record thing { sku: string, qty: u32 } add: func(what: thing) -> result<u32, string>;");
     assert_eq!(renamed.key, add.key);
-    let changed = function("record item { sku: string, qty: u64 } add: func(item: item) -> result<u32, string>;");
+    let changed =
+        function("record item { sku: string, qty: u64 } add: func(item: item) -> result<u32, string>;");
     assert_ne!(changed.key, add.key);
 }
 
@@ -63,7 +73,10 @@ fn what_a_contract_cannot_contain_is_named_with_its_place_and_what_to_use_instea
         ("f: func(a: stream<u8>) -> stream<u8>;", "a stream in and a stream out"),
         ("f: func(a: stream<u8>);", "a stream into a function without a result; write `-> result`"),
         ("f: async func() -> u8;", "`f` is an `async func`; write `func`"),
-        ("then: func() -> u8;", "a function cannot be called `then`, because it would make a TypeScript client awaitable"),
+        (
+            "then: func() -> u8;",
+            "a function cannot be called `then`, because it would make a TypeScript client awaitable",
+        ),
         ("init: func() -> u8;", "a constructor answers only whether it accepts"),
         ("init: func(s: stream<u8>) -> result;", "a constructor with a stream"),
         ("record client { a: u8 }\nf: func(c: client);", "a type cannot be called `client`"),
@@ -96,7 +109,10 @@ fn types_of_other_interfaces_come_along_and_pids_are_pids() {
         interface c { use t.{alias}; use rusm:actor/types@0.1.0.{pid}; f: func(v: alias, p: pid) -> result<pid, alias>; }";
     let contract = Wit::parse("a.wit", text).expect("it parses").contract("a:b/c").expect("a contract");
     let f = &contract.functions[0];
-    assert_eq!(f.canonical, "a:b/c#f(record{of:option<list<u8>>},pid) -> result<pid,record{of:option<list<u8>>}>");
+    assert_eq!(
+        f.canonical,
+        "a:b/c#f(record{of:option<list<u8>>},pid) -> result<pid,record{of:option<list<u8>>}>"
+    );
 }
 
 #[test]

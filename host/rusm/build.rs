@@ -24,7 +24,6 @@ fn main() -> io::Result<()> {
         "codegen/Cargo.toml",
         "rusm-rs/Cargo.toml",
         "rusm-rs-macros/Cargo.toml",
-        "rusm-ts/package.json",
         "rusm-ts/tsconfig.base.json",
         "rusm-ts/README.md",
     ] {
@@ -45,9 +44,12 @@ fn main() -> io::Result<()> {
     }
     let manifest = sdk_workspace(&fs::read_to_string(root.join("Cargo.toml"))?);
     println!("cargo::rerun-if-changed={}", root.join("Cargo.toml").display());
-    let _ = writeln!(out, "    (\"Cargo.toml\", {manifest:?}.as_bytes()),\n]");
+    let _ = writeln!(out, "    (\"Cargo.toml\", {manifest:?}.as_bytes()),");
+    let package = fs::read_to_string(root.join("rusm-ts/package.json"))?;
+    println!("cargo::rerun-if-changed={}", root.join("rusm-ts/package.json").display());
+    let _ = writeln!(out, "    (\"rusm-ts/package.json\", {:?}.as_bytes()),", sdk_package(&package)?);
     let target = PathBuf::from(env::var_os("OUT_DIR").unwrap_or_default());
-    fs::write(target.join("sdk.rs"), out)
+    fs::write(target.join("sdk.rs"), out + "]\n")
 }
 
 fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
@@ -68,4 +70,15 @@ fn sdk_workspace(manifest: &str) -> String {
     let (before, rest) = manifest.split_once("members = [").unwrap_or((manifest, ""));
     let (_, after) = rest.split_once(']').unwrap_or(("", rest));
     format!("{before}members = [\"codegen\", \"rusm-rs\", \"rusm-rs-macros\", \"wire\"]{after}")
+}
+
+/// The TypeScript SDK's package without what only its own tests need: users would get that installed, too.
+fn sdk_package(package: &str) -> io::Result<String> {
+    let mut package: serde_json::Value = serde_json::from_str(package)?;
+    if let Some(fields) = package.as_object_mut() {
+        for own in ["devDependencies", "scripts", "prettier"] {
+            fields.remove(own);
+        }
+    }
+    Ok(serde_json::to_string_pretty(&package)?)
 }

@@ -43,8 +43,8 @@ pub fn packages_are_installed(folder: &Path) -> bool {
     matches!((lock, seen), (Ok(lock), Ok(seen)) if lock == seen)
 }
 
-/// Installs a folder's npm packages: by its lock file (`npm ci`), or without one by `npm install`, which writes it.
-/// Costs nothing when they are there.
+/// Installs a folder's npm packages: by its lock file, which is written if there is none. Costs nothing when they are
+/// there.
 ///
 /// # Errors
 /// [`SetupError`] if npm is missing or failed.
@@ -53,10 +53,11 @@ pub fn install_packages(home: &Home, folder: &Path, progress: &mut dyn Progress)
         return Ok(());
     }
     let lock = folder.join("package-lock.json");
-    let verb = if lock.exists() { "ci" } else { "install" };
-    let what = format!("npm {verb} in {}", folder.display());
+    let what = format!("npm install in {}", folder.display());
     let mut command = Command::new("npm");
-    command.args([verb, "--no-audit", "--no-fund"]).current_dir(folder);
+    // It keeps to the lock file where there is one. `npm ci` would refuse packages with parts for other systems that were
+    // never published, as componentize-qjs has.
+    command.args(["install", "--no-audit", "--no-fund"]).current_dir(folder);
     let advice = "check the network and the npm registry setting, then run it by hand in that folder";
     Step::new(&what, advice).expect(20).run(home, &mut command, progress)?;
     let stamp = folder.join("node_modules/.rusm-lock");
