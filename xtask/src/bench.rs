@@ -114,10 +114,13 @@ fn rusm_07() -> anyhow::Result<Figures> {
     let toolchain = GuestToolchain::find(&home).context("no toolchain for guests")?;
     let folder = root().join("bench/rusm-0.7");
     let mut guest = toolchain.cargo();
-    guest.args(["build", "--release", "--quiet", "--target", GUEST_TARGET]).current_dir(folder.join("guest"));
+    let what = ["build", "--release", "--quiet", "--lib", "--examples", "--target", GUEST_TARGET];
+    guest.args(what).current_dir(folder.join("guest"));
     let status = guest.stdin(Stdio::null()).status()?;
     anyhow::ensure!(status.success(), "its guest does not build");
-    figures(command("cargo", &["run", "--release", "--quiet"]).current_dir(folder.join("host")))
+    let guests = folder.join("guest/target").join(GUEST_TARGET).join("release");
+    let mut host = command("cargo", &["run", "--release", "--quiet", "--"]);
+    figures(host.arg(guests).current_dir(folder.join("host")))
 }
 
 fn figures(command: &mut Command) -> anyhow::Result<Figures> {

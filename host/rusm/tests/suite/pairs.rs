@@ -134,10 +134,10 @@ async fn the_command_line_calls_streams_and_shows_refusals() {
 async fn promises_and_timers_go_on_between_messages() {
     let node = TestNode::boot().await;
     assert_eq!(node.call("promises-ts", "soon()").await, Ok("\"nothing began\"".into()));
-    node.cast("promises-ts", "begin(20)").await;
+    node.cast("promises-ts", "promises-ts", "begin(20)").await;
     assert_eq!(node.call("promises-ts", "soon()").await, Ok("\"now\"".into()));
     assert_eq!(node.call("promises-ts", "ticks()").await, Ok("3".into()));
-    node.cast("promises-ts", "throw-later(\"out of reach\")").await;
+    node.cast("promises-ts", "promises-ts", "throw-later(\"out of reach\")").await;
     node.wait_until(|node| node.node().root().restarts() == 1).await;
     node.stop().await;
 }

@@ -37,6 +37,13 @@ impl TestNode {
         self.node.listen(folder()).expect("the socket is free");
     }
 
+    /// Ends the node without waiting for children that do not listen.
+    pub fn stop_at_once(self) {
+        for process in self.node.engine().runtime().processes() {
+            self.node.engine().runtime().kill(process.pid);
+        }
+    }
+
     pub async fn stop(self) {
         self.node.stop().await;
     }
@@ -61,7 +68,12 @@ impl TestNode {
 
     /// Calls a named process by text; its reply as text, the contract's error as the error.
     pub async fn call(&self, name: &str, text: &str) -> Result<String, String> {
-        let component = self.node.engine().component(name).expect("a component of the project");
+        self.call_as(name, name, text).await
+    }
+
+    /// The same, for a process whose name is not its component's.
+    pub async fn call_as(&self, name: &str, component: &str, text: &str) -> Result<String, String> {
+        let component = self.node.engine().component(component).expect("a component of the project");
         let contract = &component.contracts().implements[0];
         let (function, body) = parse_call(contract, text).map_err(|error| error.to_string())?;
         let reply = self.raw_call(name, function.key, body).await.map_err(|error| error.to_string())?;
@@ -76,9 +88,9 @@ impl TestNode {
         }
     }
 
-    /// Casts to a named process by text.
-    pub async fn cast(&self, name: &str, text: &str) {
-        let component = self.node.engine().component(name).expect("a component of the project");
+    /// Casts to a named process of a component by text.
+    pub async fn cast(&self, name: &str, component: &str, text: &str) {
+        let component = self.node.engine().component(component).expect("a component of the project");
         let (function, body) =
             parse_call(&component.contracts().implements[0], text).expect("a cast of its contract");
         let nobody = rusm_otp::Pid { node: self.node.engine().runtime().node_id(), id: 0 };

@@ -1,0 +1,4 @@
+#[rusm_rs::main]
+fn main() {
+    rusm_rs::receive_bytes();
+}

@@ -1,0 +1,2 @@
+#[rusm_rs::main]
+fn main() {}

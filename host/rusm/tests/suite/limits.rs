@@ -1,0 +1,73 @@
+//! What one process must not do to others: spin, eat memory, overflow, and what it was not granted.
+
+use std::time::Duration;
+
+use crate::support::TestNode;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_spinning_guest_yields_and_can_be_killed() {
+    let node = TestNode::boot().await;
+    let spinner = node.node().engine().runtime().whereis("one").expect("it runs");
+    // One for each worker.
+    node.cast("one", "limits-rust", "spin()").await;
+    node.cast("other", "limits-rust", "spin()").await;
+    for _ in 0..100 {
+        assert_eq!(node.call("probe-rust", "count()").await, Ok("3".into()));
+    }
+    assert!(node.node().engine().runtime().is_alive(spinner), "it still spins");
+    node.node().engine().runtime().kill(spinner);
+    node.wait_until(|node| node.node().root().restarts() == 1).await;
+    let restarted = node.node().engine().runtime().whereis("one").expect("it was started again");
+    assert_ne!(restarted, spinner);
+    node.stop_at_once();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn memory_past_the_grant_is_a_crash_of_that_process_alone() {
+    let node = TestNode::boot().await;
+    assert_eq!(node.call_as("one", "limits-rust", "take(4)").await, Ok("4".into()));
+    let error =
+        node.call_as("one", "limits-rust", "take(16)").await.expect_err("there is no more than 8 MiB");
+    assert!(error.contains("limits-rust") && error.contains("limits.take"), "{error}");
+    assert_eq!(node.call_as("other", "limits-rust", "alive()").await, Ok("true".into()));
+    node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stack_overflow_is_a_crash_with_the_functions_name() {
+    let node = TestNode::boot().await;
+    assert_eq!(node.call_as("one", "limits-rust", "dive(100)").await, Ok("100".into()));
+    let error =
+        node.call_as("one", "limits-rust", "dive(100000000)").await.expect_err("there is no such stack");
+    assert!(error.contains("dive_deeper"), "{error}");
+    assert_eq!(node.call_as("other", "limits-rust", "alive()").await, Ok("true".into()));
+    node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_not_granted_is_denied_by_name() {
+    let node = TestNode::boot().await;
+    let ask = async |text: &str| node.call_as("one", "limits-rust", text).await;
+    assert!(ask("env(\"PATH\")").await.is_ok_and(|value| value.starts_with("some(")));
+    let denied = ask("env(\"HOME\")").await.expect_err("it was not granted");
+    assert!(denied.contains("`env:HOME` is missing"), "{denied}");
+    let denied = ask("register(\"boss\")").await.expect_err("it was not granted");
+    assert!(
+        denied.contains("add \\\"boss\\\" to `register` of [components.limits-rust.capabilities]"),
+        "{denied}"
+    );
+    let victim = node.node().engine().runtime().whereis("other").expect("it runs");
+    let denied = ask(&format!("kill({{node: {}, id: {}}})", victim.node, victim.id))
+        .await
+        .expect_err("it was not granted");
+    assert!(denied.contains("`control = true`"), "{denied}");
+    assert!(node.node().engine().runtime().is_alive(victim));
+    node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_child_that_is_asked_to_stop_stops_in_time() {
+    let node = TestNode::boot().await;
+    let stopped = tokio::time::timeout(Duration::from_secs(30), node.stop()).await;
+    assert!(stopped.is_ok(), "an idle tree stops at once");
+}
