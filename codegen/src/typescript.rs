@@ -363,7 +363,7 @@ impl Emitter<'_> {
         self.line("");
         self.line("  /** The same client with another deadline for its calls, in milliseconds; 5,000 by default. */");
         self.line(&format!("  withDeadline(deadlineMs: number): {class} {{"));
-        self.line(&format!("    return new {class}(this.target, {{ ...this.options, deadlineMs }});"));
+        self.line(&format!("    return new {class}(this._target, {{ ...this._options, deadlineMs }});"));
         self.line("  }");
         for function in &self.contract.functions {
             self.line("");
@@ -413,21 +413,21 @@ impl Emitter<'_> {
             Shape::Constructor { .. } => {}
             Shape::Cast => {
                 self.line(&format!("  {name}({}): void {{", params.join(", ")));
-                self.line(&format!("    this.cast({key}, {body});"));
+                self.line(&format!("    this._cast({key}, {body});"));
                 self.line("  }");
             }
             Shape::Call { result } => {
                 params.push("options: CallOptions = {}".into());
                 let decode = self.decode_value(result);
                 self.line(&format!("  {name}({}): Promise<{value}> {{", params.join(", ")));
-                self.line(&format!("    return this.call({key}, {body}, options, {decode}{refusal});"));
+                self.line(&format!("    return this._call({key}, {body}, options, {decode}{refusal});"));
                 self.line("  }");
             }
             Shape::StreamOut { item, .. } => {
                 params.push("options: CallOptions = {}".into());
                 let decode = format!("(r: Reader): {value} => {}", self.decode(item));
                 self.line(&format!("  {name}({}): AsyncIterable<{value}> {{", params.join(", ")));
-                self.line(&format!("    return this.streamOut({key}, {body}, options, {decode}{refusal});"));
+                self.line(&format!("    return this._streamOut({key}, {body}, options, {decode}{refusal});"));
                 self.line("  }");
             }
             Shape::StreamIn { name: stream, item, result, .. } => {
@@ -437,7 +437,7 @@ impl Emitter<'_> {
                 let decode = self.decode_value(result);
                 self.line(&format!("  {name}({}): Promise<{value}> {{", params.join(", ")));
                 self.line(&format!(
-                    "    return this.streamIn({key}, {body}, {stream}, {encode}, options, {decode}{refusal});"
+                    "    return this._streamIn({key}, {body}, {stream}, {encode}, options, {decode}{refusal});"
                 ));
                 self.line("  }");
             }

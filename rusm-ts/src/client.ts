@@ -12,7 +12,7 @@ import {
 } from "rusm:actor/wait-async@0.1.0";
 
 import { RusmError, fromHost } from "./error.ts";
-import { direct, settle } from "./future.ts";
+import { direct, settle, settleThen } from "./future.ts";
 import { ItemReader, writeItems } from "./stream.ts";
 import { read } from "./task.ts";
 import type { CallOptions, Pid, SpawnOptions, Target } from "./types.ts";
@@ -20,26 +20,26 @@ import { DecodeError } from "./wire/error.ts";
 import { Reader } from "./wire/reader.ts";
 import type { Writer } from "./wire/writer.ts";
 
-/** What is the same in the clients of all contracts. */
+/** What is the same in the clients of all contracts. Its names begin with `_` where a contract may have the same. */
 export class Client {
   /** Where its calls go. */
-  readonly target: Target;
+  readonly _target: Target;
   /** What its calls do unless they are told otherwise. */
-  readonly options: CallOptions;
+  readonly _options: CallOptions;
 
   constructor(target: Target, options: CallOptions = {}) {
-    this.target = target;
-    this.options = options;
+    this._target = target;
+    this._options = options;
   }
 
   /** The process; undefined if nobody has the client's name now. */
   pid(): Pid | undefined {
-    return this.target.tag === "process" ? this.target.val : (whereis(this.target.val) ?? undefined);
+    return this._target.tag === "process" ? this._target.val : (whereis(this._target.val) ?? undefined);
   }
 
   /** Watches the service: one `down` event with this reference arrives when it ends. */
   monitor(): number {
-    return spawnMonitors.get(this.target) ?? monitor(this.target);
+    return spawnMonitors.get(this._target) ?? monitor(this._target);
   }
 
   static async findNamed(name: string, contract: string): Promise<Target> {
@@ -78,11 +78,11 @@ export class Client {
     return { target, options: {} };
   }
 
-  protected cast(key: number, body: Uint8Array): void {
-    direct(() => cast(this.target, hostKey(key), body));
+  protected _cast(key: number, body: Uint8Array): void {
+    direct(() => cast(this._target, hostKey(key), body));
   }
 
-  protected async call<T>(
+  protected _call<T>(
     key: number,
     body: Uint8Array,
     options: CallOptions,
@@ -90,11 +90,12 @@ export class Client {
     refusal?: (reader: Reader) => unknown,
   ): Promise<T> {
     const deadline = this.#deadline(options);
-    const signal = options.signal ?? this.options.signal;
-    return answer(await settle(call(this.target, hostKey(key), body, deadline), signal), decode, refusal);
+    const signal = options.signal ?? this._options.signal;
+    const future = call(this._target, hostKey(key), body, deadline);
+    return settleThen(future, signal, (reply) => answer(reply, decode, refusal));
   }
 
-  protected streamOut<T>(
+  protected _streamOut<T>(
     key: number,
     body: Uint8Array,
     options: CallOptions,
@@ -104,7 +105,7 @@ export class Client {
     return new ItemReader(async () => {
       const started = this.#start(key, body, "to-caller", options);
       try {
-        const reply = await settle(callWait(started.call), options.signal ?? this.options.signal);
+        const reply = await settle(callWait(started.call), options.signal ?? this._options.signal);
         if (refusal === undefined) decodeAll(reply, () => undefined);
         else answer(reply, () => undefined, refusal);
         return started.handle;
@@ -115,7 +116,7 @@ export class Client {
     }, decode);
   }
 
-  protected async streamIn<T, I>(
+  protected async _streamIn<T, I>(
     key: number,
     body: Uint8Array,
     items: AsyncIterable<I> | Iterable<I>,
@@ -134,7 +135,7 @@ export class Client {
         throw error;
       }
     }
-    const signal = options.signal ?? this.options.signal;
+    const signal = options.signal ?? this._options.signal;
     return answer(await settle(callWait(started.call), signal), decode, refusal);
   }
 
@@ -145,13 +146,13 @@ export class Client {
     options: CallOptions,
   ): { call: number; handle: number } {
     const started = direct(() =>
-      callStart(this.target, hostKey(key), body, direction, this.#deadline(options)),
+      callStart(this._target, hostKey(key), body, direction, this.#deadline(options)),
     );
     return { call: started.call, handle: started.handle ?? 0 };
   }
 
   #deadline(options: CallOptions): number {
-    const ms = options.deadlineMs ?? this.options.deadlineMs ?? DEADLINE_MS;
+    const ms = options.deadlineMs ?? this._options.deadlineMs ?? DEADLINE_MS;
     return Math.min(Math.max(1, Math.round(ms)), 0xffff_ffff);
   }
 }

@@ -1,15 +1,23 @@
 /// <reference path="./host.d.ts" />
 import { fromHost, RusmError } from "./error.ts";
-import { read } from "./task.ts";
+import { read, readThen } from "./task.ts";
+
+/** Reads a future of a result: what is made of its value, or its error thrown. */
+export function settleThen<T, R>(
+  future: HostFuture<HostResult<T, HostError>>,
+  signal: AbortSignal | undefined,
+  make: (value: T) => R,
+): Promise<R> {
+  const unwrap = (result: HostResult<T, HostError>): R => {
+    if (result.tag === "err") throw fromHost(result.val);
+    return make(result.val);
+  };
+  return signal === undefined ? readThen(future, unwrap) : readUnlessAborted(future, signal).then(unwrap);
+}
 
 /** Reads a future of a result: its value, or its error thrown. */
-export async function settle<T>(
-  future: HostFuture<HostResult<T, HostError>>,
-  signal?: AbortSignal,
-): Promise<T> {
-  const result = await (signal === undefined ? read(future) : readUnlessAborted(future, signal));
-  if (result.tag === "err") throw fromHost(result.val);
-  return result.val;
+export function settle<T>(future: HostFuture<HostResult<T, HostError>>, signal?: AbortSignal): Promise<T> {
+  return settleThen(future, signal, (value) => value);
 }
 
 async function readUnlessAborted<T>(future: HostFuture<T>, signal: AbortSignal): Promise<T> {

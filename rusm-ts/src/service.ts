@@ -156,7 +156,7 @@ class Server<S extends object> {
     const own = this.#dispatch.init;
     if (own === undefined && key === 0) return NOTHING;
     const entry = key === own ? this.#dispatch.functions[key] : undefined;
-    if (entry === undefined) return { tag: "unknown-function" };
+    if (entry === undefined) return UNKNOWN_FUNCTION;
     const run = this.#open(entry, body, undefined);
     if (typeof run !== "function") return run;
     const answer = await settled(run);
@@ -164,12 +164,26 @@ class Server<S extends object> {
     return { tag: "refused", val: encodeWith((w) => entry.refusal?.(w, answer.payload)) };
   }
 
-  async #handle(key: number, request: Request, body: Uint8Array, streamEnd: number | null): Promise<Outcome> {
+  #handle(
+    key: number,
+    request: Request,
+    body: Uint8Array,
+    streamEnd: number | null,
+  ): Outcome | Promise<Outcome> {
     const entry = this.#dispatch.functions[key];
-    if (entry === undefined || entry.shape === "init") return { tag: "unknown-function" };
+    if (entry === undefined || entry.shape === "init") return UNKNOWN_FUNCTION;
     const run = this.#open(entry, body, streamEnd ?? undefined);
     if (typeof run !== "function") return run;
-    if (this.#most <= 1) return this.#run(entry, request, run, streamEnd);
+    if (this.#most > 1) return this.#handleBesideOthers(entry, request, run, streamEnd);
+    return this.#run(entry, request, run, streamEnd);
+  }
+
+  async #handleBesideOthers(
+    entry: Entry<S>,
+    request: Request,
+    run: () => unknown,
+    streamEnd: number | null,
+  ): Promise<Outcome> {
     if (this.#running >= this.#most) await new Promise<void>((resolve) => this.#waiting.push(resolve));
     this.#running++;
     void guarded(async () => {
@@ -181,7 +195,7 @@ class Server<S extends object> {
         this.#waiting.shift()?.();
       }
     });
-    return { tag: "later" };
+    return LATER;
   }
 
   /** Reads the arguments; what runs the function, or what is wrong with them. */
@@ -200,16 +214,23 @@ class Server<S extends object> {
     }
   }
 
-  async #run(
+  #run(
     entry: Entry<S>,
     request: Request,
     run: () => unknown,
     streamEnd: number | null,
-  ): Promise<Outcome> {
-    const answer = await settled(run);
+  ): Outcome | Promise<Outcome> {
+    const answer = settled(run);
+    // What is there needs no turn of the queue.
+    return answer instanceof Promise
+      ? answer.then((value) => this.#answered(entry, request, value, streamEnd))
+      : this.#answered(entry, request, answer, streamEnd);
+  }
+
+  #answered(entry: Entry<S>, request: Request, answer: unknown, streamEnd: number | null): Outcome {
     if (answer instanceof Later) {
       answer.begin((value: unknown) => send(request.reference, outcomeOf(entry, value)));
-      return { tag: "later" };
+      return LATER;
     }
     if (entry.shape !== "stream-out") {
       if (entry.shape === "stream-in" && streamEnd !== null) streamClose(streamEnd);
@@ -240,12 +261,16 @@ class Server<S extends object> {
 }
 
 /** Runs a function of a service; a refusal may be thrown as well as returned. */
-async function settled(run: () => unknown): Promise<unknown> {
-  try {
-    return await run();
-  } catch (error) {
+function settled(run: () => unknown): unknown {
+  const refusal = (error: unknown): unknown => {
     if (error instanceof Refused) return error;
     throw error;
+  };
+  try {
+    const answer = run();
+    return answer instanceof Promise ? answer.catch(refusal) : answer;
+  } catch (error) {
+    return refusal(error);
   }
 }
 
@@ -276,8 +301,15 @@ function send(reference: number, outcome: Outcome): boolean {
   }
 }
 
-function exported<T>(run: () => Promise<T>): Promise<T> {
-  return inOwnTask(() => guarded(run));
+function exported<T>(run: () => T | Promise<T>): Promise<T> {
+  return inOwnTask(() => {
+    try {
+      const result = run();
+      return result instanceof Promise ? result.catch(crash) : result;
+    } catch (error) {
+      return crash(error);
+    }
+  });
 }
 
 /** What is thrown past a handler is a crash of the process, with its text and its stack. */
@@ -303,6 +335,8 @@ export function serve(service: Service | undefined): ServerExports | undefined {
   return service?.exports;
 }
 
+const LATER: Outcome = { tag: "later" };
+const UNKNOWN_FUNCTION: Outcome = { tag: "unknown-function" };
 const NOTHING: Outcome = { tag: "reply", val: new Uint8Array() };
 
 /** A reader may take a day over one chunk: its end is noticed in any case. */

@@ -8,31 +8,46 @@ import { park, unpark } from "rusm:actor/wait-async@0.1.0";
 let current = 0;
 let last = 0;
 
-/** How many waits for the host each task has. */
-const waits = new Map<number, number>();
+/** How many waits for the host there are, of all tasks. */
+let waits = 0;
 
-/** Reads a host's future. It has to be dropped whatever happens: nothing else gives its memory back. */
-export async function read<T>(future: HostFuture<T>): Promise<T> {
+/**
+ * Reads a host's future, and makes of its value what the caller wants. It has to be dropped whatever happens: nothing
+ * else gives its memory back. One promise instead of an async function's several: calls are made of this.
+ */
+export function readThen<T, R>(future: HostFuture<T>, make: (value: T) => R): Promise<R> {
   const own = current;
-  waits.set(own, (waits.get(own) ?? 0) + 1);
-  try {
-    return await future.read();
-  } finally {
+  waits++;
+  const done = (): void => {
     current = own;
-    const left = (waits.get(own) ?? 1) - 1;
-    if (left === 0) waits.delete(own);
-    else waits.set(own, left);
+    waits--;
     future.drop();
-  }
+  };
+  return future.read().then(
+    (value) => {
+      done();
+      return make(value);
+    },
+    (error: unknown) => {
+      done();
+      throw error;
+    },
+  );
+}
+
+/** Reads a host's future. */
+export function read<T>(future: HostFuture<T>): Promise<T> {
+  return readThen(future, (value) => value);
 }
 
 /** Runs the call of an export so that its result is there in its own task. */
-export function inOwnTask<T>(run: () => Promise<T>): Promise<T> {
+export function inOwnTask<T>(run: () => T | Promise<T>): Promise<T> {
   const own = ++last;
   current = own;
   // Nobody else waits for anything: then nobody else can resolve what this call awaits.
-  const alone = waits.size === 0;
+  const alone = waits === 0;
   const running = run();
+  if (!(running instanceof Promise)) return Promise.resolve(running);
   return alone ? running : comeBack(own, running);
 }
 
