@@ -28,6 +28,7 @@
 //! # }
 //! ```
 
+mod body;
 mod call;
 mod context;
 mod message;

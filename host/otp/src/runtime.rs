@@ -1,15 +1,14 @@
 use std::future::{Future, poll_fn};
-use std::panic::AssertUnwindSafe;
-use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::task::{Poll, Waker};
+use std::task::Waker;
 use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::runtime::Handle;
 use tokio::time::Instant;
 
+use crate::body::Body;
 use crate::call::{CallError, PendingCall};
 use crate::names::Names;
 use crate::process::State;
@@ -88,18 +87,16 @@ impl Runtime {
     ///
     /// # Panics
     /// If 16 million processes live at once.
-    pub fn spawn<F, Body>(&self, options: SpawnOptions, body: F) -> Result<Spawned, AlreadyRegistered>
+    pub fn spawn<F, Run>(&self, options: SpawnOptions, body: F) -> Result<Spawned, AlreadyRegistered>
     where
-        F: FnOnce(Context) -> Body + Send + 'static,
-        Body: Future<Output = ExitReason> + Send + 'static,
+        F: FnOnce(Context) -> Run + Send + 'static,
+        Run: Future<Output = ExitReason> + Send + 'static,
     {
         let monitor = options.monitor.then(|| self.new_reference());
         let pid = self.prepare(options, monitor)?;
-        let runtime = self.clone();
-        self.node.workers.spawn(async move {
-            let reason = run(&runtime, pid, body).await;
-            runtime.finish(pid, &reason);
-        });
+        let context = Context::new(self.clone(), pid);
+        let body = Body::new(self.clone(), pid, async move { body(context).await });
+        self.node.workers.spawn(poll_fn(move |task| body.poll(task)));
         Ok(Spawned { pid, monitor })
     }
 
@@ -131,7 +128,7 @@ impl Runtime {
     }
 
     /// Everything that ends with a process, after its body is gone.
-    fn finish(&self, pid: Pid, reason: &ExitReason) {
+    pub(crate) fn finish(&self, pid: Pid, reason: &ExitReason) {
         let Some(mut guard) = self.node.table.lock(pid) else { return };
         let generation = guard.generation;
         let mut state = std::mem::replace(&mut *guard, State { generation, ..State::default() });
@@ -448,6 +445,29 @@ impl Runtime {
         Some(due.saturating_duration_since(Instant::now()))
     }
 
+    /// The exit that somebody has sent a process and that it must take, if there is one.
+    pub(crate) fn take_exit(&self, pid: Pid) -> Option<ExitReason> {
+        let slot = self.node.table.slot(pid.slot())?;
+        if !slot.doomed.swap(false, Ordering::Acquire) {
+            return None;
+        }
+        slot.lock(pid).and_then(|mut state| state.exit.take())
+    }
+
+    /// A panic of a process's body, as its exit reason.
+    pub(crate) fn panicked(&self, pid: Pid, panic: &(dyn std::any::Any + Send)) -> ExitReason {
+        let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+        let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
+        let component = self.info(pid).map(|info| info.label).unwrap_or_default();
+        ExitReason::Crash(Arc::new(Crash {
+            text: text.unwrap_or_else(|| "a panic without a text".into()),
+            backtrace: String::new(),
+            component,
+            pid,
+            function: String::new(),
+        }))
+    }
+
     /// Puts a system message into a mailbox: no bound holds for it.
     pub(crate) fn notify(&self, pid: Pid, message: Message) {
         let waker = self.node.table.lock(pid).and_then(|mut state| state.deliver(message));
@@ -470,47 +490,6 @@ pub(crate) fn refuse(request: &mut Request, error: CallError) {
     if let Some(reply_to) = request.reply_to.take() {
         reply_to.answer(Err(error));
     }
-}
-
-/// Runs a body to its end, or to the exit that somebody sent it, and drops it before anybody hears of the end.
-async fn run<F, Body>(runtime: &Runtime, pid: Pid, body: F) -> ExitReason
-where
-    F: FnOnce(Context) -> Body,
-    Body: Future<Output = ExitReason>,
-{
-    let Some(slot) = runtime.node.table.slot(pid.slot()) else { return ExitReason::NoProc };
-    let mut body = pin!(body(Context::new(runtime.clone(), pid)));
-    let mut first = true;
-    poll_fn(|task| {
-        if std::mem::take(&mut first)
-            && let Some(mut state) = slot.lock(pid)
-        {
-            state.waker = Some(task.waker().clone());
-        }
-        if slot.doomed.swap(false, Ordering::Acquire)
-            && let Some(reason) = slot.lock(pid).and_then(|mut state| state.exit.take())
-        {
-            return Poll::Ready(reason);
-        }
-        match std::panic::catch_unwind(AssertUnwindSafe(|| body.as_mut().poll(task))) {
-            Ok(poll) => poll,
-            Err(panic) => Poll::Ready(panicked(runtime, pid, panic.as_ref())),
-        }
-    })
-    .await
-}
-
-fn panicked(runtime: &Runtime, pid: Pid, panic: &(dyn std::any::Any + Send)) -> ExitReason {
-    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-    let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
-    let component = runtime.info(pid).map(|info| info.label).unwrap_or_default();
-    ExitReason::Crash(Arc::new(Crash {
-        text: text.unwrap_or_else(|| "a panic without a text".into()),
-        backtrace: String::new(),
-        component,
-        pid,
-        function: String::new(),
-    }))
 }
 
 fn wake(waker: Option<Waker>) {

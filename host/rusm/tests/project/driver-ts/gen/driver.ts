@@ -50,11 +50,11 @@ export class Driver extends Client {
 
   /** The same client with another deadline for its calls, in milliseconds; 5,000 by default. */
   withDeadline(deadlineMs: number): Driver {
-    return new Driver(this.target, { ...this.options, deadlineMs });
+    return new Driver(this._target, { ...this._options, deadlineMs });
   }
 
   /** Runs a scenario against the component `probe`; the answer is what it observed, a line an observation. */
   run(scenario: string, probe: string, options: CallOptions = {}): Promise<string> {
-    return this.call(2917230266, encodeWith((w) => { w.string(scenario); w.string(probe); }), options, (r: Reader): string => r.string(), (r: Reader) => r.string());
+    return this._call(2917230266, encodeWith((w) => { w.string(scenario); w.string(probe); }), options, (r: Reader): string => r.string(), (r: Reader) => r.string());
   }
 }

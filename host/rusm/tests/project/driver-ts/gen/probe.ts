@@ -247,76 +247,76 @@ export class Probe extends Client {
 
   /** The same client with another deadline for its calls, in milliseconds; 5,000 by default. */
   withDeadline(deadlineMs: number): Probe {
-    return new Probe(this.target, { ...this.options, deadlineMs });
+    return new Probe(this._target, { ...this._options, deadlineMs });
   }
 
   /** Takes an item and answers how many there are now. */
   add(item: Item, options: CallOptions = {}): Promise<number> {
-    return this.call(860492176, encodeWith((w) => { encodeItem(w, item); }), options, (r: Reader): number => r.u32(), (r: Reader) => decodeRefusal(r));
+    return this._call(860492176, encodeWith((w) => { encodeItem(w, item); }), options, (r: Reader): number => r.u32(), (r: Reader) => decodeRefusal(r));
   }
 
   /** Answers what it gets. */
   echo(bytes: Uint8Array, options: CallOptions = {}): Promise<Uint8Array> {
-    return this.call(318743094, encodeWith((w) => { w.bytes(bytes); }), options, (r: Reader): Uint8Array => r.bytes());
+    return this._call(318743094, encodeWith((w) => { w.bytes(bytes); }), options, (r: Reader): Uint8Array => r.bytes());
   }
 
   /** Answers the sum, after a while. */
   slow(ms: number, value: number, options: CallOptions = {}): Promise<number> {
-    return this.call(2644251776, encodeWith((w) => { w.u32(ms); w.u32(value); }), options, (r: Reader): number => r.u32());
+    return this._call(2644251776, encodeWith((w) => { w.u32(ms); w.u32(value); }), options, (r: Reader): number => r.u32());
   }
 
   /** Forgets everything. Nobody waits for it. */
   clear(): void {
-    this.cast(156707913, new Uint8Array());
+    this._cast(156707913, new Uint8Array());
   }
 
   /** How many items there are. */
   count(options: CallOptions = {}): Promise<number> {
-    return this.call(2404655050, new Uint8Array(), options, (r: Reader): number => r.u32());
+    return this._call(2404655050, new Uint8Array(), options, (r: Reader): number => r.u32());
   }
 
   /** How many starts of streams and ends of streams were seen. */
   ends(options: CallOptions = {}): Promise<number> {
-    return this.call(1824256313, new Uint8Array(), options, (r: Reader): number => r.u32());
+    return this._call(1824256313, new Uint8Array(), options, (r: Reader): number => r.u32());
   }
 
   /** The numbers from 0 up to this one; none if it is 0. */
   numbers(count: number, options: CallOptions = {}): AsyncIterable<number> {
-    return this.streamOut(4162317107, encodeWith((w) => { w.u32(count); }), options, (r: Reader): number => r.u32(), (r: Reader) => r.string());
+    return this._streamOut(4162317107, encodeWith((w) => { w.u32(count); }), options, (r: Reader): number => r.u32(), (r: Reader) => r.string());
   }
 
   /** Numbers without end. */
   endless(options: CallOptions = {}): AsyncIterable<bigint> {
-    return this.streamOut(2346244611, new Uint8Array(), options, (r: Reader): bigint => r.u64());
+    return this._streamOut(2346244611, new Uint8Array(), options, (r: Reader): bigint => r.u64());
   }
 
   /** A stream that fails after this many numbers. */
   broken(after: number, options: CallOptions = {}): AsyncIterable<number> {
-    return this.streamOut(286622920, encodeWith((w) => { w.u32(after); }), options, (r: Reader): number => r.u32());
+    return this._streamOut(286622920, encodeWith((w) => { w.u32(after); }), options, (r: Reader): number => r.u32());
   }
 
   /** Adds up what it is sent; stops reading after `limit` items. */
   sum(start: bigint, values: AsyncIterable<number> | Iterable<number>, limit: number, options: CallOptions = {}): Promise<bigint> {
-    return this.streamIn(2386950055, encodeWith((w) => { w.u64(start); w.u32(limit); }), values, (w: Writer, v: number) => w.u32(v), options, (r: Reader): bigint => r.u64());
+    return this._streamIn(2386950055, encodeWith((w) => { w.u64(start); w.u32(limit); }), values, (w: Writer, v: number) => w.u32(v), options, (r: Reader): bigint => r.u64());
   }
 
   /** Breaks, with this text. */
   crash(text: string, options: CallOptions = {}): Promise<number> {
-    return this.call(1758902963, encodeWith((w) => { w.string(text); }), options, (r: Reader): number => r.u32());
+    return this._call(1758902963, encodeWith((w) => { w.string(text); }), options, (r: Reader): number => r.u32());
   }
 
   /** Its own process. */
   me(options: CallOptions = {}): Promise<Pid> {
-    return this.call(2655329894, new Uint8Array(), options, (r: Reader): Pid => r.pid());
+    return this._call(2655329894, new Uint8Array(), options, (r: Reader): Pid => r.pid());
   }
 
   /** Answers when `release` is called. */
   waitForRelease(options: CallOptions = {}): Promise<string> {
-    return this.call(1699432660, new Uint8Array(), options, (r: Reader): string => r.string());
+    return this._call(1699432660, new Uint8Array(), options, (r: Reader): string => r.string());
   }
 
   /** Answers everyone who waits, with this. */
   release(text: string): void {
-    this.cast(3294443136, encodeWith((w) => { w.string(text); }));
+    this._cast(3294443136, encodeWith((w) => { w.string(text); }));
   }
 }

@@ -1,0 +1,155 @@
+use std::cell::{Cell, RefCell};
+use std::future::Future;
+use std::panic::AssertUnwindSafe;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context as Task, Poll, Wake, Waker};
+
+use parking_lot::Mutex;
+
+use crate::runtime::Runtime;
+use crate::{ExitReason, Pid};
+
+/// What a process runs, behind a lock that is free while the process waits: whoever wakes it may run it.
+///
+/// A process that wakes another one, by a call or its reply, hands its turn over: when it waits itself, its worker goes on
+/// with the other one at once. Through the scheduler, two processes that talk to each other would wake a second worker
+/// every few messages, which costs more than the messages.
+///
+/// Invariant: while `woken` is set, a turn is sure to come: from the scheduler, from the worker that has the process next,
+/// or from the one that is running it and looks again when it is done.
+pub(crate) struct Body {
+    runtime: Runtime,
+    pid: Pid,
+    running: Mutex<Running>,
+    woken: AtomicBool,
+    ended: AtomicBool,
+    /// Wakes the task that the scheduler knows the process by.
+    task: Mutex<Option<Waker>>,
+}
+
+struct Running {
+    future: Option<Pin<Box<dyn Future<Output = ExitReason> + Send>>>,
+    started: bool,
+}
+
+thread_local! {
+    /// The process whose turn it is on this worker.
+    static CURRENT: Cell<*const Body> = const { Cell::new(std::ptr::null()) };
+    /// The one that it has handed its turn to.
+    static NEXT: RefCell<Option<Arc<Body>>> = const { RefCell::new(None) };
+}
+
+impl Body {
+    pub(crate) fn new(
+        runtime: Runtime,
+        pid: Pid,
+        future: impl Future<Output = ExitReason> + Send + 'static,
+    ) -> Arc<Self> {
+        let running = Mutex::new(Running { future: Some(Box::pin(future)), started: false });
+        let (woken, ended) = (AtomicBool::new(true), AtomicBool::new(false));
+        Arc::new(Self { runtime, pid, running, woken, ended, task: Mutex::default() })
+    }
+
+    /// A turn that the scheduler gave: this process's, and those of the ones that it hands over to.
+    pub(crate) fn poll(self: &Arc<Self>, task: &mut Task<'_>) -> Poll<()> {
+        {
+            let mut known = self.task.lock();
+            if !known.as_ref().is_some_and(|known| known.will_wake(task.waker())) {
+                *known = Some(task.waker().clone());
+            }
+        }
+        let mut next = Some(self.clone());
+        for _ in 0..MOST_TURNS {
+            let Some(body) = next.take() else { break };
+            body.turn();
+            next = NEXT.take();
+        }
+        if let Some(left) = next {
+            left.schedule();
+        }
+        if self.ended.load(Ordering::Acquire) { Poll::Ready(()) } else { Poll::Pending }
+    }
+
+    fn turn(self: &Arc<Self>) {
+        // Whoever runs it now looks at `woken` afterwards.
+        let Some(mut running) = self.running.try_lock() else { return };
+        if running.future.is_none() {
+            return;
+        }
+        self.woken.store(false, Ordering::Release);
+        let waker = Waker::from(self.clone());
+        if !running.started {
+            running.started = true;
+            if let Some(mut state) = self.runtime.state(self.pid) {
+                state.waker = Some(waker.clone());
+            }
+        }
+        let outcome = match self.runtime.take_exit(self.pid) {
+            Some(reason) => Poll::Ready(reason),
+            None => {
+                CURRENT.set(Arc::as_ptr(self));
+                let mut task = Task::from_waker(&waker);
+                let future = running.future.as_mut();
+                let poll = || future.map_or(Poll::Pending, |future| future.as_mut().poll(&mut task));
+                let outcome = std::panic::catch_unwind(AssertUnwindSafe(poll));
+                CURRENT.set(std::ptr::null());
+                outcome.unwrap_or_else(|panic| Poll::Ready(self.runtime.panicked(self.pid, panic.as_ref())))
+            }
+        };
+        match outcome {
+            Poll::Ready(reason) => {
+                // The body is gone before anybody hears of the end.
+                running.future = None;
+                drop(running);
+                self.runtime.finish(self.pid, &reason);
+                self.ended.store(true, Ordering::Release);
+                self.schedule();
+            }
+            Poll::Pending => {
+                drop(running);
+                if self.woken.load(Ordering::Acquire) {
+                    self.schedule();
+                }
+            }
+        }
+    }
+
+    fn schedule(&self) {
+        if let Some(task) = &*self.task.lock() {
+            task.wake_by_ref();
+        }
+    }
+}
+
+impl Wake for Body {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        if self.woken.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let current = CURRENT.get();
+        if current == Arc::as_ptr(self) {
+            // It yields: others get their turn before it goes on.
+            return;
+        }
+        let handed_over = !current.is_null()
+            && NEXT.with_borrow_mut(|next| {
+                let free = next.is_none();
+                if free {
+                    *next = Some(self.clone());
+                }
+                free
+            });
+        if !handed_over {
+            self.schedule();
+        }
+    }
+}
+
+/// How many turns may follow each other before the scheduler gets its own: a call and its reply are two.
+const MOST_TURNS: usize = 64;
