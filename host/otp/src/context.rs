@@ -1,6 +1,7 @@
-use std::future::poll_fn;
+use std::future::{Future as _, poll_fn};
+use std::pin::Pin;
 use std::sync::Arc;
-use std::task::Poll;
+use std::task::{Poll, Waker};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -105,10 +106,19 @@ impl Context {
     /// # Errors
     /// [`CallError`].
     pub async fn wait(&self, pending: PendingCall) -> Result<Bytes, CallError> {
-        match pending.deadline {
-            Some(deadline) => timeout_at(deadline, pending).await.unwrap_or(Err(CallError::Timeout)),
-            None => pending.await,
-        }
+        let Some(deadline) = pending.deadline else { return pending.await };
+        let mut wait = Wait { context: self, pending, registered: false };
+        poll_fn(|task| {
+            if let Poll::Ready(reply) = Pin::new(&mut wait.pending).poll(task) {
+                return Poll::Ready(reply);
+            }
+            if deadline <= Instant::now() {
+                return Poll::Ready(Err(CallError::Timeout));
+            }
+            wait.register(deadline, task.waker());
+            Poll::Pending
+        })
+        .await
     }
 
     /// Answers a call that this process received. False if it was answered before, or nobody waits.
@@ -146,6 +156,40 @@ impl Context {
     /// Gives up an end; the caller closes or aborts it.
     pub fn take_stream(&self, handle: u64) -> Option<StreamEnd> {
         self.runtime.state(self.pid)?.streams.remove(&handle)
+    }
+}
+
+/// A call that is waited for.
+///
+/// Most replies come in microseconds and deadlines are seconds away, so a process has one alarm and not a timer a call:
+/// when it rings, whoever waits looks at the clock.
+struct Wait<'a> {
+    context: &'a Context,
+    pending: PendingCall,
+    registered: bool,
+}
+
+impl Wait<'_> {
+    fn register(&mut self, deadline: Instant, waker: &Waker) {
+        let Some(mut state) = self.context.runtime.state(self.context.pid) else { return };
+        state.waiting_calls.insert(self.pending.reference, waker.clone());
+        self.registered = true;
+        let early_enough = state.alarm.is_some_and(|alarm| alarm <= deadline);
+        if !early_enough {
+            state.alarm = Some(deadline);
+            drop(state);
+            self.context.runtime.set_alarm(self.context.pid, deadline);
+        }
+    }
+}
+
+impl Drop for Wait<'_> {
+    fn drop(&mut self) {
+        if self.registered
+            && let Some(mut state) = self.context.runtime.state(self.context.pid)
+        {
+            state.waiting_calls.remove(&self.pending.reference);
+        }
     }
 }
 

@@ -1,6 +1,9 @@
 use std::collections::{HashMap, VecDeque};
+use std::hash::BuildHasherDefault;
 use std::sync::Arc;
 use std::task::Waker;
+
+use tokio::time::Instant;
 
 use crate::call::ReplyTo;
 use crate::stream::StreamEnd;
@@ -127,8 +130,14 @@ pub(crate) struct State {
     pub(crate) parent: Option<Pid>,
     /// Calls that it has received and not yet answered.
     pub(crate) open_calls: Vec<(Reference, ReplyTo)>,
+    /// It has set timers, which go with it.
+    pub(crate) has_timers: bool,
+    /// Who is to look at the clock when the alarm rings: calls that it waits for.
+    pub(crate) waiting_calls: HashMap<Reference, Waker, BuildHasherDefault<HandleHasher>>,
+    /// When the alarm rings; a later one of an earlier call may ring, too.
+    pub(crate) alarm: Option<Instant>,
     /// Its ends of streams.
-    pub(crate) streams: HashMap<u64, StreamEnd, std::hash::BuildHasherDefault<HandleHasher>>,
+    pub(crate) streams: HashMap<u64, StreamEnd, BuildHasherDefault<HandleHasher>>,
     pub(crate) next_handle: u64,
 }
 

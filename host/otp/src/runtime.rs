@@ -161,7 +161,9 @@ impl Runtime {
                 state.watchers.retain(|(reference, _)| *reference != monitor);
             }
         }
-        self.node.timers.cancel_all(pid);
+        if state.has_timers {
+            self.node.timers.cancel_all(pid);
+        }
         self.node.table.release(pid);
     }
 
@@ -435,7 +437,11 @@ impl Runtime {
     /// Sends [`Message::Timer`] to a process after a while; the timer goes with the process.
     pub fn send_after(&self, pid: Pid, after: Duration, body: Bytes) -> Reference {
         let timer = self.new_reference();
-        self.node.timers.insert(pid, timer, Instant::now() + after, body);
+        match self.node.table.lock(pid) {
+            Some(mut state) => state.has_timers = true,
+            None => return timer,
+        }
+        self.node.timers.insert(pid, timer, Instant::now() + after, Some(body));
         timer
     }
 
@@ -466,6 +472,19 @@ impl Runtime {
             pid,
             function: String::new(),
         }))
+    }
+
+    pub(crate) fn set_alarm(&self, pid: Pid, due: Instant) {
+        self.node.timers.insert(pid, self.new_reference(), due, None);
+    }
+
+    /// Lets whoever waits for a call look at the clock; those who wait on set the next alarm.
+    pub(crate) fn ring_alarm(&self, pid: Pid) {
+        let Some(mut state) = self.node.table.lock(pid) else { return };
+        state.alarm = None;
+        let waiting: Vec<Waker> = state.waiting_calls.values().cloned().collect();
+        drop(state);
+        waiting.into_iter().for_each(Waker::wake);
     }
 
     /// Puts a system message into a mailbox: no bound holds for it.

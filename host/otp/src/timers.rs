@@ -27,7 +27,8 @@ struct Queue {
 #[derive(Debug)]
 struct Timer {
     pid: Pid,
-    body: Bytes,
+    /// The bytes of the message; none for the alarm of the process's calls.
+    body: Option<Bytes>,
 }
 
 impl Timers {
@@ -38,7 +39,7 @@ impl Timers {
         Self { queue: Mutex::default(), changed }
     }
 
-    pub(crate) fn insert(&self, pid: Pid, timer: Reference, due: Instant, body: Bytes) {
+    pub(crate) fn insert(&self, pid: Pid, timer: Reference, due: Instant, body: Option<Bytes>) {
         let mut queue = self.queue.lock();
         queue.by_time.insert((due, timer), Timer { pid, body });
         queue.due.insert(timer, due);
@@ -99,7 +100,11 @@ async fn drive(node: Weak<Node>, changed: Arc<Notify>) {
     changed.notified().await;
     while let Some(node) = node.upgrade() {
         for (timer, Timer { pid, body }) in node.timers.take_due(Instant::now()) {
-            Runtime::from_node(node.clone()).notify(pid, Message::Timer { timer, body });
+            let runtime = Runtime::from_node(node.clone());
+            match body {
+                Some(body) => runtime.notify(pid, Message::Timer { timer, body }),
+                None => runtime.ring_alarm(pid),
+            }
         }
         let next = node.timers.queue.lock().first();
         drop(node);
