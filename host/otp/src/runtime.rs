@@ -511,7 +511,7 @@ pub(crate) fn refuse(request: &mut Request, error: CallError) {
     }
 }
 
-fn wake(waker: Option<Waker>) {
+pub(crate) fn wake(waker: Option<Waker>) {
     if let Some(waker) = waker {
         waker.wake();
     }

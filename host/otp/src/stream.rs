@@ -6,6 +6,7 @@ use std::task::{Poll, Waker};
 use bytes::Bytes;
 use parking_lot::Mutex;
 
+use crate::runtime::wake;
 use crate::{ExitReason, Message, Pid, Runtime};
 
 /// How many bytes a writer may be ahead of its reader: four full chunks.
@@ -262,11 +263,5 @@ impl End {
             Self::Aborted(why) => StreamError::Aborted(why.clone()),
             Self::Exited(reason) => StreamError::Exited(reason.clone()),
         }
-    }
-}
-
-fn wake(waker: Option<Waker>) {
-    if let Some(waker) = waker {
-        waker.wake();
     }
 }

@@ -220,7 +220,7 @@ pub(super) async fn receive(context: Context, filter: Filter, timeout_ms: Option
     let admits = move |message: &Message| filter.admits(message);
     let message = match timeout_ms {
         None => Some(context.receive_matching(admits).await),
-        Some(ms) => context.receive_within(Duration::from_millis(ms.min(LONGEST_MS)), admits).await,
+        Some(ms) => context.receive_within(milliseconds(ms), admits).await,
     };
     message.and_then(|message| process::event(&context, message))
 }
@@ -274,7 +274,12 @@ pub(super) fn abort(guest: &Guest, handle: u64, why: String) {
 
 /// The time begins now, not when it is waited for.
 pub(super) fn sleep(ms: u64) -> tokio::time::Sleep {
-    tokio::time::sleep(Duration::from_millis(ms.min(LONGEST_MS)))
+    tokio::time::sleep(milliseconds(ms))
+}
+
+/// A time that a guest asks for.
+pub(super) fn milliseconds(ms: u64) -> Duration {
+    Duration::from_millis(ms.min(LONGEST_MS))
 }
 
 /// A deadline, 0 meaning the default.

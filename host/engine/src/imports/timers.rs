@@ -1,10 +1,8 @@
-use std::time::Duration;
-
 use bytes::Bytes;
 use wasmtime::StoreContextMut;
 use wasmtime::component::{Linker, WasmList};
 
-use super::interface;
+use super::{interface, operations};
 use crate::process::Guest;
 use crate::types::Reference;
 
@@ -15,7 +13,7 @@ pub(super) fn add(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
     timers.func_wrap("send-after", |store: Store<'_>, (ms, body): (u64, WasmList<u8>)| {
         let body = Bytes::copy_from_slice(body.as_le_slice(&store));
         let context = &store.data().context;
-        let after = Duration::from_millis(ms.min(LONGEST_MS));
+        let after = operations::milliseconds(ms);
         Ok((context.runtime().send_after(context.pid(), after, body),))
     })?;
     timers.func_wrap("cancel", |store: Store<'_>, (timer,): (Reference,)| {
@@ -27,6 +25,3 @@ pub(super) fn add(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
         Ok((u64::try_from(uptime.as_nanos()).unwrap_or(u64::MAX),))
     })
 }
-
-/// A hundred years: more would overflow the clock's arithmetic.
-const LONGEST_MS: u64 = 100 * 365 * 24 * 3_600_000;
