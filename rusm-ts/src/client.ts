@@ -44,7 +44,7 @@ export class Client {
 
   static async findNamed(name: string, contract: string): Promise<Target> {
     const target: Target = { tag: "name", val: name };
-    await settle(connect(target, contract));
+    await settle({ tag: "later", val: connect(target, contract) });
     return target;
   }
 
@@ -91,8 +91,8 @@ export class Client {
   ): Promise<T> {
     const deadline = this.#deadline(options);
     const signal = options.signal ?? this._options.signal;
-    const future = call(this._target, hostKey(key), body, deadline);
-    return settleThen(future, signal, (reply) => answer(reply, decode, refusal));
+    const called = call(this._target, hostKey(key), body, deadline);
+    return settleThen(called, signal, (reply) => answer(reply, decode, refusal));
   }
 
   protected _streamOut<T>(

@@ -2,9 +2,9 @@
 import { fromHost, RusmError } from "./error.ts";
 import { read, readThen } from "./task.ts";
 
-/** Reads a future of a result: what is made of its value, or its error thrown. */
+/** Waits for an answer that is a result: what is made of its value, or its error thrown. */
 export function settleThen<T, R>(
-  future: HostFuture<HostResult<T, HostError>>,
+  answer: HostAnswer<HostResult<T, HostError>>,
   signal: AbortSignal | undefined,
   make: (value: T) => R,
 ): Promise<R> {
@@ -12,12 +12,21 @@ export function settleThen<T, R>(
     if (result.tag === "err") throw fromHost(result.val);
     return make(result.val);
   };
-  return signal === undefined ? readThen(future, unwrap) : readUnlessAborted(future, signal).then(unwrap);
+  if (answer.tag === "later") {
+    return signal === undefined
+      ? readThen(answer.val, unwrap)
+      : readUnlessAborted(answer.val, signal).then(unwrap);
+  }
+  try {
+    return Promise.resolve(unwrap(answer.val));
+  } catch (error) {
+    return Promise.reject(error);
+  }
 }
 
-/** Reads a future of a result: its value, or its error thrown. */
-export function settle<T>(future: HostFuture<HostResult<T, HostError>>, signal?: AbortSignal): Promise<T> {
-  return settleThen(future, signal, (value) => value);
+/** Waits for an answer that is a result: its value, or its error thrown. */
+export function settle<T>(answer: HostAnswer<HostResult<T, HostError>>, signal?: AbortSignal): Promise<T> {
+  return settleThen(answer, signal, (value) => value);
 }
 
 async function readUnlessAborted<T>(future: HostFuture<T>, signal: AbortSignal): Promise<T> {

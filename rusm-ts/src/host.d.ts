@@ -7,6 +7,8 @@ interface HostFuture<T> {
 }
 
 type HostResult<T, E> = { tag: "ok"; val: T } | { tag: "err"; val: E };
+/** What is there at once, or a future of it. */
+type HostAnswer<T> = { tag: "now"; val: T } | { tag: "later"; val: HostFuture<T> };
 interface HostPid {
   node: number;
   id: number;
@@ -85,7 +87,7 @@ declare module "rusm:actor/wait-async@0.1.0" {
     key: number,
     body: Uint8Array,
     deadlineMs: number,
-  ): HostFuture<HostResult<Uint8Array, HostError>>;
+  ): HostAnswer<HostResult<Uint8Array, HostError>>;
   export function callStart(
     to: HostTarget,
     key: number,
@@ -93,7 +95,7 @@ declare module "rusm:actor/wait-async@0.1.0" {
     direction: "to-callee" | "to-caller" | null,
     deadlineMs: number,
   ): { call: number; handle: number | null };
-  export function callWait(call: number): HostFuture<HostResult<Uint8Array, HostError>>;
+  export function callWait(call: number): HostAnswer<HostResult<Uint8Array, HostError>>;
   export function callCancel(call: number): boolean;
   export function sleep(ms: number): HostFuture<boolean>;
   export function park(parking: number): HostFuture<boolean>;
@@ -102,11 +104,11 @@ declare module "rusm:actor/wait-async@0.1.0" {
     handle: number,
     chunk: Uint8Array,
     deadlineMs: number,
-  ): HostFuture<HostResult<undefined, HostError>>;
+  ): HostAnswer<HostResult<undefined, HostError>>;
   export function streamRead(
     handle: number,
     deadlineMs: number,
-  ): HostFuture<HostResult<Uint8Array | null, HostError>>;
+  ): HostAnswer<HostResult<Uint8Array | null, HostError>>;
   export function streamClose(handle: number): void;
   export function streamAbort(handle: number, why: string): void;
 }

@@ -31,6 +31,8 @@ pub(crate) struct Guest {
     pub(crate) calls: HashMap<Reference, StartedCall>,
     /// Exports of the guest that wait to be woken by another one.
     pub(crate) parked: HashMap<u64, oneshot::Sender<()>>,
+    /// Answers that it got without a wait, since it last had to wait.
+    pub(crate) answers_now: u32,
     /// What the guest told of a crash that is about to come: text and backtrace.
     pub(crate) reported_crash: Option<(String, String)>,
     /// The function that is being handled.
@@ -95,6 +97,7 @@ pub(crate) async fn run(
         wasi: LazyWasi::default(),
         calls: HashMap::new(),
         parked: HashMap::new(),
+        answers_now: 0,
         reported_crash: None,
         function: None,
         engine: engine.clone(),

@@ -7,7 +7,7 @@ use rusm_otp::{Context, ExitReason, Pid, SpawnOptions, Spawned};
 use tokio::sync::oneshot;
 
 use crate::process::{self, Init, Refusal, Started};
-use crate::{Component, Engine, Kind, Profile};
+use crate::{Component, Engine, Kind, Lane, Profile};
 
 /// A process to be started.
 #[derive(Debug, Clone)]
@@ -152,7 +152,9 @@ impl Engine {
     ) -> Result<Spawned, SpawnError> {
         let profile = spawn.profile.clone().map_or_else(|| component.profile.clone(), Arc::new);
         let mut options = SpawnOptions::new(component.name.clone());
-        options = options.hears_shutdown(component.kind == Kind::Service);
+        // wasmtime cannot run one store's concurrent tasks within another's.
+        options =
+            options.hears_shutdown(component.kind == Kind::Service).own_turns(component.lane == Lane::Async);
         if let Some(parent) = spawn.parent {
             options = options.parent(parent).link(spawn.link).monitor(spawn.monitor);
         }

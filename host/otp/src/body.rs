@@ -5,6 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context as Task, Poll, Wake, Waker};
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
@@ -25,6 +26,10 @@ pub(crate) struct Body {
     running: Mutex<Running>,
     woken: AtomicBool,
     ended: AtomicBool,
+    /// Its last turn was over at once, and so may the next one be: it may run within another process's turn.
+    quick: AtomicBool,
+    /// Whether it may ever.
+    nests: bool,
     /// Wakes the task that the scheduler knows the process by.
     task: Mutex<Option<Waker>>,
 }
@@ -39,17 +44,22 @@ thread_local! {
     static CURRENT: Cell<*const Body> = const { Cell::new(std::ptr::null()) };
     /// The one that it has handed its turn to.
     static NEXT: RefCell<Option<Arc<Body>>> = const { RefCell::new(None) };
+    /// How many messages the process may still take on this turn.
+    static BUDGET: Cell<u32> = const { Cell::new(0) };
+    /// How many processes run within each other's turns.
+    static DEPTH: Cell<u32> = const { Cell::new(0) };
 }
 
 impl Body {
     pub(crate) fn new(
         runtime: Runtime,
         pid: Pid,
+        nests: bool,
         future: impl Future<Output = ExitReason> + Send + 'static,
     ) -> Arc<Self> {
         let running = Mutex::new(Running { future: Some(Box::pin(future)), started: false });
-        let (woken, ended) = (AtomicBool::new(true), AtomicBool::new(false));
-        Arc::new(Self { runtime, pid, running, woken, ended, task: Mutex::default() })
+        let (woken, ended, quick) = (AtomicBool::new(true), AtomicBool::new(false), AtomicBool::new(false));
+        Arc::new(Self { runtime, pid, running, woken, ended, quick, nests, task: Mutex::default() })
     }
 
     /// A turn that the scheduler gave: this process's, and those of the ones that it hands over to.
@@ -63,7 +73,7 @@ impl Body {
         let mut next = Some(self.clone());
         for _ in 0..MOST_TURNS {
             let Some(body) = next.take() else { break };
-            body.turn();
+            body.turn(MESSAGES_PER_TURN);
             next = NEXT.take();
         }
         if let Some(left) = next {
@@ -72,7 +82,7 @@ impl Body {
         if self.ended.load(Ordering::Acquire) { Poll::Ready(()) } else { Poll::Pending }
     }
 
-    fn turn(self: &Arc<Self>) {
+    fn turn(self: &Arc<Self>, messages: u32) {
         // Whoever runs it now looks at `woken` afterwards.
         let Some(mut running) = self.running.try_lock() else { return };
         if running.future.is_none() {
@@ -89,12 +99,15 @@ impl Body {
         let outcome = match self.runtime.take_exit(self.pid) {
             Some(reason) => Poll::Ready(reason),
             None => {
-                CURRENT.set(Arc::as_ptr(self));
+                let started = Instant::now();
+                let outer = (CURRENT.replace(Arc::as_ptr(self)), BUDGET.replace(messages));
                 let mut task = Task::from_waker(&waker);
                 let future = running.future.as_mut();
                 let poll = || future.map_or(Poll::Pending, |future| future.as_mut().poll(&mut task));
                 let outcome = std::panic::catch_unwind(AssertUnwindSafe(poll));
-                CURRENT.set(std::ptr::null());
+                CURRENT.set(outer.0);
+                BUDGET.set(outer.1);
+                self.quick.store(started.elapsed() < QUICK, Ordering::Relaxed);
                 outcome.unwrap_or_else(|panic| Poll::Ready(self.runtime.panicked(self.pid, panic.as_ref())))
             }
         };
@@ -151,5 +164,35 @@ impl Wake for Body {
     }
 }
 
+/// Runs the process that the current one has just woken, within the current one's turn, if that is likely to be over at
+/// once. Otherwise it gets its turn when the current process waits.
+pub(crate) fn run_woken() {
+    if CURRENT.get().is_null() || DEPTH.get() >= MOST_DEPTH {
+        return;
+    }
+    let fit = |body: &mut Arc<Body>| body.nests && body.quick.load(Ordering::Relaxed);
+    let Some(body) = NEXT.with_borrow_mut(|next| next.take_if(fit)) else { return };
+    DEPTH.set(DEPTH.get() + 1);
+    // One message: whoever else waits for it is served on its own turn.
+    body.turn(1);
+    DEPTH.set(DEPTH.get() - 1);
+}
+
+/// Takes a message off the current turn's budget. False if there is none left: then the process yields.
+pub(crate) fn may_take_message() -> bool {
+    let left = BUDGET.get().checked_sub(1);
+    BUDGET.set(left.unwrap_or(0));
+    left.is_some() || CURRENT.get().is_null()
+}
+
 /// How many turns may follow each other before the scheduler gets its own: a call and its reply are two.
 const MOST_TURNS: usize = 64;
+
+/// How many messages a process may take on a turn: one that is flooded lets others run.
+const MESSAGES_PER_TURN: u32 = 64;
+
+/// A turn so short that waking another worker for it would take longer.
+const QUICK: Duration = Duration::from_micros(50);
+
+/// How deep turns may be within turns: each holds some of its caller's stack.
+const MOST_DEPTH: u32 = 8;

@@ -3,7 +3,7 @@ use std::pin::Pin;
 use std::task::{Context as Task, Poll};
 
 use bytes::Bytes;
-use tokio::sync::oneshot;
+use tokio::sync::oneshot::{self, error::TryRecvError};
 use tokio::time::Instant;
 
 use crate::{ExitReason, Pid, Reference};
@@ -72,6 +72,15 @@ impl PendingCall {
     pub(crate) fn new(callee: Pid, reference: Reference, deadline: Option<Instant>) -> (ReplyTo, Self) {
         let (sender, receiver) = oneshot::channel();
         (ReplyTo(sender), Self { callee, reference, deadline, receiver })
+    }
+
+    /// The reply, if it is there.
+    pub(crate) fn try_reply(&mut self) -> Option<Result<Bytes, CallError>> {
+        match self.receiver.try_recv() {
+            Ok(reply) => Some(reply),
+            Err(TryRecvError::Empty) => None,
+            Err(TryRecvError::Closed) => Some(Err(CallError::Exited(ExitReason::Killed))),
+        }
     }
 }
 

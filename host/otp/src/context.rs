@@ -7,6 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
+use crate::body::{may_take_message, run_woken};
 use crate::call::{CallError, PendingCall};
 use crate::stream::StreamEnd;
 use crate::{ExitReason, Filter, Message, Pid, Reference, Request, Runtime, Target};
@@ -44,12 +45,22 @@ impl Context {
     }
 
     /// The first message that the predicate admits; the others stay, in their order.
-    pub async fn receive_matching(&self, mut admits: impl FnMut(&Message) -> bool) -> Message {
+    pub async fn receive_matching(&self, admits: impl FnMut(&Message) -> bool) -> Message {
+        self.take(admits, true).await
+    }
+
+    /// Takes a message; a process that `yields` lets others run when it has taken many on one turn.
+    async fn take(&self, mut admits: impl FnMut(&Message) -> bool, yields: bool) -> Message {
         // Nothing before this place is admitted: only this process takes messages out, and it waits here.
         let mut seen = 0;
-        poll_fn(|_| {
+        poll_fn(|task| {
             let Some(mut state) = self.runtime.state(self.pid) else { return Poll::Pending };
             seen = seen.min(state.mailbox.len());
+            if yields && seen < state.mailbox.len() && !may_take_message() {
+                drop(state);
+                task.waker().wake_by_ref();
+                return Poll::Pending;
+            }
             while let Some(message) = state.mailbox.get(seen) {
                 if !admits(message) {
                     seen += 1;
@@ -82,7 +93,9 @@ impl Context {
         limit: Duration,
         admits: impl FnMut(&Message) -> bool,
     ) -> Option<Message> {
-        timeout_at(Instant::now() + limit, self.receive_matching(admits)).await.ok()
+        // One that only looks would find its time up when it comes back.
+        let yields = !limit.is_zero();
+        timeout_at(Instant::now() + limit, self.take(admits, yields)).await.ok()
     }
 
     /// Calls a process and waits for its reply, at most so long.
@@ -97,8 +110,18 @@ impl Context {
         limit: Duration,
     ) -> Result<Bytes, CallError> {
         let deadline = Some(Instant::now() + limit);
-        let pending = self.runtime.call(self.pid, target, key, body, None, deadline)?;
-        self.wait(pending).await
+        let mut pending = self.runtime.call(self.pid, target, key, body, None, deadline)?;
+        match self.try_wait(&mut pending) {
+            Some(reply) => reply,
+            None => self.wait(pending).await,
+        }
+    }
+
+    /// The reply of a call that was just sent, if the callee gives it at once. A callee that was idle handles the call
+    /// within this process's turn; the same callee may do so in this way once a turn at most while others wait for it.
+    pub fn try_wait(&self, pending: &mut PendingCall) -> Option<Result<Bytes, CallError>> {
+        run_woken();
+        pending.try_reply()
     }
 
     /// Waits for the reply of a call, until its deadline.

@@ -19,6 +19,7 @@ pub struct SpawnOptions {
     pub(crate) monitor: bool,
     pub(crate) mailbox: Option<usize>,
     pub(crate) hears_shutdown: bool,
+    pub(crate) own_turns: bool,
 }
 
 /// A process that was started.
@@ -88,6 +89,12 @@ impl SpawnOptions {
     /// good order.
     pub fn hears_shutdown(mut self, hears: bool) -> Self {
         self.hears_shutdown = hears;
+        self
+    }
+
+    /// Keeps a body out of the turns of its callers: for bodies that cannot be polled while another one is.
+    pub fn own_turns(mut self, own: bool) -> Self {
+        self.own_turns = own;
         self
     }
 

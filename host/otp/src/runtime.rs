@@ -93,9 +93,10 @@ impl Runtime {
         Run: Future<Output = ExitReason> + Send + 'static,
     {
         let monitor = options.monitor.then(|| self.new_reference());
+        let nests = !options.own_turns;
         let pid = self.prepare(options, monitor)?;
         let context = Context::new(self.clone(), pid);
-        let body = Body::new(self.clone(), pid, async move { body(context).await });
+        let body = Body::new(self.clone(), pid, nests, async move { body(context).await });
         self.node.workers.spawn(poll_fn(move |task| body.poll(task)));
         Ok(Spawned { pid, monitor })
     }

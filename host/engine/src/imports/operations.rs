@@ -151,11 +151,6 @@ pub(super) fn begin_call(
     sent.map_err(CallError::from)
 }
 
-/// The reply of a call, as its caller sees it.
-pub(super) async fn reply(context: Context, pending: PendingCall) -> Result<Bytes, rusm_otp::CallError> {
-    context.wait(pending).await
-}
-
 /// A callee knows a missing function by its key; its caller's contract has the name.
 pub(super) fn explain(caller: &Component, key: u32, error: rusm_otp::CallError) -> CallError {
     match error {

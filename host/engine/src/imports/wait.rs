@@ -30,11 +30,15 @@ pub(super) fn add(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
             Box::new(async move {
                 let body = Bytes::copy_from_slice(body.as_le_slice(&store));
                 let to = operations::target(&store, &to)?;
-                let pending = match operations::begin_call(store.data(), &to, key, body, deadline) {
+                let mut pending = match operations::begin_call(store.data(), &to, key, body, deadline) {
                     Ok(pending) => pending,
                     Err(error) => return Ok((Err(error),)),
                 };
-                let reply = operations::reply(store.data().context.clone(), pending).await;
+                let context = store.data().context.clone();
+                let reply = match context.try_wait(&mut pending) {
+                    Some(reply) => reply,
+                    None => context.wait(pending).await,
+                };
                 fresh_turn(&mut store);
                 Ok((reply.map_err(|error| operations::explain(&store.data().component, key, error)),))
             })
@@ -47,7 +51,7 @@ pub(super) fn add(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
                 Ok(pending) => pending,
                 Err(error) => return Ok((Err(error),)),
             };
-            let reply = operations::reply(store.data().context.clone(), pending).await;
+            let reply = store.data().context.clone().wait(pending).await;
             fresh_turn(&mut store);
             Ok((reply.map_err(CallError::from),))
         })

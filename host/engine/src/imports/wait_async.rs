@@ -1,9 +1,11 @@
 use std::future::Future;
 
 use bytes::Bytes;
+use futures::FutureExt as _;
+use rusm_otp::PendingCall;
 use tokio::sync::oneshot;
 use wasmtime::StoreContextMut;
-use wasmtime::component::{FutureReader, Lift, Linker, Lower, WasmList, WasmStr};
+use wasmtime::component::{ComponentType, FutureReader, Lift, Linker, Lower, WasmList, WasmStr};
 
 use super::wait::{call_cancel, call_start, stream_abort, stream_close, stream_demand};
 use super::{interface, operations};
@@ -34,18 +36,16 @@ pub(super) fn add(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
             let body = Bytes::copy_from_slice(body.as_le_slice(&store));
             let to = operations::target(&store, &to)?;
             let pending = operations::begin_call(store.data(), &to, key, body, deadline);
-            let (context, component) = (store.data().context.clone(), store.data().component.clone());
-            future(store, async move {
-                let reply = operations::reply(context, pending?).await;
-                reply.map_err(|error| operations::explain(&component, key, error))
-            })
+            let component = store.data().component.clone();
+            let explain =
+                move |reply: Reply| reply.map_err(|error| operations::explain(&component, key, error));
+            answer(store, pending, explain)
         },
     )?;
     wait.func_wrap("call-start", call_start)?;
     wait.func_wrap("call-wait", |mut store: Store<'_>, (call,): (Reference,)| {
         let pending = operations::take_call(store.data_mut(), call);
-        let context = store.data().context.clone();
-        future(store, async move { operations::reply(context, pending?).await.map_err(CallError::from) })
+        answer(store, pending, |reply| reply.map_err(CallError::from))
     })?;
     wait.func_wrap("call-cancel", call_cancel)?;
     wait.func_wrap("receive", |store: Store<'_>, (filter, limit): (Filter, Option<u64>)| {
@@ -73,16 +73,91 @@ pub(super) fn add(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
         |store: Store<'_>, (handle, chunk, deadline): (u64, WasmList<u8>, u32)| {
             let chunk = Bytes::copy_from_slice(chunk.as_le_slice(&store));
             let end = store.data().context.stream(handle);
-            future(store, operations::write(end, chunk, deadline))
+            at_once(store, operations::write(end, chunk, deadline))
         },
     )?;
     wait.func_wrap("stream-read", |store: Store<'_>, (handle, deadline): (u64, u32)| {
         let end = store.data().context.stream(handle);
-        future(store, operations::read(end, deadline))
+        at_once(store, operations::read(end, deadline))
     })?;
     wait.func_wrap("stream-demand", stream_demand)?;
     wait.func_wrap("stream-close", stream_close)?;
     wait.func_wrap("stream-abort", stream_abort)
+}
+
+/// An answer with what is there, or with a future.
+#[derive(ComponentType, Lower)]
+#[component(variant)]
+enum Answer<V> {
+    #[component(name = "now")]
+    Now(V),
+    #[component(name = "later")]
+    Later(FutureReader<V>),
+}
+
+type Reply = Result<Bytes, rusm_otp::CallError>;
+
+/// The reply of a call, now or later.
+fn answer(
+    mut store: Store<'_>,
+    pending: Result<PendingCall, CallError>,
+    explain: impl FnOnce(Reply) -> Result<Bytes, CallError> + Send + 'static,
+) -> wasmtime::Result<(Answer<Result<Bytes, CallError>>,)> {
+    let mut pending = match pending {
+        Ok(pending) => pending,
+        Err(error) => return Ok((Answer::Now(Err(error)),)),
+    };
+    let context = store.data().context.clone();
+    if !may_answer_now(&mut store) {
+        return after_others(store, async move { explain(context.wait(pending).await) });
+    }
+    match context.try_wait(&mut pending) {
+        Some(reply) => Ok((Answer::Now(explain(reply)),)),
+        None => later(store, async move { explain(context.wait(pending).await) }),
+    }
+}
+
+/// Begins what may be done at once.
+fn at_once<T, F>(mut store: Store<'_>, value: F) -> wasmtime::Result<(Answer<T>,)>
+where
+    T: Lower + Lift + Send + Sync + 'static,
+    F: Future<Output = T> + Send + 'static,
+{
+    if !may_answer_now(&mut store) {
+        return after_others(store, value);
+    }
+    let mut value = Box::pin(value);
+    match value.as_mut().now_or_never() {
+        Some(value) => Ok((Answer::Now(value),)),
+        None => later(store, value),
+    }
+}
+
+/// Whether the guest may go on without a wait. Now and then it has to wait: only then does anything else of it go on,
+/// such as its timers.
+fn may_answer_now(store: &mut Store<'_>) -> bool {
+    let answers = &mut store.data_mut().answers_now;
+    *answers = (*answers + 1) % MOST_ANSWERS_NOW;
+    *answers != 0
+}
+
+fn after_others<T, F>(store: Store<'_>, value: F) -> wasmtime::Result<(Answer<T>,)>
+where
+    T: Lower + Lift + Send + Sync + 'static,
+    F: Future<Output = T> + Send + 'static,
+{
+    later(store, async move {
+        tokio::task::yield_now().await;
+        value.await
+    })
+}
+
+fn later<T, F>(store: Store<'_>, value: F) -> wasmtime::Result<(Answer<T>,)>
+where
+    T: Lower + Lift + Send + Sync + 'static,
+    F: Future<Output = T> + Send + 'static,
+{
+    future(store, value).map(|(reader,)| (Answer::Later(reader),))
 }
 
 fn future<T, F>(store: Store<'_>, value: F) -> wasmtime::Result<(FutureReader<T>,)>
@@ -92,3 +167,6 @@ where
 {
     Ok((FutureReader::new(store, async move { Ok::<T, wasmtime::Error>(value.await) })?,))
 }
+
+/// How many answers in a row a guest gets without a wait.
+const MOST_ANSWERS_NOW: u32 = 64;
