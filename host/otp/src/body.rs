@@ -1,4 +1,5 @@
 use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
@@ -70,23 +71,32 @@ impl Body {
                 *known = Some(task.waker().clone());
             }
         }
+        let started = Instant::now();
+        // Whoever was woken goes before whoever goes on by itself.
+        let mut waiting = VecDeque::new();
         let mut next = Some(self.clone());
-        for _ in 0..MOST_TURNS {
-            let Some(body) = next.take() else { break };
-            body.turn(MESSAGES_PER_TURN);
+        while let Some(body) = next.take().or_else(|| waiting.pop_front()) {
+            let again = body.turn(MESSAGES_PER_TURN);
             next = NEXT.take();
+            if again {
+                waiting.push_back(body);
+            }
+            if started.elapsed() > LONGEST || waiting.len() > MOST_WAITING {
+                break;
+            }
         }
-        if let Some(left) = next {
+        for left in next.into_iter().chain(waiting) {
             left.schedule();
         }
         if self.ended.load(Ordering::Acquire) { Poll::Ready(()) } else { Poll::Pending }
     }
 
-    fn turn(self: &Arc<Self>, messages: u32) {
+    /// True if it was woken meanwhile: then the turn that it has to get is the caller's to give.
+    fn turn(self: &Arc<Self>, messages: u32) -> bool {
         // Whoever runs it now looks at `woken` afterwards.
-        let Some(mut running) = self.running.try_lock() else { return };
+        let Some(mut running) = self.running.try_lock() else { return false };
         if running.future.is_none() {
-            return;
+            return false;
         }
         self.woken.store(false, Ordering::Release);
         let waker = Waker::from(self.clone());
@@ -119,12 +129,11 @@ impl Body {
                 self.runtime.finish(self.pid, &reason);
                 self.ended.store(true, Ordering::Release);
                 self.schedule();
+                false
             }
             Poll::Pending => {
                 drop(running);
-                if self.woken.load(Ordering::Acquire) {
-                    self.schedule();
-                }
+                self.woken.load(Ordering::Acquire)
             }
         }
     }
@@ -174,7 +183,9 @@ pub(crate) fn run_woken() {
     let Some(body) = NEXT.with_borrow_mut(|next| next.take_if(fit)) else { return };
     DEPTH.set(DEPTH.get() + 1);
     // One message: whoever else waits for it is served on its own turn.
-    body.turn(1);
+    if body.turn(1) {
+        body.schedule();
+    }
     DEPTH.set(DEPTH.get() - 1);
 }
 
@@ -185,8 +196,11 @@ pub(crate) fn may_take_message() -> bool {
     left.is_some() || CURRENT.get().is_null()
 }
 
-/// How many turns may follow each other before the scheduler gets its own: a call and its reply are two.
-const MOST_TURNS: usize = 64;
+/// How many processes one worker keeps to itself; the others' workers may take what is more.
+const MOST_WAITING: usize = 4;
+
+/// How long turns may follow each other before the scheduler gets its own: as long as a guest may run without a break.
+const LONGEST: Duration = Duration::from_millis(1);
 
 /// How many messages a process may take on a turn: one that is flooded lets others run.
 const MESSAGES_PER_TURN: u32 = 64;
