@@ -268,10 +268,10 @@ impl Emitter<'_> {
         put(format!("{}: {{", function.key));
         put(format!("  name: \"{}\",", function.name));
         put(format!("  shape: \"{shape}\","));
-        let reads: Vec<String> = function
+        let reads: Vec<(&str, String)> = function
             .params
             .iter()
-            .map(|param| format!("r.argument(\"{}\", () => {})", param.name, self.decode(&param.ty)))
+            .map(|param| (param.name.as_str(), self.decode(&param.ty)))
             .collect();
         let locals: Vec<String> = (0..function.params.len()).map(|place| format!("a{place}")).collect();
         let reader = if reads.is_empty() { "_r" } else { "r" };
@@ -291,8 +291,9 @@ impl Emitter<'_> {
         } else {
             put(format!("  open({reader}, service) {{"));
         }
-        for (name, read) in locals.iter().zip(&reads) {
-            put(format!("    const {name} = {read};"));
+        for (local, (name, read)) in locals.iter().zip(&reads) {
+            put(format!("    r.argument(\"{name}\");"));
+            put(format!("    const {local} = {read};"));
         }
         put(format!("    return () => service.{method}({});", arguments.join(", ")));
         put("  },".into());

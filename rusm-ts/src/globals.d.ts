@@ -1,5 +1,9 @@
 // The web APIs that `rusm-ts/web` brings, for those who build without TypeScript's "dom" library.
 
+interface String {
+  isWellFormed(): boolean;
+}
+
 interface AbortSignal {
   readonly aborted: boolean;
   readonly reason: unknown;

@@ -67,6 +67,11 @@ declare module "rusm:actor/logging@0.1.0" {
   ): void;
 }
 
+declare module "rusm:actor/text@0.1.0" {
+  export function encode(text: string): Uint8Array;
+  export function decode(bytes: Uint8Array): string | null;
+}
+
 declare module "rusm:actor/wait-async@0.1.0" {
   export function spawn(
     component: string,

@@ -8,6 +8,7 @@ import { inOwnTask } from "./task.ts";
 import type { Event, ExitReason } from "./types.ts";
 import { DecodeError } from "./wire/error.ts";
 import { Reader } from "./wire/reader.ts";
+import { becomeHosted } from "./wire/utf8.ts";
 import { encodeWith, type Writer } from "./wire/writer.ts";
 
 /** The contract's typed error, as a service answers it: made by `refuse`. */
@@ -206,7 +207,8 @@ class Server<S extends object> {
     try {
       const reader = new Reader(body);
       const run = entry.open(reader, this.#handlers, input);
-      reader.argument("the arguments", () => reader.finish());
+      reader.argument("the arguments");
+      reader.finish();
       return run;
     } catch (error) {
       if (!(error instanceof DecodeError)) throw error;
@@ -302,6 +304,7 @@ function send(reference: number, outcome: Outcome): boolean {
 }
 
 function exported<T>(run: () => T | Promise<T>): Promise<T> {
+  becomeHosted();
   return inOwnTask(() => {
     try {
       const result = run();

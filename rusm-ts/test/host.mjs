@@ -52,3 +52,12 @@ export const unpark = (id) => {
   parked.get(id)?.(true);
   return parked.delete(id);
 };
+const utf8 = new globalThis.TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+export const encode = (text) => new globalThis.TextEncoder().encode(text);
+export const decode = (bytes) => {
+  try {
+    return utf8.decode(bytes);
+  } catch {
+    return null;
+  }
+};

@@ -10,6 +10,7 @@ mod logging;
 mod names;
 mod operations;
 mod process;
+mod text;
 mod timers;
 mod wait;
 mod wait_async;
@@ -22,7 +23,10 @@ pub(crate) fn add(linker: &mut Linker<Guest>, lane: Lane) -> wasmtime::Result<()
     logging::add(linker)?;
     match lane {
         Lane::Sync => wait::add(linker),
-        Lane::Async => wait_async::add(linker),
+        Lane::Async => {
+            text::add(linker)?;
+            wait_async::add(linker)
+        }
     }
 }
 

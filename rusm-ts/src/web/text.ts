@@ -57,6 +57,7 @@ export class TextDecoder {
 }
 
 function wellFormed(text: string): string {
+  if (text.isWellFormed()) return text;
   return text.replace(/[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g, "\ufffd");
 }
 

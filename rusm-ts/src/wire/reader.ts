@@ -1,48 +1,53 @@
 import type { Pid, Result } from "../types.ts";
-import { DecodeError } from "./error.ts";
+import { DecodeError, type DecodeErrorKind } from "./error.ts";
 import { decodeUtf8 } from "./utf8.ts";
 
 /** Reads values from the wire, one after the other. */
 export class Reader {
   readonly #bytes: Uint8Array;
-  readonly #view: DataView;
+  readonly #end: number;
   #at = 0;
+  #where: string | undefined;
 
   constructor(bytes: Uint8Array) {
     this.#bytes = bytes;
-    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.#end = bytes.length;
   }
 
   /** How many bytes are left. */
   get remaining(): number {
-    return this.#bytes.length - this.#at;
+    return this.#end - this.#at;
   }
 
   /** Ends reading: nothing may follow. */
   finish(): void {
-    if (this.remaining > 0) throw new DecodeError("trailing");
+    if (this.#at < this.#end) this.#fail("trailing");
   }
 
-  /** Reads an argument, so that an error says which. */
-  argument<T>(name: string, read: () => T): T {
-    try {
-      return read();
-    } catch (error) {
-      throw error instanceof DecodeError ? new DecodeError(error.kind, name) : error;
-    }
+  /** Says what is read next, for an error. */
+  argument(name: string): void {
+    this.#where = name;
+  }
+
+  #fail(kind: DecodeErrorKind): never {
+    throw new DecodeError(kind, this.#where);
+  }
+
+  #view(length: number): DataView {
+    if (length > this.remaining) this.#fail("truncated");
+    this.#at += length;
+    return new DataView(this.#bytes.buffer, this.#bytes.byteOffset + this.#at - length, length);
   }
 
   #raw(length: number): Uint8Array {
-    if (length > this.remaining) throw new DecodeError("truncated");
+    if (length > this.remaining) this.#fail("truncated");
     this.#at += length;
     return this.#bytes.subarray(this.#at - length, this.#at);
   }
 
   #byte(): number {
-    const byte = this.#bytes[this.#at];
-    if (byte === undefined) throw new DecodeError("truncated");
-    this.#at++;
-    return byte;
+    if (this.#at >= this.#end) this.#fail("truncated");
+    return this.#bytes[this.#at++]!;
   }
 
   /** An unsigned number of a type of 16 or 32 bits. */
@@ -53,12 +58,12 @@ export class Reader {
       const byte = this.#byte();
       const low = byte & 0x7f;
       // What is left of the type in the last byte of its longest form.
-      if (bits - shift < 7 && low >> (bits - shift) !== 0) throw new DecodeError("varint");
+      if (bits - shift < 7 && low >> (bits - shift) !== 0) this.#fail("varint");
       value += low * scale;
       if (byte < 0x80) return value;
       scale *= 0x80;
     }
-    throw new DecodeError("varint");
+    this.#fail("varint");
   }
 
   #bigVarint(): bigint {
@@ -75,16 +80,16 @@ export class Reader {
     for (let shift = 49n; shift < 64n; shift += 7n) {
       const byte = this.#byte();
       const low = BigInt(byte & 0x7f);
-      if (shift === 63n && low > 1n) throw new DecodeError("varint");
+      if (shift === 63n && low > 1n) this.#fail("varint");
       big |= low << shift;
       if (byte < 0x80) return big;
     }
-    throw new DecodeError("varint");
+    this.#fail("varint");
   }
 
   bool(): boolean {
     const byte = this.#byte();
-    if (byte > 1) throw new DecodeError("tag");
+    if (byte > 1) this.#fail("tag");
     return byte === 1;
   }
 
@@ -122,37 +127,33 @@ export class Reader {
   }
 
   f32(): number {
-    if (this.remaining < 4) throw new DecodeError("truncated");
-    this.#at += 4;
-    return this.#view.getFloat32(this.#at - 4, true);
+    return this.#view(4).getFloat32(0, true);
   }
 
   f64(): number {
-    if (this.remaining < 8) throw new DecodeError("truncated");
-    this.#at += 8;
-    return this.#view.getFloat64(this.#at - 8, true);
+    return this.#view(8).getFloat64(0, true);
   }
 
   /** The number of items of a list whose items take at least one byte each. */
   #length(): number {
     const length = this.#varint(32);
-    if (length > this.remaining) throw new DecodeError("truncated");
+    if (length > this.remaining) this.#fail("truncated");
     return length;
   }
 
   char(): string {
     const length = this.#length();
-    if (length > 4) throw new DecodeError("char");
+    if (length > 4) this.#fail("char");
     const text = decodeUtf8(this.#raw(length));
     if (text === undefined || text === "" || text.length > (text.codePointAt(0)! > 0xffff ? 2 : 1)) {
-      throw new DecodeError("char");
+      this.#fail("char");
     }
     return text;
   }
 
   string(): string {
     const text = decodeUtf8(this.#raw(this.#length()));
-    if (text === undefined) throw new DecodeError("utf8");
+    if (text === undefined) this.#fail("utf8");
     return text;
   }
 
@@ -181,7 +182,7 @@ export class Reader {
 
   tag(cases: number): number {
     const tag = this.#varint(32);
-    if (tag >= cases) throw new DecodeError("tag");
+    if (tag >= cases) this.#fail("tag");
     return tag;
   }
 
@@ -194,7 +195,7 @@ export class Reader {
     for (let at = 0; at < count; at += 8) {
       const byte = this.#byte();
       const here = Math.min(8, count - at);
-      if (byte >> here !== 0) throw new DecodeError("flags");
+      if (byte >> here !== 0) this.#fail("flags");
       for (let bit = 0; bit < here; bit++) flags.push(((byte >> bit) & 1) === 1);
     }
     return flags;

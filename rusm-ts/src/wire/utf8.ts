@@ -1,7 +1,18 @@
+/// <reference path="../host.d.ts" />
+import { decode, encode } from "rusm:actor/text@0.1.0";
+
 import { EncodeError } from "./error.ts";
+
+let hosted = false;
+
+/** Says that the host is there: it is not while the component is built. */
+export function becomeHosted(): void {
+  hosted = true;
+}
 
 /** The UTF-8 of a string. A lone surrogate has none. */
 export function encodeUtf8(text: string): Uint8Array {
+  if (hosted && text.length > SHORT && text.isWellFormed()) return encode(text);
   // Most strings are ASCII, and no string needs more than three bytes a unit.
   let bytes = new Uint8Array(text.length);
   let ascii = 0;
@@ -46,6 +57,7 @@ export function encodeUtf8(text: string): Uint8Array {
 
 /** The string that these bytes are, or undefined if they are no UTF-8. */
 export function decodeUtf8(bytes: Uint8Array): string | undefined {
+  if (hosted && bytes.length > SHORT) return decode(bytes) ?? undefined;
   let text = "";
   let units: number[] = [];
   let at = 0;
@@ -81,3 +93,6 @@ export function decodeUtf8(bytes: Uint8Array): string | undefined {
 }
 
 const SHORTEST = [0, 0x80, 0x800, 0x10000];
+
+/** Where a call of the host begins to cost less than a loop. */
+const SHORT = 24;

@@ -4,7 +4,7 @@ import { encodeUtf8 } from "./utf8.ts";
 
 /** Writes values onto the wire, one after the other. What it gets is checked: JavaScript has no types at run time. */
 export class Writer {
-  #bytes = new Uint8Array(64);
+  #bytes = new Uint8Array(LEAST);
   #length = 0;
 
   /** How many bytes were written. */
@@ -20,8 +20,14 @@ export class Writer {
   /** What was written, leaving the writer empty. */
   take(): Uint8Array {
     const bytes = this.finish();
-    this.#length = 0;
+    this.clear();
     return bytes;
+  }
+
+  /** Leaves the writer empty, and without what a large value made it take. */
+  clear(): void {
+    this.#length = 0;
+    if (this.#bytes.length > MOST_KEPT) this.#bytes = new Uint8Array(LEAST);
   }
 
   #reserve(more: number): void {
@@ -32,7 +38,7 @@ export class Writer {
   }
 
   #byte(byte: number): void {
-    this.#reserve(1);
+    if (this.#length === this.#bytes.length) this.#reserve(1);
     this.#bytes[this.#length++] = byte;
   }
 
@@ -52,6 +58,7 @@ export class Writer {
 
   /** An unsigned number of at most 2^53. */
   #varint(value: number): void {
+    if (value < 0x80) return this.#byte(value);
     this.#reserve(8);
     while (value >= 0x80) {
       this.#bytes[this.#length++] = (value % 0x80) | 0x80;
@@ -88,7 +95,9 @@ export class Writer {
   }
 
   u64(value: bigint): void {
-    this.#big("u64", value, 0n, (1n << 64n) - 1n);
+    // Nearly all are small, and big numbers are slow.
+    if (typeof value === "bigint" && value >= 0n && value <= MOST_EXACT) return this.#varint(Number(value));
+    this.#big("u64", value, 0n, MOST_U64);
     this.#bigVarint(value);
   }
 
@@ -105,7 +114,7 @@ export class Writer {
   }
 
   s64(value: bigint): void {
-    this.#big("s64", value, -(1n << 63n), (1n << 63n) - 1n);
+    this.#big("s64", value, LEAST_S64, MOST_S64);
     this.#bigVarint(value < 0n ? -value * 2n - 1n : value * 2n);
   }
 
@@ -230,10 +239,19 @@ export class Writer {
 
 /** The bytes of what is written. */
 export function encodeWith(write: (writer: Writer) => void): Uint8Array {
-  const writer = new Writer();
-  write(writer);
-  return writer.finish();
+  const writer = spare ?? new Writer();
+  // A getter of a value may encode something itself, with a writer of its own.
+  spare = undefined;
+  try {
+    write(writer);
+    return writer.finish();
+  } finally {
+    writer.clear();
+    spare = writer;
+  }
 }
+
+let spare: Writer | undefined;
 
 function describe(value: unknown): string {
   if (typeof value === "bigint") return `${value}n`;
@@ -246,3 +264,12 @@ function describe(value: unknown): string {
 }
 
 const MOST_EXACT = BigInt(Number.MAX_SAFE_INTEGER);
+const MOST_U64 = (1n << 64n) - 1n;
+const MOST_S64 = (1n << 63n) - 1n;
+const LEAST_S64 = -(1n << 63n);
+
+/** Room for a small message. */
+const LEAST = 64;
+
+/** Room that is kept for the next one. */
+const MOST_KEPT = 256 * 1024;
