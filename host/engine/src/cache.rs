@@ -83,3 +83,80 @@ fn store(path: &Path, bytes: &[u8]) -> io::Result<()> {
 
 /// wasmtime itself accepts files of any patch release; a fix in the compiler must recompile.
 const COMPILER: &str = env!("RUSM_WASMTIME_VERSION");
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use wasmtime::Config;
+
+    use super::*;
+
+    const GUEST: &str = "(component (core module $m (func (export \"run\"))) (core instance (instantiate $m)))";
+
+    fn files(folder: &Path) -> Vec<String> {
+        let entries = fs::read_dir(folder).expect("the folder is there");
+        let mut names: Vec<String> =
+            entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+        names.sort();
+        names
+    }
+
+    fn engine(fuel: bool) -> Engine {
+        Engine::new(Config::new().consume_fuel(fuel)).expect("an engine")
+    }
+
+    #[test]
+    fn a_component_is_compiled_once_for_each_engine() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let cache = Cache::new(Some(folder.path().join("own")));
+        let guest = wat::parse_str(GUEST).expect("a component");
+        cache.compile(&engine(false), &guest).expect("it compiles");
+        let first = files(&folder.path().join("own"));
+        assert_eq!(first.len(), 1, "{first:?}");
+        assert!(first[0].ends_with(&format!("-{COMPILER}.cwasm")), "{first:?}");
+        cache.compile(&engine(false), &guest).expect("it is there");
+        assert_eq!(files(&folder.path().join("own")), first);
+
+        cache.compile(&engine(true), &guest).expect("it compiles for other settings");
+        assert_eq!(files(&folder.path().join("own")).len(), 2);
+        let other = wat::parse_str("(component)").expect("a component");
+        cache.compile(&engine(false), &other).expect("another one compiles");
+        assert_eq!(files(&folder.path().join("own")).len(), 3);
+    }
+
+    #[test]
+    fn what_is_in_the_cache_is_what_runs() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let cache = Cache::new(Some(folder.path().to_owned()));
+        let (guest, engine) = (wat::parse_str(GUEST).expect("a component"), engine(false));
+        // Another component under the guest's name: a cache that compiled again would not give this one.
+        let other = wat::parse_str("(component (import \"other\" (func)))").expect("a component");
+        let other = Component::new(&engine, other).expect("it compiles");
+        fs::write(folder.path().join(name(&engine, &guest)), other.serialize().expect("its bytes"))
+            .expect("it can be written");
+        let found = cache.compile(&engine, &guest).expect("it is there");
+        assert_eq!(found.component_type().imports(&engine).len(), 1);
+    }
+
+    #[test]
+    fn a_broken_file_is_compiled_again_and_replaced() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let cache = Cache::new(Some(folder.path().to_owned()));
+        let (guest, engine) = (wat::parse_str(GUEST).expect("a component"), engine(false));
+        let path = folder.path().join(name(&engine, &guest));
+        fs::write(&path, b"no compiled component").expect("it can be written");
+        cache.compile(&engine, &guest).expect("it compiles");
+        assert!(fs::metadata(&path).expect("it is there").len() > 1000);
+    }
+
+    #[test]
+    fn a_folder_that_others_may_write_to_is_not_used() {
+        let folder = tempfile::tempdir().expect("a folder");
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o777)).expect("it is ours");
+        let cache = Cache::new(Some(folder.path().to_owned()));
+        let guest = wat::parse_str(GUEST).expect("a component");
+        cache.compile(&engine(false), &guest).expect("it compiles all the same");
+        assert!(files(folder.path()).is_empty());
+    }
+}

@@ -70,6 +70,13 @@ enum Command {
     },
 }
 
+/// Prints a line. A reader that has left, as `head` does, is no reason to end: the node goes on.
+macro_rules! say {
+    ($($text:tt)*) => {{
+        let _ = writeln!(std::io::stdout(), $($text)*);
+    }};
+}
+
 /// Runs the command line that the process was started with.
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
@@ -114,17 +121,17 @@ fn new(folder: &std::path::Path, language: Language) -> anyhow::Result<()> {
         "`{name}` is no name for a project: use small letters, digits and `-`, beginning with a letter"
     );
     scaffold(folder, &name, language)?;
-    println!("Made {}. Next:", folder.display());
-    println!("  cd {}", folder.display());
-    println!("  rusm run");
-    println!("and, beside it:");
-    println!("  rusm call {name} 'greet(\"world\")'");
+    say!("Made {}. Next:", folder.display());
+    say!("  cd {}", folder.display());
+    say!("  rusm run");
+    say!("and, beside it:");
+    say!("  rusm call {name} 'greet(\"world\")'");
     Ok(())
 }
 
 fn generate(project: &Project) -> anyhow::Result<()> {
     for path in project.generate()? {
-        println!("wrote {}", path.strip_prefix(project.root()).unwrap_or(&path).display());
+        say!("wrote {}", path.strip_prefix(project.root()).unwrap_or(&path).display());
     }
     Ok(())
 }
@@ -133,7 +140,7 @@ fn build(project: &Project) -> anyhow::Result<()> {
     for built in project.build(&mut Terminal::new())? {
         let size = std::fs::metadata(&built.path).map(|file| file.len() / 1024).unwrap_or_default();
         let path = built.path.strip_prefix(project.root()).unwrap_or(&built.path).display().to_string();
-        println!("{}: {path} ({size} KiB)", built.name);
+        say!("{}: {path} ({size} KiB)", built.name);
     }
     Ok(())
 }
@@ -147,13 +154,13 @@ fn start(project: &Project, no_build: bool) -> anyhow::Result<()> {
         node.listen(project.root())?;
         let mut names: Vec<_> = node.engine().runtime().processes();
         names.retain(|process| process.name.is_some());
-        println!("The node is up. Ctrl-C stops it.");
+        say!("The node is up. Ctrl-C stops it.");
         for process in names {
-            println!("  {} ({}) {}", process.name.unwrap_or_default(), process.label, process.pid);
+            say!("  {} ({}) {}", process.name.unwrap_or_default(), process.label, process.pid);
         }
         tokio::select! {
             () = asked_to_stop() => {
-                println!("Stopping.");
+                say!("Stopping.");
                 node.stop().await;
             }
             reason = node.ended() => {
@@ -180,7 +187,11 @@ fn call_node(project: &Project, request: CallRequest) -> anyhow::Result<()> {
     tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
         let input = tokio::io::BufReader::new(tokio::io::stdin());
         let mut output = std::io::stdout().lock();
-        control::call(project.root(), request, input, |line| writeln!(output, "{line}")).await
+        match control::call(project.root(), request, input, |line| writeln!(output, "{line}")).await {
+            // Whoever reads has seen enough, as `head` does.
+            Err(ControlError::Output(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+            called => called,
+        }
     })?;
     // Standard input may still be waited for by a thread that nothing can wake.
     std::process::exit(0)
@@ -195,12 +206,12 @@ fn doctor(fix: bool) -> anyhow::Result<()> {
             need.fix(&home, &mut Terminal::new())?;
         }
         match need.state(&home) {
-            State::Ready(what) => println!("{} {need}: {what}", paint("32", "✓")),
+            State::Ready(what) => say!("{} {need}: {what}", paint("32", "✓")),
             State::Missing { what, fix } if need.for_users() => {
                 missing += 1;
-                println!("{} {need}: {what}\n    repaired by: {fix}", paint("31", "✗"));
+                say!("{} {need}: {what}\n    repaired by: {fix}", paint("31", "✗"));
             }
-            State::Missing { what, .. } => println!("- {need}: {what} (only RUSM's own tests want it)"),
+            State::Missing { what, .. } => say!("- {need}: {what} (only RUSM's own tests want it)"),
         }
     }
     anyhow::ensure!(missing == 0, "{missing} missing; `rusm doctor --fix` repairs them");

@@ -36,10 +36,14 @@ pub(super) fn add(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
                 };
                 let context = store.data().context.clone();
                 let reply = match context.try_wait(&mut pending) {
+                    // It has not waited: its turn goes on.
                     Some(reply) => reply,
-                    None => context.wait(pending).await,
+                    None => {
+                        let reply = context.wait(pending).await;
+                        fresh_turn(&mut store);
+                        reply
+                    }
                 };
-                fresh_turn(&mut store);
                 Ok((reply.map_err(|error| operations::explain(&store.data().component, key, error)),))
             })
         },

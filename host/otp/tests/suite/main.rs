@@ -4,3 +4,4 @@ mod processes;
 mod streams;
 mod supervisors;
 mod support;
+mod turns;

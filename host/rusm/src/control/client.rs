@@ -29,6 +29,9 @@ pub enum ControlError {
     /// The connection broke.
     #[error("the connection to the node broke: {0}")]
     Broken(#[from] io::Error),
+    /// What came could not be written out.
+    #[error("cannot write what the service answered: {0}")]
+    Output(io::Error),
     /// The service answered with the error of its contract.
     #[error("refused: {0}")]
     Refused(String),
@@ -53,6 +56,7 @@ pub async fn call(
     input: impl AsyncBufRead + Unpin,
     mut output: impl FnMut(&str) -> io::Result<()>,
 ) -> Result<(), ControlError> {
+    let mut output = move |line: &str| output(line).map_err(ControlError::Output);
     let no_node = |source| ControlError::NoNode { source };
     let socket = Socket::of(project).map_err(no_node)?;
     let connection = UnixStream::connect(socket.path()).await.map_err(no_node)?;
@@ -70,7 +74,7 @@ pub async fn call(
                 match answer {
                     Answer::SendItems => sending = true,
                     Answer::Item(item) => output(&item)?,
-                    Answer::Done(value) => return value.map_or(Ok(()), |value| Ok(output(&value)?)),
+                    Answer::Done(value) => return value.map_or(Ok(()), |value| output(&value)),
                     Answer::Refused(error) => return Err(ControlError::Refused(error)),
                     Answer::Failed { kind, text } => return Err(ControlError::Failed { kind, text }),
                 }

@@ -1,8 +1,10 @@
 //! Tests of the whole, from the manifest to the guests of both languages.
 
+mod cli;
 mod limits;
 mod pairs;
 mod readme;
 mod support;
 mod vectors;
+mod witness;
 mod wordcount;

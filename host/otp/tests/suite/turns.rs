@@ -1,0 +1,161 @@
+//! Who runs when: a callee within its caller's turn, and a flooded process beside others.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use rusm_otp::{CallError, Context, ExitReason, Message, Pid, Runtime, SpawnOptions, Target};
+
+use crate::support::{on_virtual_time, run};
+
+/// Answers each call with its own bytes.
+async fn echo(context: Context) -> ExitReason {
+    loop {
+        if let Message::Call(request) = context.receive().await {
+            context.reply(request.reference, Ok(request.body));
+        }
+    }
+}
+
+const LIMIT: Duration = Duration::from_secs(5);
+
+/// Calls, and tells whether the answer was there without a wait.
+async fn call(context: &Context, callee: Pid, body: &'static str) -> (Bytes, bool) {
+    let to = Target::Process(callee);
+    let pending = context.runtime().call(context.pid(), &to, 1, body.into(), None, None);
+    let mut pending = pending.expect("the callee lives");
+    match context.try_wait(&mut pending) {
+        Some(reply) => (reply.expect("it answers"), true),
+        None => (context.wait(pending).await.expect("it answers"), false),
+    }
+}
+
+#[test]
+fn an_idle_callee_answers_within_its_callers_turn() {
+    on_virtual_time(async {
+        let runtime = Runtime::new();
+        let callee = runtime.spawn(SpawnOptions::new("echo"), echo).expect("no name").pid;
+        let answered = run(&runtime, move |context| async move {
+            // Its first turn is its start, of which nobody knows how long it takes.
+            call(&context, callee, "first").await;
+            let mut at_once = 0;
+            for _ in 0..100 {
+                let (reply, now) = call(&context, callee, "again").await;
+                assert_eq!(reply, "again");
+                at_once += usize::from(now);
+            }
+            at_once
+        });
+        // A busy machine may make a turn look long.
+        assert!(answered.await > 50);
+    });
+}
+
+#[test]
+fn a_callee_with_turns_of_its_own_answers_all_the_same() {
+    on_virtual_time(async {
+        let runtime = Runtime::new();
+        let options = SpawnOptions::new("echo").own_turns(true);
+        let callee = runtime.spawn(options, echo).expect("no name").pid;
+        let answered = run(&runtime, move |context| async move {
+            let mut at_once = false;
+            for _ in 0..10 {
+                at_once |= call(&context, callee, "own").await.1;
+            }
+            at_once
+        });
+        assert!(!answered.await);
+    });
+}
+
+#[test]
+fn a_chain_of_calls_may_be_longer_than_turns_nest() {
+    on_virtual_time(async {
+        let runtime = Runtime::new();
+        let mut last = runtime.spawn(SpawnOptions::new("echo"), echo).expect("no name").pid;
+        for _ in 0..40 {
+            let next = last;
+            let relay = move |context: Context| async move {
+                loop {
+                    if let Message::Call(request) = context.receive().await {
+                        let reply = context.call(&next.into(), 1, request.body, LIMIT).await;
+                        context.reply(request.reference, reply);
+                    }
+                }
+            };
+            last = runtime.spawn(SpawnOptions::new("relay"), relay).expect("no name").pid;
+        }
+        let replies = run(&runtime, move |context| async move {
+            let mut replies = Vec::new();
+            for _ in 0..3 {
+                replies.push(context.call(&last.into(), 1, "through".into(), LIMIT).await);
+            }
+            replies
+        });
+        assert!(replies.await.iter().all(|reply| reply == &Ok("through".into())));
+    });
+}
+
+#[test]
+fn processes_that_call_each_other_wait_until_their_deadline() {
+    on_virtual_time(async {
+        let runtime = Runtime::new();
+        let to_self = run(&runtime, |context| async move {
+            context.call(&context.pid().into(), 1, "me".into(), Duration::from_millis(20)).await
+        });
+        assert_eq!(to_self.await, Err(CallError::Timeout));
+    });
+}
+
+#[test]
+fn calls_of_many_to_one_are_answered_in_each_callers_order() {
+    on_virtual_time(async {
+        let runtime = Runtime::new();
+        let callee = runtime.spawn(SpawnOptions::new("echo"), echo).expect("no name").pid;
+        let done = Arc::new(AtomicUsize::new(0));
+        for _ in 0..8 {
+            let done = done.clone();
+            let client = move |context: Context| async move {
+                for number in 0..200_u32 {
+                    let body = Bytes::copy_from_slice(&number.to_le_bytes());
+                    let reply = context.call(&callee.into(), 1, body.clone(), LIMIT).await;
+                    assert_eq!(reply, Ok(body));
+                }
+                done.fetch_add(1, Ordering::Relaxed);
+                ExitReason::Normal
+            };
+            runtime.spawn(SpawnOptions::new("client"), client).expect("no name");
+        }
+        while done.load(Ordering::Relaxed) < 8 {
+            tokio::task::yield_now().await;
+        }
+    });
+}
+
+#[test]
+fn a_process_that_is_flooded_lets_others_run() {
+    on_virtual_time(async {
+        let runtime = Runtime::new();
+        let stop = Arc::new(AtomicBool::new(false));
+        let stopped = stop.clone();
+        // It never runs out of mail: it sends itself the next one before it takes the last.
+        let flooded = move |context: Context| async move {
+            let own = context.pid();
+            while !stopped.load(Ordering::Relaxed) {
+                context.runtime().send(own, &own.into(), Bytes::new()).expect("it is taken");
+                context.receive().await;
+            }
+            ExitReason::Normal
+        };
+        let flooded = runtime.spawn(SpawnOptions::new("flooded"), flooded).expect("no name").pid;
+        let stopper = move |_: Context| async move {
+            stop.store(true, Ordering::Relaxed);
+            ExitReason::Normal
+        };
+        runtime.spawn(SpawnOptions::new("stopper"), stopper).expect("no name");
+        while runtime.is_alive(flooded) {
+            tokio::task::yield_now().await;
+        }
+    });
+}

@@ -1,0 +1,171 @@
+//! The command line as its users run it: a new project of each language from nothing to a running node.
+
+use std::fs;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+
+const RUSM: &str = env!("CARGO_BIN_EXE_rusm");
+
+/// A new project in an empty folder of this name.
+fn new(name: &str, language: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    if folder.exists() {
+        fs::remove_dir_all(&folder).expect("it is a former test's");
+    }
+    let made = rusm(&folder, &["new", folder.to_str().expect("a path"), "--lang", language], "");
+    assert!(made.status.success(), "{}", text(&made.stderr));
+    folder
+}
+
+fn rusm(folder: &Path, arguments: &[&str], input: &str) -> Output {
+    let mut command = Command::new(RUSM);
+    command.args(["--project", folder.to_str().expect("a path")]).args(arguments);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().expect("it starts");
+    child.stdin.take().expect("its input").write_all(input.as_bytes()).expect("it reads");
+    child.wait_with_output().expect("it ends")
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// A node that runs until the test is done with it. Nobody reads on when it has printed that it is up.
+struct Running {
+    child: Child,
+    printed: Vec<String>,
+}
+
+impl Running {
+    fn start(folder: &Path) -> Self {
+        let mut command = Command::new(RUSM);
+        command.args(["--project", folder.to_str().expect("a path"), "run"]);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("it starts");
+        let mut lines = BufReader::new(child.stdout.take().expect("its output")).lines();
+        let mut printed = Vec::new();
+        // The name of its one service comes last.
+        while let Some(Ok(line)) = lines.next() {
+            let last = line.starts_with("  ");
+            printed.push(line);
+            if last {
+                break;
+            }
+        }
+        Self { child, printed }
+    }
+
+    /// Asks it to stop, and answers whether it did so in good order, and what it logged.
+    fn stop(mut self) -> (bool, String) {
+        let pid = self.child.id().to_string();
+        let asked = Command::new("kill").args(["-TERM", &pid]).status().expect("kill is there");
+        assert!(asked.success());
+        let mut logged = String::new();
+        self.child.stderr.take().expect("its log").read_to_string(&mut logged).expect("text");
+        (self.child.wait().expect("it ends").success(), logged)
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // Only a test that failed leaves it running.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn a_new_project_runs_and_answers(language: &str) {
+    let name = format!("new-{language}");
+    let folder = new(&name, language);
+    let again = rusm(&folder, &["new", folder.to_str().expect("a path")], "");
+    assert_eq!(again.status.code(), Some(1));
+    assert!(text(&again.stderr).contains("is not empty"), "{}", text(&again.stderr));
+    let early = rusm(&folder, &["call", &name, "greet(\"x\")"], "");
+    assert_eq!(early.status.code(), Some(3), "no node runs: {}", text(&early.stderr));
+
+    let node = Running::start(&folder);
+    assert!(node.printed.iter().any(|line| line.contains("The node is up")), "{:?}", node.printed);
+    let call = |call: &str, input: &str| {
+        let output = rusm(&folder, &["call", &name, call], input);
+        (output.status.code(), text(&output.stdout), text(&output.stderr))
+    };
+    let greeted = call("greet(\"world\")", "");
+    assert_eq!((greeted.0, greeted.1.as_str()), (Some(0), "\"Hello, world!\"\n"), "{}", greeted.2);
+    assert_eq!(call("ban(\"Bob\")", "").0, Some(0));
+    let banned = call("greet(\"Bob\")", "");
+    assert_eq!(banned.0, Some(4));
+    assert!(banned.2.contains("banned(\"Bob\")"), "{}", banned.2);
+    assert_eq!(call("greet-all()", "\"Ann\"\n\"Bob\"\n\"Cid\"\n").1, "2\n");
+    assert_eq!(call("greeted()", "").1, "\"world\"\n\"Ann\"\n\"Cid\"\n");
+    let unknown = call("great(\"world\")", "");
+    assert_eq!(unknown.0, Some(1));
+    assert!(unknown.2.contains("did you mean `greet`?"), "{}", unknown.2);
+    let unsuitable = call("greet(7)", "");
+    assert_eq!(unsuitable.0, Some(1));
+
+    let (in_good_order, logged) = node.stop();
+    assert!(in_good_order, "{logged}");
+    assert!(logged.contains("Hello, world!"), "what it logs: {logged}");
+    assert_eq!(call("greet(\"x\")", "").0, Some(3));
+}
+
+#[test]
+fn a_new_rust_project_runs_and_answers() {
+    a_new_project_runs_and_answers("rust");
+}
+
+#[test]
+fn a_new_typescript_project_runs_and_answers() {
+    a_new_project_runs_and_answers("ts");
+}
+
+#[test]
+fn a_typescript_service_is_checked_against_its_contract() {
+    let folder = new("checked", "ts");
+    let main = folder.join("src/main.ts");
+    let whole = fs::read_to_string(&main).expect("the template's service");
+    let built = rusm(&folder, &["build"], "");
+    assert!(built.status.success(), "{}", text(&built.stderr));
+
+    let mistakes = [
+        ("  greeted() {\n    return [...greeted];\n  },\n", "", "Property 'greeted' is missing"),
+        ("return greeting;", "return 7;", "Type 'number' is not assignable to type"),
+        ("{ tag: \"nameless\" }", "{ tag: \"shameless\" }", "Type '{ tag: \"shameless\"; }' is not assignable to type 'Refusal'"),
+        ("words = given;", "words = given + untold;", "Cannot find name 'untold'"),
+        ("greeted.push(name);", "structuredClone(name);", "Cannot find name 'structuredClone'"),
+    ];
+    for (right, wrong, message) in mistakes {
+        assert!(whole.contains(right), "the template has changed: {right}");
+        fs::write(&main, whole.replace(right, wrong)).expect("it can be written");
+        let failed = rusm(&folder, &["build"], "");
+        let said = text(&failed.stderr) + &text(&failed.stdout);
+        assert_eq!(failed.status.code(), Some(1), "{wrong}: {said}");
+        assert!(said.contains(message) && said.contains("main.ts("), "{wrong}: {said}");
+    }
+}
+
+#[test]
+fn a_manifest_with_mistakes_is_refused_with_their_place() {
+    let folder = new("mistakes", "ts");
+    let manifest = folder.join("rusm.toml");
+    let whole = fs::read_to_string(&manifest).expect("the template's manifest");
+    let built = rusm(&folder, &["build"], "");
+    assert!(built.status.success(), "{}", text(&built.stderr));
+
+    let mistakes = [
+        ("'(\"Hello\")'", "'(\"Hello\", 1)'", "rusm.toml:"),
+        ("'(\"Hello\")'", "'(7)'", "rusm.toml:"),
+        ("'(\"Hello\")'", "'(\"\")'", "I need words"),
+        ("path = \".\"", "path = \"nowhere\"", "nowhere"),
+        ("intensity = 3", "intensty = 3", "did you mean `intensity`?"),
+    ];
+    for (right, wrong, message) in mistakes {
+        assert!(whole.contains(right), "the template has changed: {right}");
+        fs::write(&manifest, whole.replace(right, wrong)).expect("it can be written");
+        let failed = rusm(&folder, &["run", "--no-build"], "");
+        let said = text(&failed.stderr);
+        assert_eq!(failed.status.code(), Some(1), "{wrong}: {said}");
+        assert!(said.contains(message), "{wrong}: {said}");
+    }
+}
