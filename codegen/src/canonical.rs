@@ -1,5 +1,6 @@
 use sha2::{Digest as _, Sha256};
 
+use crate::contract::spell_result;
 use crate::{Contract, Shape, Type, TypeKind};
 
 /// What addresses a function: the first four bytes, little endian, of SHA-256 over its canonical text.
@@ -14,7 +15,7 @@ pub(crate) fn text(contract: &Contract, name: &str, params: &[Type], shape: &Sha
     let mut params: Vec<String> = params.iter().map(|ty| spell(contract, ty)).collect();
     let refusable = |ok: Option<String>, refusal: &Option<Type>| {
         let error = refusal.as_ref().map(|ty| spell(contract, ty));
-        spell_result(ok, error)
+        spell_result(",", ok, error)
     };
     let result = match shape {
         Shape::Cast | Shape::Constructor { refusal: None } => None,
@@ -38,36 +39,16 @@ pub(crate) fn text(contract: &Contract, name: &str, params: &[Type], shape: &Sha
 
 fn spell(contract: &Contract, ty: &Type) -> String {
     let inner = |ty: &Type| spell(contract, ty);
-    match ty {
-        Type::Bool => "bool".into(),
-        Type::U8 => "u8".into(),
-        Type::U16 => "u16".into(),
-        Type::U32 => "u32".into(),
-        Type::U64 => "u64".into(),
-        Type::S8 => "s8".into(),
-        Type::S16 => "s16".into(),
-        Type::S32 => "s32".into(),
-        Type::S64 => "s64".into(),
-        Type::F32 => "f32".into(),
-        Type::F64 => "f64".into(),
-        Type::Char => "char".into(),
-        Type::String => "string".into(),
-        Type::Pid => "pid".into(),
-        Type::List(of) => format!("list<{}>", inner(of)),
-        Type::Option(of) => format!("option<{}>", inner(of)),
-        Type::Result(ok, error) => spell_result(ok.as_deref().map(inner), error.as_deref().map(inner)),
-        Type::Tuple(parts) => format!("tuple<{}>", parts.iter().map(inner).collect::<Vec<_>>().join(",")),
-        Type::Named(place) => match &contract.types[*place].kind {
-            TypeKind::Alias(of) => inner(of),
-            TypeKind::Record(fields) => {
-                let fields = fields.iter().map(|field| format!("{}:{}", field.name, inner(&field.ty)));
-                format!("record{{{}}}", fields.collect::<Vec<_>>().join(","))
-            }
-            TypeKind::Variant(cases) => format!("variant{{{}}}", spell_cases(contract, cases)),
-            TypeKind::Enum(cases) => format!("enum{{{}}}", spell_cases(contract, cases)),
-            TypeKind::Flags(flags) => format!("flags{{{}}}", spell_cases(contract, flags)),
-        },
-    }
+    ty.spell(",", &|place| match &contract.types[place].kind {
+        TypeKind::Alias(of) => inner(of),
+        TypeKind::Record(fields) => {
+            let fields = fields.iter().map(|field| format!("{}:{}", field.name, inner(&field.ty)));
+            format!("record{{{}}}", fields.collect::<Vec<_>>().join(","))
+        }
+        TypeKind::Variant(cases) => format!("variant{{{}}}", spell_cases(contract, cases)),
+        TypeKind::Enum(cases) => format!("enum{{{}}}", spell_cases(contract, cases)),
+        TypeKind::Flags(flags) => format!("flags{{{}}}", spell_cases(contract, flags)),
+    })
 }
 
 fn spell_cases(contract: &Contract, cases: &[crate::Case]) -> String {
@@ -76,12 +57,4 @@ fn spell_cases(contract: &Contract, cases: &[crate::Case]) -> String {
         Some(ty) => format!("{}({})", case.name, spell(contract, ty)),
     });
     cases.collect::<Vec<_>>().join(",")
-}
-
-fn spell_result(ok: Option<String>, error: Option<String>) -> String {
-    match (ok, error) {
-        (None, None) => "result".into(),
-        (Some(ok), None) => format!("result<{ok}>"),
-        (ok, Some(error)) => format!("result<{},{error}>", ok.unwrap_or_else(|| "_".into())),
-    }
 }

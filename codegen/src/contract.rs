@@ -67,6 +67,48 @@ pub struct Case {
     pub ty: Option<Type>,
 }
 
+impl Type {
+    /// In WIT's spelling; what is between two types, and what stands for a named one, is the caller's.
+    pub(crate) fn spell(&self, comma: &str, named: &dyn Fn(usize) -> String) -> String {
+        let inner = |ty: &Type| ty.spell(comma, named);
+        let word = match self {
+            Self::Bool => "bool",
+            Self::U8 => "u8",
+            Self::U16 => "u16",
+            Self::U32 => "u32",
+            Self::U64 => "u64",
+            Self::S8 => "s8",
+            Self::S16 => "s16",
+            Self::S32 => "s32",
+            Self::S64 => "s64",
+            Self::F32 => "f32",
+            Self::F64 => "f64",
+            Self::Char => "char",
+            Self::String => "string",
+            Self::Pid => "pid",
+            Self::List(of) => return format!("list<{}>", inner(of)),
+            Self::Option(of) => return format!("option<{}>", inner(of)),
+            Self::Result(ok, error) => {
+                return spell_result(comma, ok.as_deref().map(inner), error.as_deref().map(inner));
+            }
+            Self::Tuple(parts) => {
+                return format!("tuple<{}>", parts.iter().map(inner).collect::<Vec<_>>().join(comma));
+            }
+            Self::Named(place) => return named(*place),
+        };
+        word.to_owned()
+    }
+}
+
+/// A result of spelt types.
+pub(crate) fn spell_result(comma: &str, ok: Option<String>, error: Option<String>) -> String {
+    match (ok, error) {
+        (None, None) => "result".into(),
+        (Some(ok), None) => format!("result<{ok}>"),
+        (ok, Some(error)) => format!("result<{}{comma}{error}>", ok.unwrap_or_else(|| "_".into())),
+    }
+}
+
 /// A type that the wire can carry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Type {

@@ -7,6 +7,7 @@
 mod canonical;
 mod contract;
 mod load;
+mod nearest;
 mod printer;
 pub mod rust;
 pub mod section;
@@ -18,6 +19,7 @@ pub use contract::{
     Case, Contract, Field, Function, Param, RESERVED_FUNCTIONS, Shape, Type, TypeDef, TypeKind,
 };
 pub use load::{ContractError, Wit};
+pub use nearest::nearest;
 
 /// The WIT package `rusm:actor`, file by file: name and text.
 pub const ACTOR_WIT: [(&str, &str); 4] = [

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use wit_parser::{InterfaceId, PackageId, Resolve, SourceMap, Span, UnresolvedPackageGroup};
 
-use crate::{ACTOR_WIT, Contract};
+use crate::{ACTOR_WIT, Contract, nearest};
 
 mod reader;
 
@@ -82,7 +82,7 @@ impl Wit {
         let mut resolve = with_actor()?;
         let mut map = SourceMap::new();
         map.push_str(name, text);
-        let group = map.parse().map_err(|(map, error)| ContractError::Syntax(error.render(&map)))?;
+        let group = map.parse().map_err(|(map, error)| syntax(&error.render(&map)))?;
         push(&mut resolve, group, Vec::new())?;
         Ok(Self { resolve, folder: name.into(), files: Vec::new() })
     }
@@ -111,8 +111,7 @@ impl Wit {
             self.resolve.interfaces.iter().find(|(place, _)| self.id(*place).as_deref() == Some(wanted));
         let Some((place, _)) = found else {
             let known = self.contracts();
-            let nearest = known.iter().max_by(|a, b| likeness(a, wanted).total_cmp(&likeness(b, wanted)));
-            let nearest = nearest.filter(|nearest| likeness(nearest, wanted) > 0.7).cloned();
+            let nearest = nearest(wanted, known.iter().map(String::as_str)).map(str::to_owned);
             let folder = self.folder.display().to_string();
             return Err(ContractError::NotFound { wanted: wanted.into(), folder, nearest, known });
         };
@@ -126,8 +125,11 @@ impl Wit {
     }
 }
 
-fn likeness(one: &str, other: &str) -> f64 {
-    strsim::jaro_winkler(one, other)
+/// What the parser says, and what it does not: how a keyword becomes a name.
+fn syntax(text: &str) -> ContractError {
+    let keyword = text.split_once("found keyword `").and_then(|(_, rest)| rest.split('`').next());
+    let hint = keyword.map(|word| format!("\nto use the keyword as a name, write `%{word}`"));
+    ContractError::Syntax(format!("{}{}", text.trim_end(), hint.unwrap_or_default()))
 }
 
 fn with_actor() -> Result<Resolve, ContractError> {
@@ -135,7 +137,7 @@ fn with_actor() -> Result<Resolve, ContractError> {
     for (name, text) in ACTOR_WIT {
         map.push_str(&format!("rusm:actor/{name}"), text);
     }
-    let group = map.parse().map_err(|(map, error)| ContractError::Syntax(error.render(&map)))?;
+    let group = map.parse().map_err(|(map, error)| syntax(&error.render(&map)))?;
     let mut resolve = Resolve::new();
     push(&mut resolve, group, Vec::new())?;
     Ok(resolve)
@@ -174,7 +176,7 @@ fn push(
     dependencies: Vec<UnresolvedPackageGroup>,
 ) -> Result<PackageId, ContractError> {
     let pushed = resolve.push_groups(main, dependencies);
-    pushed.map_err(|error| ContractError::Syntax(error.render(&resolve.source_map)))
+    pushed.map_err(|error| syntax(&error.render(&resolve.source_map)))
 }
 
 fn parse_folder(folder: &Path, files: &mut Vec<PathBuf>) -> Result<UnresolvedPackageGroup, ContractError> {
@@ -194,7 +196,7 @@ fn parse_files(paths: &[PathBuf], files: &mut Vec<PathBuf>) -> Result<Unresolved
         map.push_str(&path.display().to_string(), text);
         files.push(path.clone());
     }
-    map.parse().map_err(|(map, error)| ContractError::Syntax(error.render(&map)))
+    map.parse().map_err(|(map, error)| syntax(&error.render(&map)))
 }
 
 fn entries(folder: &Path) -> Result<Vec<PathBuf>, ContractError> {

@@ -1,5 +1,6 @@
 use std::fmt::Write as _;
 
+use crate::contract::spell_result;
 use crate::{Case, Contract, Function, Shape, Type, TypeKind};
 
 /// The contract as WIT text that stands alone: types of other interfaces become its own.
@@ -79,36 +80,11 @@ pub(crate) fn signature(contract: &Contract, function: &Function) -> String {
 }
 
 fn spell(contract: &Contract, ty: &Type) -> String {
-    let inner = |ty: &Type| spell(contract, ty);
-    match ty {
-        Type::Bool => "bool".into(),
-        Type::U8 => "u8".into(),
-        Type::U16 => "u16".into(),
-        Type::U32 => "u32".into(),
-        Type::U64 => "u64".into(),
-        Type::S8 => "s8".into(),
-        Type::S16 => "s16".into(),
-        Type::S32 => "s32".into(),
-        Type::S64 => "s64".into(),
-        Type::F32 => "f32".into(),
-        Type::F64 => "f64".into(),
-        Type::Char => "char".into(),
-        Type::String => "string".into(),
-        Type::Pid => "pid".into(),
-        Type::List(of) => format!("list<{}>", inner(of)),
-        Type::Option(of) => format!("option<{}>", inner(of)),
-        Type::Result(ok, error) => result(ok.as_deref().map(inner), error.as_deref().map(inner)),
-        Type::Tuple(parts) => format!("tuple<{}>", parts.iter().map(inner).collect::<Vec<_>>().join(", ")),
-        Type::Named(place) => id(&contract.types[*place].name),
-    }
+    ty.spell(", ", &|place| id(&contract.types[place].name))
 }
 
 fn result(ok: Option<String>, error: Option<String>) -> String {
-    match (ok, error) {
-        (None, None) => "result".into(),
-        (Some(ok), None) => format!("result<{ok}>"),
-        (ok, Some(error)) => format!("result<{}, {error}>", ok.unwrap_or_else(|| "_".into())),
-    }
+    spell_result(", ", ok, error)
 }
 
 fn mentions_pid(contract: &Contract) -> bool {

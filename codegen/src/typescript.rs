@@ -25,9 +25,15 @@ pub fn module(contract: &Contract) -> String {
     emitter.out
 }
 
-/// The file that a contract's module belongs in.
-pub fn file_name(contract: &Contract) -> String {
-    format!("{}.ts", contract.name)
+/// The file that each contract's module belongs in: the interface's name, with its package where two have the same.
+pub fn file_names(contracts: &[Contract]) -> Vec<String> {
+    let alone =
+        |contract: &Contract| contracts.iter().filter(|other| other.name == contract.name).count() == 1;
+    let name = |contract: &Contract| match alone(contract) {
+        true => format!("{}.ts", contract.name),
+        false => format!("{}.ts", contract.id.replace([':', '/'], "-")),
+    };
+    contracts.iter().map(name).collect()
 }
 
 struct Emitter<'a> {
@@ -268,11 +274,8 @@ impl Emitter<'_> {
         put(format!("{}: {{", function.key));
         put(format!("  name: \"{}\",", function.name));
         put(format!("  shape: \"{shape}\","));
-        let reads: Vec<(&str, String)> = function
-            .params
-            .iter()
-            .map(|param| (param.name.as_str(), self.decode(&param.ty)))
-            .collect();
+        let reads: Vec<(&str, String)> =
+            function.params.iter().map(|param| (param.name.as_str(), self.decode(&param.ty))).collect();
         let locals: Vec<String> = (0..function.params.len()).map(|place| format!("a{place}")).collect();
         let reader = if reads.is_empty() { "_r" } else { "r" };
         let method = function.name.to_lower_camel_case();

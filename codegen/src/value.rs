@@ -110,11 +110,10 @@ pub fn signature(contract: &Contract, function: &Function) -> String {
 }
 
 fn unknown(contract: &Contract, name: &str) -> TextError {
-    let likeness = |known: &&Function| (strsim::jaro_winkler(&known.name, name) * 1000.0) as u32;
     let callable =
         contract.functions.iter().filter(|known| !matches!(known.shape, Shape::Constructor { .. }));
-    let nearest = callable.max_by_key(likeness).filter(|known| likeness(known) > 600);
-    TextError::UnknownFunction { name: name.to_owned(), nearest: nearest.map(|known| known.name.clone()) }
+    let nearest = crate::nearest(name, callable.map(|known| known.name.as_str()));
+    TextError::UnknownFunction { name: name.to_owned(), nearest: nearest.map(str::to_owned) }
 }
 
 /// A type as WAVE knows it.

@@ -139,3 +139,25 @@ fn a_component_gives_its_contracts_back_with_the_same_keys() {
         assert_eq!(section::read(&damaged).is_ok(), whole, "cut at {end}");
     }
 }
+
+#[test]
+fn a_keyword_as_a_name_gets_a_hint() {
+    let text = mistake("take: func(own: u8);");
+    assert!(text.ends_with("to use the keyword as a name, write `%own`"), "{text}");
+    assert_eq!(function("take: func(%own: u8);").params[0].name, "own");
+}
+
+#[test]
+fn modules_of_interfaces_with_one_name_go_into_files_of_their_own() {
+    let contract = |package: &str, name: &str| {
+        let text = format!("package {package};\n\ninterface {name} {{ f: func(); }}\n");
+        Wit::parse("wit/a.wit", &text).and_then(|wit| wit.contract(&format!("{package}/{name}")))
+    };
+    let all: Result<Vec<Contract>, ContractError> =
+        [("shop:one", "cart"), ("shop:two", "cart"), ("shop:one", "stock")]
+            .map(|(package, name)| contract(package, name))
+            .into_iter()
+            .collect();
+    let names = rusm_codegen::typescript::file_names(&all.expect("contracts"));
+    assert_eq!(names, ["shop-one-cart.ts", "shop-two-cart.ts", "stock.ts"]);
+}

@@ -92,7 +92,8 @@ mod tests {
 
     use super::*;
 
-    const GUEST: &str = "(component (core module $m (func (export \"run\"))) (core instance (instantiate $m)))";
+    const GUEST: &str =
+        "(component (core module $m (func (export \"run\"))) (core instance (instantiate $m)))";
 
     fn files(folder: &Path) -> Vec<String> {
         let entries = fs::read_dir(folder).expect("the folder is there");

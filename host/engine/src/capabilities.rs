@@ -112,9 +112,8 @@ impl FromStr for Grant {
     fn from_str(text: &str) -> Result<Self, GrantError> {
         let (kind, scope) = text.split_once(':').map_or((text, None), |(kind, scope)| (kind, Some(scope)));
         let fail = || {
-            let likeness = |known: &&&str| (strsim::jaro_winkler(known, kind) * 1000.0) as u32;
-            let nearest = NAMES.iter().max_by_key(likeness).filter(|known| likeness(known) > 700);
-            GrantError { text: text.to_owned(), hint: nearest.map(|known| (*known).to_owned()) }
+            let nearest = rusm_codegen::nearest(kind, NAMES);
+            GrantError { text: text.to_owned(), hint: nearest.map(str::to_owned) }
         };
         match (kind, scope) {
             ("control", None) => Ok(Self::Control),

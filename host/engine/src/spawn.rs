@@ -181,13 +181,9 @@ impl Engine {
     }
 
     fn unknown(&self, component: &str) -> SpawnError {
-        let likeness = |known: &Arc<str>| (strsim::jaro_winkler(known, component) * 1000.0) as u32;
-        let nearest =
-            self.component_names().into_iter().max_by_key(likeness).filter(|known| likeness(known) > 700);
-        SpawnError::UnknownComponent {
-            component: component.to_owned(),
-            nearest: nearest.map(|known| known.to_string()),
-        }
+        let names = self.component_names();
+        let nearest = rusm_codegen::nearest(component, names.iter().map(|name| &**name)).map(str::to_owned);
+        SpawnError::UnknownComponent { component: component.to_owned(), nearest }
     }
 }
 

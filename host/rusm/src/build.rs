@@ -5,6 +5,7 @@ use std::process::{Command, Stdio};
 
 use rusm_codegen::Contract;
 use rusm_codegen::section::{self, Role};
+use rusm_codegen::typescript::file_names;
 use rusm_setup::{GuestToolchain, Home, Need, Progress, SetupError, install_packages};
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
@@ -208,11 +209,11 @@ impl Builder<'_> {
         let report: BundleReport = serde_json::from_slice(&report).map_err(|_| damaged())?;
         let mut component = fs::read(artifact).map_err(io("read", artifact))?;
         let mut records = Vec::new();
-        for contract in self.contracts {
+        for (contract, module) in self.contracts.iter().zip(file_names(self.contracts)) {
             if contract.id == report.contract {
                 records.extend(section::record(Role::Implements, contract));
             }
-            if report.modules.contains(&rusm_codegen::typescript::file_name(contract)) {
+            if report.modules.contains(&module) {
                 records.extend(section::record(Role::Uses, contract));
             }
         }

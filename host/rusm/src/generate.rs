@@ -9,8 +9,8 @@ use rusm_codegen::{Contract, typescript};
 pub(crate) fn typescript(component: &Path, contracts: &[Contract]) -> io::Result<Vec<PathBuf>> {
     let folder = component.join("gen");
     let mut changed = Vec::new();
-    for contract in contracts {
-        let path = folder.join(typescript::file_name(contract));
+    for (contract, name) in contracts.iter().zip(typescript::file_names(contracts)) {
+        let path = folder.join(name);
         let text = typescript::module(contract);
         if fs::read_to_string(&path).is_ok_and(|own| own == text) {
             continue;

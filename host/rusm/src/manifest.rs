@@ -124,7 +124,7 @@ impl Reader<'_> {
         let mut quoted = message.split('`').skip(1).step_by(2);
         let wrong = quoted.next().unwrap_or_default();
         let unknown = message.starts_with("unknown field") || message.starts_with("unknown variant");
-        let hint = if unknown { nearest(wrong, quoted) } else { String::new() };
+        let hint = if unknown { hint(wrong, quoted) } else { String::new() };
         self.error(error.span().unwrap_or(0..0), format!("{message}{hint}"))
     }
 
@@ -218,7 +218,7 @@ impl Tree<'_> {
             (Some(component), None) => {
                 let name = component.get_ref();
                 if !self.components.contains_key(name) {
-                    let hint = nearest(name, self.components.keys().map(String::as_str));
+                    let hint = hint(name, self.components.keys().map(String::as_str));
                     let text = format!("there is no component `{name}`{hint}");
                     return Err(self.reader.error(component.span(), text));
                 }
@@ -231,7 +231,7 @@ impl Tree<'_> {
             (None, Some(supervisor)) => {
                 let name = supervisor.get_ref();
                 let Some(below) = self.raw.supervisors.get(name) else {
-                    let hint = nearest(name, self.raw.supervisors.keys().map(String::as_str));
+                    let hint = hint(name, self.raw.supervisors.keys().map(String::as_str));
                     let text = format!("there is no supervisor `{name}`{hint}");
                     return Err(self.reader.error(supervisor.span(), text));
                 };
@@ -294,9 +294,8 @@ impl Tree<'_> {
 }
 
 /// "; did you mean ..?", if one of the known names is close.
-pub(crate) fn nearest<'a>(wrong: &str, known: impl Iterator<Item = &'a str>) -> String {
-    let likeness = |name: &&str| (strsim::jaro_winkler(name, wrong) * 1000.0) as u32;
-    let best = known.max_by_key(likeness).filter(|name| likeness(name) > 700);
+pub(crate) fn hint<'a>(wrong: &str, known: impl Iterator<Item = &'a str>) -> String {
+    let best = rusm_codegen::nearest(wrong, known);
     best.map(|name| format!("; did you mean `{name}`?")).unwrap_or_default()
 }
 

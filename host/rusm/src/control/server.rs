@@ -88,7 +88,7 @@ fn find(engine: &Engine, name: &str, text: &str) -> Result<Found, Answer> {
     let Some(info) = runtime.whereis(name).and_then(|pid| runtime.info(pid)) else {
         let processes = runtime.processes();
         let names = processes.iter().filter_map(|process| process.name.as_deref());
-        let hint = crate::manifest::nearest(name, names);
+        let hint = crate::manifest::hint(name, names);
         return Err(failed("noproc", &format!("noproc: nobody has the name `{name}`{hint}")));
     };
     let component = engine.component(&info.label);

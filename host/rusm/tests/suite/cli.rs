@@ -131,7 +131,11 @@ fn a_typescript_service_is_checked_against_its_contract() {
     let mistakes = [
         ("  greeted() {\n    return [...greeted];\n  },\n", "", "Property 'greeted' is missing"),
         ("return greeting;", "return 7;", "Type 'number' is not assignable to type"),
-        ("{ tag: \"nameless\" }", "{ tag: \"shameless\" }", "Type '{ tag: \"shameless\"; }' is not assignable to type 'Refusal'"),
+        (
+            "{ tag: \"nameless\" }",
+            "{ tag: \"shameless\" }",
+            "Type '{ tag: \"shameless\"; }' is not assignable to type 'Refusal'",
+        ),
         ("words = given;", "words = given + untold;", "Cannot find name 'untold'"),
         ("greeted.push(name);", "structuredClone(name);", "Cannot find name 'structuredClone'"),
     ];

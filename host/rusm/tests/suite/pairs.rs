@@ -143,6 +143,28 @@ async fn promises_and_timers_go_on_between_messages() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn timers_fire_between_calls_that_are_answered_at_once() {
+    let node = TestNode::boot().await;
+    let calls = node.call("promises-ts", "overtaken(\"probe-rust\", 20)").await;
+    assert!(calls.as_ref().is_ok_and(|calls| calls.parse::<u32>().is_ok_and(|calls| calls > 0)), "{calls:?}");
+    node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn web_apis_are_there_or_say_that_they_are_not() {
+    let node = TestNode::boot().await;
+    let missing = |name| {
+        format!("\"Error: {name} is not available in rusm-ts yet; see the package\\'s README for what is\"")
+    };
+    let seen = node.call("promises-ts", "web()").await.expect("it answers");
+    let mut expected = ["fetch", "URL", "structuredClone"].map(missing).to_vec();
+    expected.extend(["\"56 true\"", "\"😀\u{fffd}\""].map(str::to_owned));
+    expected.extend(["\"239,191,189\"", "\"true\"", "\"true\"", "\"true\""].map(str::to_owned));
+    assert_eq!(seen, format!("[{}]", expected.join(", ")));
+    node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_typescript_service_may_handle_several_calls_at_once() {
     let node = TestNode::boot().await;
     // Five are inside; the sixth waits at the door until one has left.

@@ -179,7 +179,8 @@ async fn what_is_pushed_into_a_sink_reaches_its_followers() {
     for witness in WITNESSES {
         for why in ["none", "some(\"enough\")"] {
             let follow = async {
-                let request = CallRequest { name: witness.into(), text: "follow()".into(), deadline_ms: 60_000 };
+                let request =
+                    CallRequest { name: witness.into(), text: "follow()".into(), deadline_ms: 60_000 };
                 let mut lines = Vec::new();
                 let done = rusm::call(folder(), request, &b""[..], |line| {
                     lines.push(line.to_owned());
@@ -234,7 +235,8 @@ async fn a_raw_process_takes_its_messages_by_itself() {
     let (sender, receiver) = tokio::sync::oneshot::channel();
     let talk = |context: Context| async move {
         let raw = "raw-rust".into();
-        let send = |body: &'static str| context.runtime().send(context.pid(), &raw, body.into()).expect("sent");
+        let send =
+            |body: &'static str| context.runtime().send(context.pid(), &raw, body.into()).expect("sent");
         for body in ["wait", "between", "look", "hello"] {
             send(body);
         }
