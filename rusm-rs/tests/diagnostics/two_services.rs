@@ -1,31 +1,26 @@
-#[rusm_rs::service("test:mistakes/counter")]
-struct Counter(u32);
+#[rusm_rs::service("test:mistakes/lamp")]
+struct Lamp(bool);
 
-impl counter::Service for Counter {
-    fn init(start: u32) -> Result<Self, String> {
-        Ok(Counter(start))
+impl lamp::Service for Lamp {
+    fn init() -> Self {
+        Lamp(false)
     }
 
-    fn add(&mut self, step: counter::Step) -> Result<u32, counter::Refusal> {
-        self.0 += step.by;
-        Ok(self.0)
-    }
-
-    fn reset(&mut self) {
-        self.0 = 0;
-    }
-
-    fn values(&mut self) -> rusm_rs::Stream<u32> {
-        rusm_rs::Stream::iter(0..self.0)
-    }
-
-    fn feed(&mut self, values: rusm_rs::StreamReader<u32>) -> u32 {
-        values.map_while(Result::ok).sum()
+    fn toggle(&mut self) -> bool {
+        self.0 = !self.0;
+        self.0
     }
 }
 
-#[rusm_rs::service("test:mistakes/counter")]
-struct Other(u32);
+#[rusm_rs::service("test:mistakes/bell")]
+struct Bell;
 
+impl bell::Service for Bell {
+    fn init() -> Self {
+        Bell
+    }
+
+    fn ring(&mut self) {}
+}
 
 fn main() {}
