@@ -17,6 +17,7 @@ async fn main() -> anyhow::Result<()> {
     let file = project.root().join("rusm.toml");
     let node = Node::boot(project.manifest(), &file, &built, EngineConfig::default()).await?;
 
+    if std::env::var("SP").is_ok() { for _ in 0..4 { row("spawn-ts", -best(3, async || Ok(-spawn_run_exit(&node, "echo-ts", 20_000).await?)).await?); } return Ok(()); }
     for (caller, callee, calls) in [
         ("caller-rust", "echo-rust", 200_000),
         ("caller-ts", "echo-rust", 20_000),

@@ -12,6 +12,10 @@ use sha2::{Digest as _, Sha256};
 
 use crate::{ComponentDecl, Project, generate, sdk};
 
+mod own_table;
+
+use own_table::own_table;
+
 /// A component that was built.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Built {
@@ -208,6 +212,7 @@ impl Builder<'_> {
         let damaged = || BuildError::Compile { component: name.into(), tool: "the bundler" };
         let report: BundleReport = serde_json::from_slice(&report).map_err(|_| damaged())?;
         let mut component = fs::read(artifact).map_err(io("read", artifact))?;
+        component = own_table(&component).unwrap_or(component);
         let mut records = Vec::new();
         for (contract, module) in self.contracts.iter().zip(file_names(self.contracts)) {
             if contract.id == report.contract {
@@ -231,6 +236,7 @@ impl Builder<'_> {
         files.push(self.project.state().join("sdk/.stamp"));
         files.sort();
         let mut hash = Sha256::new();
+        hash.update(env!("CARGO_PKG_VERSION"));
         for file in files {
             hash.update(file.to_string_lossy().as_bytes());
             hash.update(Sha256::digest(fs::read(&file).unwrap_or_default()));

@@ -1,5 +1,6 @@
 //! Tests of the whole, from the manifest to the guests of both languages.
 
+mod artifacts;
 mod cli;
 mod limits;
 mod pairs;
