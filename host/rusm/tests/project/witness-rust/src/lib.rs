@@ -1,6 +1,8 @@
 use std::time::Duration;
 
-use rusm_rs::{CallError, Event, ExitReason, Monitor, Pid, Sink, Spawn, SpawnError, Stream, names, process, timers};
+use rusm_rs::{
+    CallError, Event, ExitReason, Monitor, Pid, Sink, Spawn, SpawnError, Stream, names, process, timers,
+};
 
 rusm_rs::contract!("test:probe/probe");
 rusm_rs::contract!("test:probe/limits");
