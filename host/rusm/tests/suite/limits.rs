@@ -45,6 +45,25 @@ async fn a_stack_overflow_is_a_crash_with_the_functions_name() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_full_mailbox_refuses_calls_and_keeps_what_it_has() {
+    let node = TestNode::boot().await;
+    node.cast("one", "limits-rust", "spin()").await;
+    // The first one is being handled as soon as the mailbox is empty again.
+    let info = |node: &TestNode| {
+        let runtime = node.node().engine().runtime();
+        runtime.whereis("one").and_then(|pid| runtime.info(pid)).expect("it runs")
+    };
+    node.wait_until(|node| info(node).mailbox == 0).await;
+    for _ in 0..8 {
+        node.cast("one", "limits-rust", "spin()").await;
+    }
+    let refused = node.call_as("one", "limits-rust", "alive()").await;
+    assert_eq!(refused, Err("overloaded: the mailbox is full".into()));
+    assert_eq!(info(&node).mailbox, 8);
+    node.stop_at_once();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_not_granted_is_denied_by_name() {
     let node = TestNode::boot().await;
     let ask = async |text: &str| node.call_as("one", "limits-rust", text).await;

@@ -122,6 +122,9 @@ async fn the_command_line_calls_streams_and_shows_refusals() {
         }
     };
     node.listen();
+    let socket = rusm::Socket::of(crate::support::folder()).expect("its place");
+    let folder = socket.path().parent().expect("a folder").metadata().expect("it is there");
+    assert_eq!(std::os::unix::fs::PermissionsExt::mode(&folder.permissions()) & 0o777, 0o700);
     assert_eq!(call("numbers(4)", b"").await, "0 1 2 3");
     assert_eq!(call("sum(1, 10)", b"1\n2\n\n3\n").await, "7");
     assert_eq!(call("add({sku: \"none\", qty: 1})", b"").await, "refused: out-of-stock(\"none\")");

@@ -122,6 +122,9 @@ const scenarios: Record<string, (component: string) => Promise<string>> = {
 
   crash: async (component) => {
     const probe = await Probe.spawn(component, "", 0, { monitor: true });
+    // One that is known to be quick crashes within its caller's turn.
+    await probe.count();
+    await probe.count();
     const error = await failure(probe.crash("on purpose"));
     const reason = error.reason;
     const backtrace = reason?.tag === "crash" ? reason.val.backtrace : "";

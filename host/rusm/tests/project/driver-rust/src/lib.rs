@@ -124,6 +124,9 @@ fn run(scenario: &str, component: &str) -> Outcome {
         "crash" => {
             let spawn = Spawn::new(component).monitor();
             let probe = Client::spawn_with(spawn, "", 0)?;
+            // One that is known to be quick crashes within its caller's turn.
+            probe.count()?;
+            probe.count()?;
             Ok(match probe.crash("on purpose") {
                 Err(CallError::Exited(ExitReason::Crash(crash))) => {
                     let place = if crash.backtrace.contains("break") {
