@@ -2,6 +2,8 @@
 
 mod count;
 
+use std::io::IsTerminal as _;
+
 use anyhow::ensure;
 use rusm::Project;
 use tracing_subscriber::EnvFilter;
@@ -15,7 +17,8 @@ async fn main() -> anyhow::Result<()> {
         _ => anyhow::bail!("usage: wordcount [--crash NUMBER]"),
     };
     let filter = EnvFilter::try_from_env("RUSM_LOG").unwrap_or_else(|_| EnvFilter::new("error"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let colours = std::io::stderr().is_terminal();
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colours).init();
 
     let project = Project::find(&count::folder())?;
     // Its packages bring the novel.

@@ -308,6 +308,8 @@ pub(crate) fn event(context: &Context, message: Message) -> Option<Event> {
         }
         Message::Exit { pid, reason } => Event::Exit(types::Exit { pid: pid.into(), reason: reason.into() }),
         Message::Timer { timer, body } => Event::Timer(types::Timer { timer, body }),
+        // Values of Rust are for native processes.
+        Message::Term { .. } => return None,
         Message::Demand { handle } => Event::Demand(handle),
         Message::StreamEnd { handle, reason } => {
             Event::StreamEnd(types::StreamEnd { handle, reason: reason.into() })

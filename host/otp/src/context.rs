@@ -149,6 +149,11 @@ impl Context {
         self.runtime.reply(self.pid, reference, reply)
     }
 
+    /// The processes that it is linked to.
+    pub fn links(&self) -> Vec<Pid> {
+        self.runtime.state(self.pid).map(|state| state.links.clone()).unwrap_or_default()
+    }
+
     /// Waits.
     pub async fn sleep(&self, time: Duration) {
         sleep_until(Instant::now() + time).await;

@@ -51,4 +51,7 @@ pub use process::{AlreadyRegistered, ProcessInfo, SpawnOptions, Spawned};
 pub use reason::{Crash, ExitReason};
 pub use runtime::Runtime;
 pub use stream::{STREAM_WINDOW, StreamEnd, StreamError, StreamReader, StreamWriter, TryWrite, stream};
-pub use supervisor::{ChildSpec, Parent, Restart, Shutdown, StartError, Supervision, Supervisor};
+pub use supervisor::{
+    AutoShutdown, Backoff, ChildCounts, ChildError, ChildInfo, ChildKind, ChildSpec, ChildState, Excess,
+    Parent, Restart, Shutdown, StartError, Strategy, Supervision, Supervisor,
+};

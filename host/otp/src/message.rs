@@ -1,3 +1,5 @@
+use std::any::Any;
+
 use bytes::Bytes;
 use tokio::time::Instant;
 
@@ -14,6 +16,13 @@ pub enum Message {
         sender: Pid,
         /// As they were sent.
         body: Bytes,
+    },
+    /// A value of Rust from another process of this node.
+    Term {
+        /// The process that sent it.
+        sender: Pid,
+        /// As it was sent.
+        value: Box<dyn Any + Send>,
     },
     /// A call, which waits for [`Context::reply`](crate::Context::reply).
     Call(Request),
@@ -85,7 +94,7 @@ pub struct Request {
 impl Message {
     /// Whether it comes from the runtime rather than from another process: never dropped by a bound.
     pub fn is_system(&self) -> bool {
-        !matches!(self, Self::Mail { .. } | Self::Call(_) | Self::Cast { .. })
+        !matches!(self, Self::Mail { .. } | Self::Term { .. } | Self::Call(_) | Self::Cast { .. })
     }
 }
 

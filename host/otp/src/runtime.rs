@@ -1,3 +1,4 @@
+use std::any::Any;
 use std::future::{Future, poll_fn};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -182,6 +183,14 @@ impl Runtime {
     /// [`SendError`] if the mailbox is full or the node out of reach.
     pub fn send(&self, sender: Pid, target: &Target, body: Bytes) -> Result<(), SendError> {
         self.deliver_bounded(target, || Message::Mail { sender, body })
+    }
+
+    /// Sends a value as it is, to a process of this node; to nobody, if nobody is there.
+    ///
+    /// # Errors
+    /// [`SendError`] if the mailbox is full or the process on another node.
+    pub fn send_term(&self, sender: Pid, target: &Target, value: impl Any + Send) -> Result<(), SendError> {
+        self.deliver_bounded(target, || Message::Term { sender, value: Box::new(value) })
     }
 
     /// Calls a function that nobody waits for; of nobody, if nobody is there.
@@ -462,7 +471,7 @@ impl Runtime {
     }
 
     /// A panic of a process's body, as its exit reason.
-    pub(crate) fn panicked(&self, pid: Pid, panic: &(dyn std::any::Any + Send)) -> ExitReason {
+    pub(crate) fn panicked(&self, pid: Pid, panic: &(dyn Any + Send)) -> ExitReason {
         let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
         let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
         let component = self.info(pid).map(|info| info.label).unwrap_or_default();

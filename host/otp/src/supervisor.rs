@@ -1,4 +1,3 @@
-use std::collections::HashMap;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
@@ -7,13 +6,32 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::sync::oneshot;
-use tokio::time::Instant;
 
-use crate::{Context, ExitReason, Message, Pid, Runtime, SpawnOptions};
+use crate::{Context, ExitReason, Pid, Runtime, SpawnOptions};
 
+mod backoff;
+mod children;
 mod intensity;
+mod running;
 
-use intensity::Intensity;
+pub use backoff::Backoff;
+
+use running::{Command, Running};
+
+/// Which children a supervisor starts again when one of them has to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Strategy {
+    /// That one.
+    #[default]
+    OneForOne,
+    /// All of them: the others are stopped first, the last one first.
+    OneForAll,
+    /// That one, and those that were started after it.
+    RestForOne,
+    /// That one, among children that come and go: they have no order, are known by their pids, and stop together. Erlang
+    /// calls it `simple_one_for_one`.
+    Dynamic,
+}
 
 /// When a child that ended is started again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -23,7 +41,7 @@ pub enum Restart {
     Permanent,
     /// Unless it ended in good order: `normal` or `shutdown`.
     Transient,
-    /// Never.
+    /// Never; once it has ended, the supervisor forgets it.
     Temporary,
 }
 
@@ -45,6 +63,38 @@ impl Default for Shutdown {
     }
 }
 
+/// Whether a supervisor ends by itself when its significant children have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum AutoShutdown {
+    /// It does not.
+    #[default]
+    Never,
+    /// With the first significant child that ends by itself.
+    AnySignificant,
+    /// With the last one.
+    AllSignificant,
+}
+
+/// What becomes of a supervisor whose children restart too often.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Excess {
+    /// It stops its children and ends with `shutdown`: its own supervisor decides. So does Erlang.
+    #[default]
+    GiveUp,
+    /// The child that crashed last stays down until [`Supervision::restart_child`]; the others go on.
+    Quarantine,
+}
+
+/// What a child is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ChildKind {
+    /// Anything else.
+    #[default]
+    Worker,
+    /// A supervisor.
+    Supervisor,
+}
+
 /// Where a child is started: it must be spawned with this parent, linked.
 #[derive(Debug, Clone)]
 pub struct Parent {
@@ -64,24 +114,61 @@ pub struct StartError {
     pub reason: String,
 }
 
-type Starting = Pin<Box<dyn Future<Output = Result<Pid, String>> + Send>>;
+/// Why a supervisor did not do as it was told.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ChildError {
+    /// The supervisor is gone.
+    #[error("noproc: the supervisor is gone")]
+    NoProc,
+    /// It has no such child.
+    #[error("not_found: there is no such child")]
+    NotFound,
+    /// The child runs: it cannot be started, restarted or deleted.
+    #[error("running: the child runs as {0}")]
+    Running(Pid),
+    /// The child is between two attempts to start it.
+    #[error("restarting: the child is being restarted")]
+    Restarting,
+    /// A child of this name is there, and does not run: restart it instead.
+    #[error("already_present: there is such a child, which does not run")]
+    AlreadyPresent,
+    /// The supervisor has as many children as it may.
+    #[error("max_children: the supervisor has as many children as it may")]
+    TooMany,
+    /// The child did not start.
+    #[error(transparent)]
+    Start(#[from] StartError),
+    /// The supervisor's children have no names, or are known by names alone.
+    #[error("the children of this strategy are not addressed so")]
+    Strategy,
+}
+
+pub(crate) type Starting = Pin<Box<dyn Future<Output = Result<Pid, String>> + Send>>;
 
 /// One child of a supervisor.
 #[derive(Clone)]
 pub struct ChildSpec {
-    id: String,
+    id: Arc<str>,
     start: Arc<dyn Fn(Parent) -> Starting + Send + Sync>,
     restart: Restart,
-    shutdown: Shutdown,
+    shutdown: Option<Shutdown>,
+    kind: ChildKind,
+    significant: bool,
+    start_timeout: Option<Duration>,
 }
 
-/// A supervisor to be started: one-for-one, in the order of its children.
+/// A supervisor to be started, with its children in their order.
 #[derive(Debug, Clone)]
 pub struct Supervisor {
     name: Arc<str>,
     children: Vec<ChildSpec>,
+    strategy: Strategy,
     most_restarts: usize,
     period: Duration,
+    auto_shutdown: AutoShutdown,
+    excess: Excess,
+    backoff: Option<Backoff>,
+    most_children: Option<usize>,
 }
 
 /// A supervisor that runs.
@@ -89,18 +176,92 @@ pub struct Supervisor {
 pub struct Supervision {
     /// Its process.
     pub pid: Pid,
+    runtime: Runtime,
     restarts: Arc<AtomicU64>,
+}
+
+/// A child as its supervisor sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChildInfo {
+    /// Its name; the strategy [`Strategy::Dynamic`] does not use it.
+    pub id: Arc<str>,
+    /// What it does now.
+    pub state: ChildState,
+    /// What it is.
+    pub kind: ChildKind,
+}
+
+/// What a child does now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ChildState {
+    /// It runs.
+    Running(Pid),
+    /// It is between two attempts to start it.
+    Restarting,
+    /// It has ended, or was stopped.
+    Stopped,
+    /// It crashed too often: see [`Excess::Quarantine`].
+    Quarantined,
+}
+
+/// How many children a supervisor has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ChildCounts {
+    /// Known, running or not.
+    pub specs: usize,
+    /// Running.
+    pub active: usize,
+    /// Known ones that are supervisors.
+    pub supervisors: usize,
+    /// Known ones that are not.
+    pub workers: usize,
 }
 
 impl ChildSpec {
     /// A permanent child; `start` answers with its pid once it is ready.
-    pub fn new<F, Fut>(id: impl Into<String>, start: F) -> Self
+    pub fn new<F, Fut>(id: impl Into<Arc<str>>, start: F) -> Self
     where
         F: Fn(Parent) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<Pid, String>> + Send + 'static,
     {
-        let start = Arc::new(move |parent| Box::pin(start(parent)) as Starting);
-        Self { id: id.into(), start, restart: Restart::default(), shutdown: Shutdown::default() }
+        Self {
+            id: id.into(),
+            start: Arc::new(move |parent| Box::pin(start(parent)) as Starting),
+            restart: Restart::default(),
+            shutdown: None,
+            kind: ChildKind::default(),
+            significant: false,
+            start_timeout: None,
+        }
+    }
+
+    /// A permanent child that is a plain process, ready as soon as it is spawned.
+    pub fn process<F, Run>(id: impl Into<Arc<str>>, body: F) -> Self
+    where
+        F: Fn(Context) -> Run + Clone + Send + Sync + 'static,
+        Run: Future<Output = ExitReason> + Send + 'static,
+    {
+        let id = id.into();
+        let label = id.clone();
+        Self::new(id, move |parent: Parent| {
+            let options = SpawnOptions::new(label.clone()).parent(parent.pid).link(true);
+            let spawned = parent.runtime.spawn(options, body.clone());
+            std::future::ready(spawned.map(|spawned| spawned.pid).map_err(|error| error.to_string()))
+        })
+    }
+
+    /// A permanent child that is a supervisor, which gets all the time it needs to stop.
+    pub fn supervisor(supervisor: Supervisor) -> Self {
+        let id = supervisor.name.clone();
+        let start = move |parent: Parent| {
+            let supervisor = supervisor.clone();
+            Box::pin(async move {
+                let started = supervisor.start(&parent.runtime, Some(parent.pid)).await;
+                started.map(|running| running.pid).map_err(|error| error.to_string())
+            }) as Starting
+        };
+        let kind = ChildKind::Supervisor;
+        Self { kind, ..Self::new(id, start) }
     }
 
     /// When it is started again.
@@ -109,10 +270,35 @@ impl ChildSpec {
         self
     }
 
-    /// How it is stopped.
+    /// How it is stopped; within five seconds by default, a supervisor with all the time it needs.
     pub fn shutdown(mut self, shutdown: Shutdown) -> Self {
-        self.shutdown = shutdown;
+        self.shutdown = Some(shutdown);
         self
+    }
+
+    /// What it is.
+    pub fn kind(mut self, kind: ChildKind) -> Self {
+        self.kind = kind;
+        self
+    }
+
+    /// Whether its end may end the supervisor: see [`AutoShutdown`]. Only a child that may end for good can be.
+    pub fn significant(mut self, significant: bool) -> Self {
+        self.significant = significant;
+        self
+    }
+
+    /// How long its start may take, after which it is killed; without a limit by default, as in Erlang.
+    pub fn start_timeout(mut self, limit: Duration) -> Self {
+        self.start_timeout = Some(limit);
+        self
+    }
+
+    fn stops_by(&self) -> Shutdown {
+        self.shutdown.unwrap_or(match self.kind {
+            ChildKind::Worker => Shutdown::default(),
+            ChildKind::Supervisor => Shutdown::Infinity,
+        })
     }
 }
 
@@ -122,19 +308,37 @@ impl fmt::Debug for ChildSpec {
             .field("id", &self.id)
             .field("restart", &self.restart)
             .field("shutdown", &self.shutdown)
+            .field("kind", &self.kind)
+            .field("significant", &self.significant)
             .finish_non_exhaustive()
     }
 }
 
 impl Supervisor {
-    /// A supervisor without children that gives up after more than one restart in five seconds, as in Erlang.
+    /// A one-for-one supervisor without children that gives up after more than one restart in five seconds, as in Erlang.
     pub fn new(name: impl Into<Arc<str>>) -> Self {
-        Self { name: name.into(), children: Vec::new(), most_restarts: 1, period: Duration::from_secs(5) }
+        Self {
+            name: name.into(),
+            children: Vec::new(),
+            strategy: Strategy::default(),
+            most_restarts: 1,
+            period: Duration::from_secs(5),
+            auto_shutdown: AutoShutdown::default(),
+            excess: Excess::default(),
+            backoff: None,
+            most_children: None,
+        }
     }
 
     /// Adds a child, to be started after those before it.
     pub fn child(mut self, child: ChildSpec) -> Self {
         self.children.push(child);
+        self
+    }
+
+    /// Which children it starts again.
+    pub fn strategy(mut self, strategy: Strategy) -> Self {
+        self.strategy = strategy;
         self
     }
 
@@ -144,11 +348,59 @@ impl Supervisor {
         self
     }
 
+    /// Whether it ends with its significant children.
+    pub fn auto_shutdown(mut self, auto_shutdown: AutoShutdown) -> Self {
+        self.auto_shutdown = auto_shutdown;
+        self
+    }
+
+    /// What it does instead of giving up.
+    pub fn excess(mut self, excess: Excess) -> Self {
+        self.excess = excess;
+        self
+    }
+
+    /// Waits before each restart of a child that keeps crashing; at once by default, as in Erlang.
+    pub fn backoff(mut self, backoff: Backoff) -> Self {
+        self.backoff = Some(backoff);
+        self
+    }
+
+    /// The most children that it may have at once; no limit by default.
+    pub fn most_children(mut self, most: usize) -> Self {
+        self.most_children = Some(most);
+        self
+    }
+
+    /// What is wrong with it as it is declared.
+    fn mistake(&self) -> Option<StartError> {
+        let mistake = |child: &ChildSpec, reason: &str| {
+            Some(StartError { child: child.id.to_string(), reason: reason.into() })
+        };
+        for (place, child) in self.children.iter().enumerate() {
+            if self.strategy != Strategy::Dynamic
+                && self.children[..place].iter().any(|other| other.id == child.id)
+            {
+                return mistake(child, "another child has the same name");
+            }
+            if child.significant && child.restart == Restart::Permanent {
+                return mistake(child, "a permanent child never ends for good, so it cannot be significant");
+            }
+            if child.significant && self.auto_shutdown == AutoShutdown::Never {
+                return mistake(child, "it is significant, but the supervisor's auto_shutdown is never");
+            }
+        }
+        None
+    }
+
     /// Starts the supervisor and its children, linked to `parent` if there is one.
     ///
     /// # Errors
     /// [`StartError`] of the first child that did not start; the ones before it are stopped, last first.
     pub async fn start(self, runtime: &Runtime, parent: Option<Pid>) -> Result<Supervision, StartError> {
+        if let Some(mistake) = self.mistake() {
+            return Err(mistake);
+        }
         let (started, result) = oneshot::channel();
         let restarts = Arc::new(AtomicU64::new(0));
         let mut options = SpawnOptions::new(self.name.clone());
@@ -175,142 +427,93 @@ impl Supervisor {
         let nameless = |reason: String| StartError { child: "the supervisor itself".into(), reason };
         let spawned = runtime.spawn(options, body).map_err(|error| nameless(error.to_string()))?;
         let outcome = result.await.unwrap_or_else(|_| Err(nameless("it was killed".into())));
-        outcome.map(|()| Supervision { pid: spawned.pid, restarts })
+        outcome.map(|()| Supervision { pid: spawned.pid, runtime: runtime.clone(), restarts })
     }
 }
 
 impl Supervision {
-    /// How many children it has started again so far.
+    /// How many times it has started children again so far.
     pub fn restarts(&self) -> u64 {
         self.restarts.load(Ordering::Relaxed)
     }
-}
 
-/// A supervisor at work.
-///
-/// Invariant: `places` maps the pid of each running child to its place in `children`.
-struct Running {
-    name: Arc<str>,
-    context: Context,
-    parent: Option<Pid>,
-    children: Vec<Child>,
-    places: HashMap<Pid, usize>,
-    intensity: Intensity,
-    restarts: Arc<AtomicU64>,
-}
-
-struct Child {
-    spec: ChildSpec,
-    pid: Option<Pid>,
-}
-
-impl Running {
-    fn new(spec: Supervisor, context: Context, restarts: Arc<AtomicU64>, parent: Option<Pid>) -> Self {
-        let children = spec.children.into_iter().map(|spec| Child { spec, pid: None }).collect();
-        let intensity = Intensity::new(spec.most_restarts, spec.period);
-        Self { name: spec.name, context, parent, children, places: HashMap::new(), intensity, restarts }
+    /// Adds a child and starts it.
+    ///
+    /// # Errors
+    /// [`ChildError`]; a child that did not start is not added.
+    pub async fn start_child(&self, child: ChildSpec) -> Result<Pid, ChildError> {
+        self.ask(|answer| Command::StartChild(child, answer)).await?
     }
 
-    async fn start_all(&mut self) -> Result<(), StartError> {
-        for place in 0..self.children.len() {
-            self.start(place).await.map_err(|reason| {
-                let child = self.children[place].spec.id.clone();
-                StartError { child, reason }
-            })?;
-        }
-        Ok(())
+    /// Stops a child, which stays known unless it is temporary.
+    ///
+    /// # Errors
+    /// [`ChildError`].
+    pub async fn terminate_child(&self, id: &str) -> Result<(), ChildError> {
+        self.ask(|answer| Command::TerminateChild(id.into(), answer)).await?
     }
 
-    async fn start(&mut self, place: usize) -> Result<(), String> {
-        let parent = Parent { runtime: self.context.runtime().clone(), pid: self.context.pid() };
-        let pid = (self.children[place].spec.start)(parent).await?;
-        self.children[place].pid = Some(pid);
-        self.places.insert(pid, place);
-        Ok(())
+    /// Stops a child of the strategy [`Strategy::Dynamic`], which is forgotten.
+    ///
+    /// # Errors
+    /// [`ChildError`].
+    pub async fn terminate(&self, child: Pid) -> Result<(), ChildError> {
+        self.ask(|answer| Command::Terminate(child, answer)).await?
     }
 
-    async fn watch(&mut self) -> ExitReason {
-        loop {
-            let Message::Exit { pid, reason } = self.context.receive().await else { continue };
-            if let Some(place) = self.places.remove(&pid) {
-                self.children[place].pid = None;
-                if let Err(reason) = self.child_ended(place, reason).await {
-                    self.stop_all().await;
-                    return reason;
-                }
-            } else if self.is_a_stop(pid, &reason) {
-                self.stop_all().await;
-                return reason;
-            }
-        }
+    /// Starts a child that does not run.
+    ///
+    /// # Errors
+    /// [`ChildError`].
+    pub async fn restart_child(&self, id: &str) -> Result<Pid, ChildError> {
+        self.ask(|answer| Command::RestartChild(id.into(), answer)).await?
     }
 
-    /// Whether an exit that is not a child's ends the supervisor: its parent's, and a request to stop by anybody. A
-    /// child that ended while it started is linked too, but its start has reported it.
-    fn is_a_stop(&self, pid: Pid, reason: &ExitReason) -> bool {
-        Some(pid) == self.parent
-            || pid == self.context.pid()
-            || matches!(reason, ExitReason::Shutdown | ExitReason::ShutdownWith(_))
+    /// Forgets a child that does not run.
+    ///
+    /// # Errors
+    /// [`ChildError`].
+    pub async fn delete_child(&self, id: &str) -> Result<(), ChildError> {
+        self.ask(|answer| Command::DeleteChild(id.into(), answer)).await?
     }
 
-    async fn child_ended(&mut self, place: usize, mut reason: ExitReason) -> Result<(), ExitReason> {
-        loop {
-            let spec = &self.children[place].spec;
-            let id = spec.id.clone();
-            let again = match spec.restart {
-                Restart::Permanent => true,
-                Restart::Transient => !reason.is_orderly(),
-                Restart::Temporary => false,
-            };
-            if !again {
-                tracing::debug!(supervisor = %self.name, child = %id, %reason, "child ended");
-                return Ok(());
-            }
-            if !self.intensity.admits(Instant::now()) {
-                tracing::error!(supervisor = %self.name, child = %id, %reason, "too many restarts: giving up");
-                return Err(ExitReason::Shutdown);
-            }
-            self.restarts.fetch_add(1, Ordering::Relaxed);
-            tracing::warn!(supervisor = %self.name, child = %id, %reason, "child restarts");
-            match self.start(place).await {
-                Ok(()) => return Ok(()),
-                // Such a start counts as a restart too, so that it ends.
-                Err(text) => {
-                    tracing::warn!(supervisor = %self.name, child = %id, error = %text, "child did not restart");
-                    reason = ExitReason::Custom(text.into());
-                    tokio::task::yield_now().await;
-                }
-            }
+    /// All children, the one that was added last first, as Erlang lists them.
+    ///
+    /// # Errors
+    /// [`ChildError::NoProc`].
+    pub async fn which_children(&self) -> Result<Vec<ChildInfo>, ChildError> {
+        self.ask(Command::WhichChildren).await
+    }
+
+    /// How many there are.
+    ///
+    /// # Errors
+    /// [`ChildError::NoProc`].
+    pub async fn count_children(&self) -> Result<ChildCounts, ChildError> {
+        self.ask(Command::CountChildren).await
+    }
+
+    /// Stops it and everything below it, and waits until it is gone.
+    pub async fn stop(&self) {
+        let (stopped, result) = oneshot::channel::<()>();
+        self.command(Command::Stop(stopped));
+        // The command is not answered but goes with the process, just before the process is gone.
+        let _ = result.await;
+        while self.runtime.is_alive(self.pid) {
+            tokio::task::yield_now().await;
         }
     }
 
-    /// Stops the children, the last one first.
-    async fn stop_all(&mut self) {
-        for place in (0..self.children.len()).rev() {
-            if let Some(pid) = self.children[place].pid.take() {
-                self.places.remove(&pid);
-                self.stop(pid, self.children[place].spec.shutdown).await;
-            }
-        }
+    async fn ask<T>(&self, command: impl FnOnce(oneshot::Sender<T>) -> Command) -> Result<T, ChildError> {
+        let (answer, result) = oneshot::channel();
+        self.command(command(answer));
+        result.await.map_err(|_| ChildError::NoProc)
     }
 
-    async fn stop(&self, pid: Pid, shutdown: Shutdown) {
-        let runtime = self.context.runtime();
-        let monitor = runtime.monitor(self.context.pid(), &pid.into());
-        let is_down =
-            |message: &Message| matches!(message, Message::Down { monitor: of, .. } if *of == monitor);
-        match shutdown {
-            Shutdown::BrutalKill => runtime.kill(pid),
-            Shutdown::Timeout(_) | Shutdown::Infinity => {
-                runtime.exit(self.context.pid(), pid, ExitReason::Shutdown);
-            }
-        }
-        if let Shutdown::Timeout(limit) = shutdown {
-            if self.context.receive_within(limit, is_down).await.is_some() {
-                return;
-            }
-            runtime.kill(pid);
-        }
-        self.context.receive_matching(is_down).await;
+    /// A command to a supervisor that is gone is dropped, and so is its answer.
+    fn command(&self, command: Command) {
+        let nobody = Pid { node: self.pid.node, id: 0 };
+        // A supervisor's mailbox has no bound.
+        let _ = self.runtime.send_term(nobody, &self.pid.into(), command);
     }
 }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rusm_engine::{Grant, Profile};
-use rusm_otp::{Restart, Shutdown};
+use rusm_otp::{Restart, Shutdown, Strategy};
 
 mod raw;
 
@@ -33,6 +33,8 @@ pub struct SupervisorDecl {
     pub name: String,
     /// Its children, in the order in which they start.
     pub children: Vec<ChildDecl>,
+    /// Which of them it starts again when one ended.
+    pub strategy: Strategy,
     /// How many restarts within the period it stands.
     pub intensity: usize,
     /// The period.
@@ -202,6 +204,7 @@ impl Tree<'_> {
         Ok(SupervisorDecl {
             name: name.to_owned(),
             children,
+            strategy: raw.strategy.into(),
             intensity: raw.intensity.unwrap_or(DEFAULT_INTENSITY),
             period: period.unwrap_or(DEFAULT_PERIOD),
         })

@@ -1,11 +1,9 @@
 use std::fs;
-use std::future::Future;
 use std::path::PathBuf;
-use std::pin::Pin;
 
 use rusm_codegen::value::{TextError, parse_arguments};
 use rusm_engine::{Engine, EngineConfig, EngineError, LoadError, Spawn, SpawnError};
-use rusm_otp::{ChildSpec, ExitReason, Parent, Pid, Runtime, StartError, Supervision, Supervisor};
+use rusm_otp::{ChildSpec, ExitReason, Parent, Runtime, StartError, Supervision, Supervisor};
 
 use crate::control::Listening;
 use crate::manifest::{ChildDecl, SupervisorDecl, What};
@@ -134,8 +132,7 @@ impl Node {
 
     /// Stops the tree in order: the last child first.
     pub async fn stop(&self) {
-        self.engine.runtime().exit(self.root.pid, self.root.pid, ExitReason::Shutdown);
-        self.ended().await;
+        self.root.stop().await;
     }
 }
 
@@ -146,7 +143,9 @@ struct Tree<'a> {
 
 impl Tree<'_> {
     fn supervisor(&self, decl: &SupervisorDecl) -> Result<Supervisor, BootError> {
-        let mut supervisor = Supervisor::new(decl.name.as_str()).intensity(decl.intensity, decl.period);
+        let mut supervisor = Supervisor::new(decl.name.as_str())
+            .strategy(decl.strategy)
+            .intensity(decl.intensity, decl.period);
         for child in &decl.children {
             supervisor = supervisor.child(self.child(child)?);
         }
@@ -155,18 +154,7 @@ impl Tree<'_> {
 
     fn child(&self, decl: &ChildDecl) -> Result<ChildSpec, BootError> {
         let spec = match &decl.what {
-            What::Supervisor(below) => {
-                let supervisor = self.supervisor(below)?;
-                let start =
-                    move |parent: Parent| -> Pin<Box<dyn Future<Output = Result<Pid, String>> + Send>> {
-                        let supervisor = supervisor.clone();
-                        Box::pin(async move {
-                            let started = supervisor.start(&parent.runtime, Some(parent.pid)).await;
-                            started.map(|running| running.pid).map_err(|error| error.to_string())
-                        })
-                    };
-                ChildSpec::new(below.name.clone(), start)
-            }
+            What::Supervisor(below) => ChildSpec::supervisor(self.supervisor(below)?),
             What::Component { component, name, init } => {
                 let spawn = self.spawn(component, name, init.as_deref(), decl.line)?;
                 let engine = self.engine.clone();

@@ -1,5 +1,6 @@
 //! The semantics of processes, streams and supervisors, on virtual time.
 
+mod erlang;
 mod processes;
 mod streams;
 mod supervisors;

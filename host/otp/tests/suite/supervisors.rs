@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use crate::support::{idle, on_virtual_time, run};
 use rusm_otp::{
-    ChildSpec, Context, ExitReason, Message, Parent, Pid, Restart, Runtime, Shutdown, SpawnOptions,
-    Supervisor,
+    Backoff, ChildError, ChildSpec, ChildState, Context, Excess, ExitReason, Message, Parent, Pid, Restart,
+    Runtime, Shutdown, SpawnOptions, Strategy, Supervisor,
 };
 
 type Log = Arc<Mutex<Vec<String>>>;
@@ -192,5 +192,137 @@ fn a_supervisor_below_another_is_restarted_with_its_children() {
         runtime.kill(leaf);
         another(&runtime, "leaf", leaf).await;
         assert_eq!(tree.restarts(), 1, "the inner one gave up and was started again");
+    });
+}
+
+#[test]
+fn a_child_that_is_not_ready_in_time_is_killed() {
+    on_virtual_time(async {
+        let (runtime, log) = (Runtime::new(), Log::default());
+        let slow = ChildSpec::new("slow", |parent: Parent| async move {
+            let options = SpawnOptions::new("slow").name("slow").parent(parent.pid).link(true);
+            parent.runtime.spawn(options, idle).map_err(|error| error.to_string())?;
+            std::future::pending().await
+        });
+        let slow = slow.start_timeout(Duration::from_millis(50));
+        let tree = Supervisor::new("tree").child(child("a", &log)).child(slow);
+        let error = tree.start(&runtime, None).await.expect_err("it is never ready").to_string();
+        assert_eq!(error, "child `slow` did not start: it was not ready within 50ms");
+        while runtime.whereis("slow").is_some() {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(entries(&log), ["start a", "stop a"]);
+    });
+}
+
+#[test]
+fn a_backoff_spreads_restarts_and_is_forgotten() {
+    on_virtual_time(async {
+        let (runtime, log) = (Runtime::new(), Log::default());
+        let backoff = Backoff::new(Duration::from_millis(10), Duration::from_millis(100)).jitter(0.0);
+        let tree = Supervisor::new("tree").child(child("a", &log)).intensity(100, Duration::from_secs(1));
+        let tree = tree.backoff(backoff).start(&runtime, None).await.expect("it starts");
+        let mut waits = Vec::new();
+        for _ in 0..6 {
+            let since = tokio::time::Instant::now();
+            runtime.kill(runtime.whereis("a").expect("it runs"));
+            while runtime.whereis("a").is_none() || tree.restarts() == waits.len() as u64 {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+            waits.push(since.elapsed().as_millis());
+        }
+        // Each within the millisecond in which it was looked for.
+        let expected = [10, 20, 40, 80, 100, 100];
+        assert!(
+            waits.iter().zip(expected).all(|(wait, least)| (least..=least + 2).contains(wait)),
+            "{waits:?}"
+        );
+
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        let (since, before) = (tokio::time::Instant::now(), tree.restarts());
+        runtime.kill(runtime.whereis("a").expect("it runs"));
+        while tree.restarts() == before {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        assert!(since.elapsed() < Duration::from_millis(15), "it had recovered");
+    });
+}
+
+#[test]
+fn a_child_that_waits_for_its_restart_can_be_stopped() {
+    on_virtual_time(async {
+        let (runtime, log) = (Runtime::new(), Log::default());
+        let backoff = Backoff::new(Duration::from_secs(60), Duration::from_secs(60));
+        let tree = Supervisor::new("tree").child(child("a", &log)).backoff(backoff);
+        let tree = tree.start(&runtime, None).await.expect("it starts");
+        runtime.kill(runtime.whereis("a").expect("it runs"));
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        assert_eq!(tree.which_children().await.expect("it runs")[0].state, ChildState::Restarting);
+        assert_eq!(tree.restart_child("a").await, Err(ChildError::Restarting));
+        tree.terminate_child("a").await.expect("it is stopped");
+        tokio::time::sleep(Duration::from_secs(120)).await;
+        assert_eq!(entries(&log), ["start a"]);
+        tree.restart_child("a").await.expect("it starts");
+        assert_eq!(entries(&log), ["start a"]);
+    });
+}
+
+#[test]
+fn a_child_in_quarantine_leaves_the_others_alone() {
+    on_virtual_time(async {
+        let (runtime, log) = (Runtime::new(), Log::default());
+        let tree = Supervisor::new("tree").child(child("a", &log)).child(child("b", &log));
+        let tree = tree.intensity(2, Duration::from_secs(5)).excess(Excess::Quarantine);
+        let tree = tree.start(&runtime, None).await.expect("it starts");
+        for _ in 0..3 {
+            runtime.kill(runtime.whereis("a").expect("it runs"));
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        let states: Vec<_> =
+            tree.which_children().await.expect("it runs").iter().map(|child| child.state).collect();
+        let b = runtime.whereis("b").expect("it runs");
+        assert_eq!(states, [ChildState::Running(b), ChildState::Quarantined]);
+        assert_eq!(tree.restarts(), 2);
+        let back = tree.restart_child("a").await.expect("it starts");
+        assert_eq!(runtime.whereis("a"), Some(back));
+    });
+}
+
+#[test]
+fn a_supervisor_may_have_a_most_of_children() {
+    on_virtual_time(async {
+        let (runtime, log) = (Runtime::new(), Log::default());
+        let tree = Supervisor::new("tree").strategy(Strategy::Dynamic).most_children(1);
+        let tree = tree.start(&runtime, None).await.expect("it starts");
+        let first = tree.start_child(child("a", &log)).await.expect("there is room");
+        assert_eq!(tree.start_child(child("b", &log)).await, Err(ChildError::TooMany));
+        tree.terminate(first).await.expect("it runs");
+        tree.start_child(child("b", &log)).await.expect("there is room again");
+        tree.stop().await;
+        assert_eq!(tree.count_children().await, Err(ChildError::NoProc));
+        assert_eq!(entries(&log), ["start a", "stop a", "start b", "stop b"]);
+    });
+}
+
+#[test]
+fn dynamic_children_stop_together() {
+    on_virtual_time(async {
+        let (runtime, log) = (Runtime::new(), Log::default());
+        let tree = Supervisor::new("tree").strategy(Strategy::Dynamic);
+        let tree = tree.start(&runtime, None).await.expect("it starts");
+        for _ in 0..100 {
+            // It takes its second to stop.
+            let slow = ChildSpec::process("slow", |context: Context| async move {
+                context.runtime().trap_exit(context.pid(), true);
+                context.receive().await;
+                context.sleep(Duration::from_secs(1)).await;
+                ExitReason::Normal
+            });
+            tree.start_child(slow).await.expect("it starts");
+        }
+        let since = tokio::time::Instant::now();
+        tree.stop().await;
+        assert!(since.elapsed() < Duration::from_millis(1500), "{:?}", since.elapsed());
+        assert!(entries(&log).is_empty());
     });
 }

@@ -45,8 +45,7 @@ pub(super) struct Capabilities {
 #[serde(deny_unknown_fields)]
 pub(super) struct Supervisor {
     #[serde(default)]
-    #[expect(dead_code, reason = "there is one strategy so far; a wrong one is an error")]
-    strategy: Strategy,
+    pub(super) strategy: Strategy,
     pub(super) intensity: Option<usize>,
     pub(super) period: Option<Spanned<String>>,
     #[serde(default)]
@@ -55,9 +54,21 @@ pub(super) struct Supervisor {
 
 #[derive(Debug, Default, Clone, Copy, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-enum Strategy {
+pub(super) enum Strategy {
     #[default]
     OneForOne,
+    OneForAll,
+    RestForOne,
+}
+
+impl From<Strategy> for rusm_otp::Strategy {
+    fn from(strategy: Strategy) -> Self {
+        match strategy {
+            Strategy::OneForOne => Self::OneForOne,
+            Strategy::OneForAll => Self::OneForAll,
+            Strategy::RestForOne => Self::RestForOne,
+        }
+    }
 }
 
 #[derive(Debug, Deserialize)]

@@ -14,7 +14,7 @@ const TWO: &str = "[components.cart]\npath = \"cart\"\n[components.stock]\npath 
 fn a_whole_manifest() {
     let text = format!(
         "{TWO}capabilities = {{ spawn = [\"cart\"], env = [\"HOME\"], memory = \"8MiB\", control = true }}\n\
-         [supervisor]\nintensity = 3\nperiod = \"10s\"\n\
+         [supervisor]\nstrategy = \"rest-for-one\"\nintensity = 3\nperiod = \"10s\"\n\
          [[supervisor.children]]\ncomponent = \"cart\"\ninit = '(\"ann\")'\nrestart = \"transient\"\n\
          [[supervisor.children]]\nsupervisor = \"below\"\n\
          [[supervisors.below.children]]\ncomponent = \"stock\"\nname = \"stock-1\"\nshutdown = \"brutal-kill\"\n"
@@ -23,6 +23,7 @@ fn a_whole_manifest() {
     let stock = &manifest.components["stock"].profile;
     assert_eq!(stock.memory, 8 << 20);
     assert_eq!(stock.grants, [Grant::Spawn("cart".into()), Grant::Env("HOME".into()), Grant::Control]);
+    assert_eq!(manifest.root.strategy, Strategy::RestForOne);
     assert_eq!((manifest.root.intensity, manifest.root.period), (3, Duration::from_secs(10)));
     assert_eq!(manifest.root.children[0].restart, Restart::Transient);
     let What::Supervisor(below) = &manifest.root.children[1].what else { panic!("a supervisor") };

@@ -1,0 +1,441 @@
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+use tokio::time::{Instant, timeout};
+
+use super::children::{Child, Children, Place};
+use super::intensity::Intensity;
+use super::{
+    AutoShutdown, ChildCounts, ChildError, ChildInfo, ChildSpec, ChildState, Excess, Parent, Restart,
+    Shutdown, StartError, Strategy, Supervisor,
+};
+use crate::{Context, ExitReason, Message, Pid};
+
+/// What a supervisor can be asked. Whoever asks waits for the answer, or learns from its absence that it has ended.
+#[derive(Debug)]
+pub(super) enum Command {
+    StartChild(ChildSpec, Answer<Result<Pid, ChildError>>),
+    TerminateChild(Arc<str>, Answer<Result<(), ChildError>>),
+    Terminate(Pid, Answer<Result<(), ChildError>>),
+    RestartChild(Arc<str>, Answer<Result<Pid, ChildError>>),
+    DeleteChild(Arc<str>, Answer<Result<(), ChildError>>),
+    WhichChildren(Answer<Vec<ChildInfo>>),
+    CountChildren(Answer<ChildCounts>),
+    Stop(oneshot::Sender<()>),
+    /// To itself: a start that failed is tried again, after whatever else waits.
+    TryAgain(Place),
+    /// To itself: the time that a child had to wait is over.
+    AfterBackoff(Place),
+}
+
+type Answer<T> = oneshot::Sender<T>;
+
+/// A supervisor at work.
+pub(super) struct Running {
+    name: Arc<str>,
+    context: Context,
+    parent: Option<Pid>,
+    spec: Supervisor,
+    children: Children,
+    intensity: Intensity,
+    restarts: Arc<AtomicU64>,
+    /// Whoever asked it to stop, and learns of its end.
+    stopping: Option<Answer<()>>,
+}
+
+impl Running {
+    pub(super) fn new(
+        mut spec: Supervisor,
+        context: Context,
+        restarts: Arc<AtomicU64>,
+        parent: Option<Pid>,
+    ) -> Self {
+        let mut children = Children::new(spec.strategy != Strategy::Dynamic);
+        for child in std::mem::take(&mut spec.children) {
+            children.add(child);
+        }
+        let intensity = Intensity::new(spec.most_restarts, spec.period);
+        Self { name: spec.name.clone(), context, parent, spec, children, intensity, restarts, stopping: None }
+    }
+
+    pub(super) async fn start_all(&mut self) -> Result<(), StartError> {
+        for place in self.children.places_from(0) {
+            self.start(place).await?;
+        }
+        Ok(())
+    }
+
+    /// Starts a child, which is running afterwards, or as it was before.
+    async fn start(&mut self, place: Place) -> Result<Pid, StartError> {
+        let Some(child) = self.children.get(place) else {
+            return Err(StartError { child: String::new(), reason: "it is gone".into() });
+        };
+        let (id, limit) = (child.spec.id.clone(), child.spec.start_timeout);
+        let parent = Parent { runtime: self.context.runtime().clone(), pid: self.context.pid() };
+        let starting = (child.spec.start)(parent);
+        let started = match limit {
+            None => starting.await,
+            Some(limit) => timeout(limit, starting).await.unwrap_or_else(|_| {
+                self.kill_strangers();
+                Err(format!("it was not ready within {limit:?}"))
+            }),
+        };
+        match started {
+            Ok(pid) => {
+                self.children.set(place, ChildState::Running(pid));
+                Ok(pid)
+            }
+            Err(reason) => Err(StartError { child: id.to_string(), reason }),
+        }
+    }
+
+    /// A start that was given up has left a linked process that is no child.
+    fn kill_strangers(&self) {
+        for pid in self.context.links() {
+            if Some(pid) != self.parent && self.children.place_of(pid).is_none() {
+                self.context.runtime().unlink(self.context.pid(), pid);
+                self.context.runtime().kill(pid);
+            }
+        }
+    }
+
+    pub(super) async fn watch(&mut self) -> ExitReason {
+        loop {
+            let ended = match self.context.receive().await {
+                Message::Exit { pid, reason } => match self.children.place_of(pid) {
+                    Some(place) => self.child_ended(place, &reason).await,
+                    None if Some(pid) == self.parent || pid == self.context.pid() => Err(reason),
+                    // Of a child that ended while it started, or of a stranger.
+                    None => Ok(()),
+                },
+                Message::Term { value, .. } => match value.downcast::<Command>() {
+                    Ok(command) => match *command {
+                        Command::Stop(stopped) => {
+                            self.stop_all().await;
+                            // Kept to the end: its absence is the answer.
+                            self.stopping = Some(stopped);
+                            return ExitReason::Shutdown;
+                        }
+                        command => self.obey(command).await,
+                    },
+                    Err(_) => Ok(()),
+                },
+                _ => Ok(()),
+            };
+            if let Err(reason) = ended {
+                self.stop_all().await;
+                return reason;
+            }
+        }
+    }
+
+    async fn obey(&mut self, command: Command) -> Result<(), ExitReason> {
+        // Whoever asked may have ended: then nobody wants to know.
+        match command {
+            Command::StartChild(spec, answer) => drop(answer.send(self.start_child(spec).await)),
+            Command::TerminateChild(id, answer) => drop(answer.send(self.terminate_child(&id).await)),
+            Command::Terminate(pid, answer) => drop(answer.send(self.terminate(pid).await)),
+            Command::RestartChild(id, answer) => drop(answer.send(self.restart_child(&id).await)),
+            Command::DeleteChild(id, answer) => drop(answer.send(self.delete_child(&id))),
+            Command::WhichChildren(answer) => drop(answer.send(self.children.infos())),
+            Command::CountChildren(answer) => drop(answer.send(self.children.counts())),
+            Command::Stop(_) => {}
+            Command::TryAgain(place) if self.is_restarting(place) => return self.restart(place).await,
+            Command::AfterBackoff(place) if self.is_restarting(place) => {
+                return self.restart_now(place).await;
+            }
+            Command::TryAgain(_) | Command::AfterBackoff(_) => {}
+        }
+        Ok(())
+    }
+
+    /// It may have been started or stopped meanwhile.
+    fn is_restarting(&self, place: Place) -> bool {
+        self.children.get(place).is_some_and(|child| child.state == ChildState::Restarting)
+    }
+
+    async fn start_child(&mut self, spec: ChildSpec) -> Result<Pid, ChildError> {
+        if self.spec.strategy != Strategy::Dynamic
+            && let Some((_, known)) = self.children.named(&spec.id)
+        {
+            return Err(match known.state {
+                ChildState::Running(pid) => ChildError::Running(pid),
+                _ => ChildError::AlreadyPresent,
+            });
+        }
+        if self.spec.most_children.is_some_and(|most| self.children.len() >= most) {
+            return Err(ChildError::TooMany);
+        }
+        let place = self.children.add(spec);
+        let started = self.start(place).await;
+        if started.is_err() {
+            self.children.remove(place);
+        }
+        Ok(started?)
+    }
+
+    async fn terminate_child(&mut self, id: &str) -> Result<(), ChildError> {
+        let place = self.place(id)?;
+        self.stop(place).await;
+        if self.children.get(place).is_some_and(|child| child.spec.restart == Restart::Temporary) {
+            self.children.remove(place);
+        }
+        Ok(())
+    }
+
+    async fn terminate(&mut self, pid: Pid) -> Result<(), ChildError> {
+        if self.spec.strategy != Strategy::Dynamic {
+            return Err(ChildError::Strategy);
+        }
+        let Some(place) = self.children.place_of(pid) else {
+            // As in Erlang, one that is gone has been terminated.
+            let alive = self.context.runtime().is_alive(pid);
+            return if alive { Err(ChildError::NotFound) } else { Ok(()) };
+        };
+        self.stop(place).await;
+        self.children.remove(place);
+        Ok(())
+    }
+
+    async fn restart_child(&mut self, id: &str) -> Result<Pid, ChildError> {
+        let place = self.idle_place(id)?;
+        Ok(self.start(place).await?)
+    }
+
+    fn delete_child(&mut self, id: &str) -> Result<(), ChildError> {
+        let place = self.idle_place(id)?;
+        self.children.remove(place);
+        Ok(())
+    }
+
+    fn place(&self, id: &str) -> Result<Place, ChildError> {
+        if self.spec.strategy == Strategy::Dynamic {
+            return Err(ChildError::Strategy);
+        }
+        self.children.named(id).map(|(place, _)| place).ok_or(ChildError::NotFound)
+    }
+
+    /// The place of a child that neither runs nor is about to.
+    fn idle_place(&self, id: &str) -> Result<Place, ChildError> {
+        let place = self.place(id)?;
+        match self.children.get(place).map(|child| child.state) {
+            Some(ChildState::Running(pid)) => Err(ChildError::Running(pid)),
+            Some(ChildState::Restarting) => Err(ChildError::Restarting),
+            _ => Ok(place),
+        }
+    }
+
+    async fn child_ended(&mut self, place: Place, reason: &ExitReason) -> Result<(), ExitReason> {
+        let Some(child) = self.children.get(place) else { return Ok(()) };
+        let again = match child.spec.restart {
+            Restart::Permanent => true,
+            Restart::Transient => !reason.is_orderly(),
+            Restart::Temporary => false,
+        };
+        let id = child.spec.id.clone();
+        if again {
+            tracing::warn!(supervisor = %self.name, child = %id, %reason, "child restarts");
+            self.children.set(place, ChildState::Restarting);
+            return self.restart(place).await;
+        }
+        tracing::debug!(supervisor = %self.name, child = %id, %reason, "child ended");
+        let significant = child.spec.significant;
+        self.forget_if_over(place);
+        let others = || self.children.iter().any(is_significant_and_runs);
+        let ends = match self.spec.auto_shutdown {
+            AutoShutdown::Never => false,
+            AutoShutdown::AnySignificant => significant,
+            AutoShutdown::AllSignificant => significant && !others(),
+        };
+        if ends { Err(ExitReason::Shutdown) } else { Ok(()) }
+    }
+
+    /// A child that has ended stays known, unless it never starts again.
+    fn forget_if_over(&mut self, place: Place) {
+        self.children.set(place, ChildState::Stopped);
+        let over = |child: &Child| {
+            child.spec.restart == Restart::Temporary || self.spec.strategy == Strategy::Dynamic
+        };
+        if self.children.get(place).is_some_and(over) {
+            self.children.remove(place);
+        }
+    }
+
+    /// Starts a child again that has ended, and whoever the strategy says.
+    async fn restart(&mut self, place: Place) -> Result<(), ExitReason> {
+        if !self.intensity.admits(Instant::now()) {
+            let id = self.children.get(place).map(|child| child.spec.id.clone()).unwrap_or_default();
+            return match self.spec.excess {
+                Excess::GiveUp => {
+                    tracing::error!(supervisor = %self.name, child = %id, "too many restarts: giving up");
+                    self.forget_if_over(place);
+                    Err(ExitReason::Shutdown)
+                }
+                Excess::Quarantine => {
+                    tracing::error!(supervisor = %self.name, child = %id, "too many restarts: it stays down");
+                    self.children.set(place, ChildState::Quarantined);
+                    Ok(())
+                }
+            };
+        }
+        if let Some(wait) = self.wait(place) {
+            self.restart_later(place, wait);
+            return Ok(());
+        }
+        self.restart_now(place).await
+    }
+
+    async fn restart_now(&mut self, place: Place) -> Result<(), ExitReason> {
+        self.restarts.fetch_add(1, Ordering::Relaxed);
+        let from = match self.spec.strategy {
+            Strategy::OneForOne | Strategy::Dynamic => None,
+            Strategy::OneForAll => Some(0),
+            Strategy::RestForOne => Some(place),
+        };
+        let places = match from {
+            None => vec![place],
+            Some(from) => {
+                let places = self.children.places_from(from);
+                for place in places.iter().rev() {
+                    self.stop(*place).await;
+                    if self.children.get(*place).is_some_and(|child| child.spec.restart == Restart::Temporary)
+                    {
+                        self.children.remove(*place);
+                    }
+                }
+                self.children.places_from(from)
+            }
+        };
+        for place in places {
+            if let Err(error) = self.start(place).await {
+                tracing::warn!(supervisor = %self.name, %error, "child did not restart");
+                self.children.set(place, ChildState::Restarting);
+                let own = self.context.pid();
+                // Behind whatever waits already; its own mailbox has no bound.
+                let _ = self.context.runtime().send_term(own, &own.into(), Command::TryAgain(place));
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// How long a child that keeps crashing has to wait.
+    fn wait(&mut self, place: Place) -> Option<Duration> {
+        let backoff = self.spec.backoff?;
+        let child = self.children.get_mut(place)?;
+        if backoff.has_recovered(child.since.elapsed()) {
+            child.restarts = 0;
+        }
+        let wait = backoff.wait(child.restarts, random());
+        child.restarts += 1;
+        Some(wait)
+    }
+
+    fn restart_later(&self, place: Place, wait: Duration) {
+        let (runtime, own) = (self.context.runtime().clone(), self.context.pid());
+        let again = async move {
+            tokio::time::sleep(wait).await;
+            let _ = runtime.send_term(own, &own.into(), Command::AfterBackoff(place));
+        };
+        self.context.runtime().workers().spawn(again);
+    }
+
+    /// Stops the children: the last one first, or all at once where they have no order.
+    pub(super) async fn stop_all(&mut self) {
+        let places = self.children.places_from(0);
+        if self.spec.strategy == Strategy::Dynamic {
+            self.stop_together(&places).await;
+        } else {
+            for place in places.into_iter().rev() {
+                self.stop(place).await;
+            }
+        }
+    }
+
+    async fn stop(&mut self, place: Place) {
+        if let Some(pid) = self.children.pid(place)
+            && let Some(child) = self.children.get(place)
+        {
+            let stop = self.ask_to_stop(pid, child.spec.stops_by());
+            self.await_stop(stop).await;
+        }
+        self.children.set(place, ChildState::Stopped);
+    }
+
+    async fn stop_together(&mut self, places: &[Place]) {
+        let mut stops = Vec::new();
+        for place in places {
+            if let Some(pid) = self.children.pid(*place)
+                && let Some(child) = self.children.get(*place)
+            {
+                stops.push(self.ask_to_stop(pid, child.spec.stops_by()));
+            }
+            self.children.set(*place, ChildState::Stopped);
+        }
+        for stop in stops {
+            self.await_stop(stop).await;
+        }
+    }
+
+    /// A child that is asked to stop is no longer linked: only the monitor tells of its end.
+    fn ask_to_stop(&self, pid: Pid, how: Shutdown) -> Stop {
+        let (runtime, own) = (self.context.runtime(), self.context.pid());
+        let monitor = runtime.monitor(own, &pid.into());
+        match how {
+            Shutdown::BrutalKill => {
+                runtime.unlink(own, pid);
+                runtime.kill(pid);
+            }
+            Shutdown::Timeout(_) | Shutdown::Infinity => {
+                runtime.exit(own, pid, ExitReason::Shutdown);
+                runtime.unlink(own, pid);
+            }
+        }
+        let limit = match how {
+            Shutdown::Timeout(limit) => Some(Instant::now() + limit),
+            _ => None,
+        };
+        Stop { pid, monitor, limit }
+    }
+
+    async fn await_stop(&self, stop: Stop) {
+        let is_down =
+            |message: &Message| matches!(message, Message::Down { monitor, .. } if *monitor == stop.monitor);
+        let in_time = match stop.limit {
+            None => None,
+            Some(limit) => {
+                let left = limit.saturating_duration_since(Instant::now());
+                let down = self.context.receive_within(left, is_down).await;
+                if down.is_none() {
+                    self.context.runtime().kill(stop.pid);
+                }
+                down
+            }
+        };
+        if in_time.is_none() {
+            self.context.receive_matching(is_down).await;
+        }
+        // It may have ended by itself before it was asked.
+        let is_exit = |message: &Message| matches!(message, Message::Exit { pid, .. } if *pid == stop.pid);
+        self.context.receive_within(Duration::ZERO, is_exit).await;
+    }
+}
+
+/// A child on its way out.
+struct Stop {
+    pid: Pid,
+    monitor: crate::Reference,
+    limit: Option<Instant>,
+}
+
+fn is_significant_and_runs(child: &Child) -> bool {
+    child.spec.significant && matches!(child.state, ChildState::Running(_) | ChildState::Restarting)
+}
+
+/// From 0 to 1; good enough to spread restarts.
+fn random() -> f64 {
+    use std::hash::{BuildHasher as _, RandomState};
+    (RandomState::new().hash_one(0) >> 11) as f64 / (1_u64 << 53) as f64
+}

@@ -1,0 +1,64 @@
+//! Erlang is the oracle: scenarios written once as data run on a real `erl` and on this crate, and both see the same.
+//! How to read the scenarios stands at the head of `tests/erlang/*.txt`.
+
+use std::fmt::Write as _;
+use std::path::Path;
+use std::process::Command;
+
+use rusm_otp::ExitReason;
+
+mod processes;
+mod supervisors;
+
+/// Runs the scenarios of a file in Erlang and here.
+fn compare(name: &str, run: impl Fn(&[String]) -> Vec<String>) {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/erlang");
+    let text = std::fs::read_to_string(folder.join(format!("{name}.txt"))).expect("the scenarios");
+    let mut program = Command::new("escript");
+    program.args([format!("{name}.escript"), format!("{name}.txt")]).current_dir(folder);
+    let output = program.output().expect("escript is there: `cargo xtask test` installs erlang-base");
+    let seen = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success(), "{seen}{}", String::from_utf8_lossy(&output.stderr));
+
+    let (scenarios, expected) = (scenarios(&text), scenarios(&seen));
+    assert_eq!(scenarios.len(), expected.len(), "Erlang has run all of them");
+    let mut differences = String::new();
+    for ((name, commands), (of, erlang)) in scenarios.iter().zip(&expected) {
+        assert_eq!(name, of);
+        let own = run(commands);
+        if own != *erlang {
+            let (erlang, own) = (erlang.join("\n"), own.join("\n"));
+            let _ = writeln!(differences, "== {name}\n-- Erlang\n{erlang}\n-- here\n{own}");
+        }
+    }
+    assert!(differences.is_empty(), "{differences}");
+}
+
+/// The lines below each line `scenario NAME`.
+fn scenarios(text: &str) -> Vec<(String, Vec<String>)> {
+    let mut found: Vec<(String, Vec<String>)> = Vec::new();
+    for line in text.lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {
+        match (line.strip_prefix("scenario "), found.last_mut()) {
+            (Some(name), _) => found.push((name.to_owned(), Vec::new())),
+            (None, Some((_, lines))) => lines.push(line.to_owned()),
+            (None, None) => panic!("a line before the first scenario: {line}"),
+        }
+    }
+    found
+}
+
+fn reason_of(word: &str) -> ExitReason {
+    match word {
+        "normal" => ExitReason::Normal,
+        "shutdown" => ExitReason::Shutdown,
+        "kill" => ExitReason::Killed,
+        other => ExitReason::Custom(other.to_owned().into()),
+    }
+}
+
+fn word(reason: &ExitReason) -> String {
+    match reason {
+        ExitReason::Custom(text) => String::from_utf8_lossy(text).into_owned(),
+        other => other.name().to_owned(),
+    }
+}

@@ -1,0 +1,226 @@
+//! Processes: mailboxes, links, monitors, exits, names and timers.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use rusm_otp::{Context, ExitReason, Filter, Message, Pid, Reference, RegisterError, Runtime, SpawnOptions};
+use tokio::sync::oneshot;
+
+use super::{compare, reason_of, word};
+use crate::support::on_virtual_time;
+
+#[test]
+fn processes_do_what_erlangs_do() {
+    compare("processes", World::run);
+}
+
+/// What a scenario shares with its processes.
+struct World {
+    runtime: Runtime,
+    seen: Mutex<Vec<String>>,
+    /// Ends since the last command: those that come together have no order.
+    ends: Mutex<Vec<String>>,
+    pids: Mutex<HashMap<String, Pid>>,
+    monitors: Mutex<HashMap<String, Reference>>,
+    timers: Mutex<HashMap<String, Reference>>,
+}
+
+/// What a process does, and where it says what came of it.
+struct Do {
+    words: Vec<String>,
+    answer: oneshot::Sender<Option<String>>,
+}
+
+impl World {
+    fn run(commands: &[String]) -> Vec<String> {
+        let mut seen = Vec::new();
+        on_virtual_time(async {
+            let world = Arc::new(Self {
+                runtime: Runtime::new(),
+                seen: Mutex::default(),
+                ends: Mutex::default(),
+                pids: Mutex::default(),
+                monitors: Mutex::default(),
+                timers: Mutex::default(),
+            });
+            for command in commands {
+                world.see(format!("> {command}"));
+                let words: Vec<&str> = command.split(' ').collect();
+                match words[..] {
+                    ["spawn", name, ref rest @ ..] => {
+                        world.spawn(name, SpawnOptions::new(name), rest.contains(&"trap"));
+                    }
+                    ["wait", ms] => tokio::time::sleep(millis(ms)).await,
+                    [name, ref rest @ ..] => world.tell(name, rest).await,
+                    [] => {}
+                }
+                world.settle().await;
+            }
+            seen = std::mem::take(&mut *world.seen.lock().expect("a lock"));
+        });
+        seen
+    }
+
+    fn see(&self, line: String) {
+        self.seen.lock().expect("a lock").push(line);
+    }
+
+    /// Erlang's side waits for real: timers of up to 40 ms fire while it does, and here too.
+    async fn settle(&self) {
+        tokio::time::sleep(Duration::from_millis(40)).await;
+        let mut ends = std::mem::take(&mut *self.ends.lock().expect("a lock"));
+        ends.sort();
+        self.seen.lock().expect("a lock").extend(ends);
+    }
+
+    fn pid(&self, name: &str) -> Pid {
+        self.pids.lock().expect("a lock")[name]
+    }
+
+    fn name(&self, pid: Pid) -> String {
+        let pids = self.pids.lock().expect("a lock");
+        let name = pids.iter().find(|(_, own)| **own == pid).map(|(name, _)| name.clone());
+        name.unwrap_or_else(|| "nobody".into())
+    }
+
+    fn spawn(self: &Arc<Self>, name: &str, options: SpawnOptions, trap: bool) -> Option<Reference> {
+        let world = self.clone();
+        let body = move |context: Context| async move {
+            context.runtime().trap_exit(context.pid(), trap);
+            world.obey(&context).await
+        };
+        let spawned = self.runtime.spawn(options, body).expect("no name");
+        self.pids.lock().expect("a lock").insert(name.to_owned(), spawned.pid);
+        let (world, name) = (self.clone(), name.to_owned());
+        let watch = move |context: Context| async move {
+            context.runtime().monitor(context.pid(), &spawned.pid.into());
+            let Message::Down { reason, .. } = context.receive().await else { panic!("its end") };
+            world.ends.lock().expect("a lock").push(format!("dead {name} {}", word(&reason)));
+            ExitReason::Normal
+        };
+        self.runtime.spawn(SpawnOptions::new("watch"), watch).expect("no name");
+        spawned.monitor
+    }
+
+    async fn tell(&self, name: &str, words: &[&str]) {
+        let (answer, answered) = oneshot::channel();
+        let words = words.iter().map(|word| (*word).to_owned()).collect();
+        let nobody = Pid { node: self.runtime.node_id(), id: 0 };
+        let sent = self.runtime.send_term(nobody, &self.pid(name).into(), Do { words, answer });
+        sent.expect("it is taken");
+        // A process that ends does not answer.
+        if let Ok(Some(line)) = answered.await {
+            self.see(line);
+        }
+    }
+
+    async fn obey(self: Arc<Self>, context: &Context) -> ExitReason {
+        loop {
+            let command = context.receive_matching(|message| matches!(message, Message::Term { .. })).await;
+            let Message::Term { value, .. } = command else { continue };
+            let Do { words, answer } = *value.downcast().expect("a command");
+            let words: Vec<&str> = words.iter().map(String::as_str).collect();
+            if let ["exit", reason] = words[..] {
+                return reason_of(reason);
+            }
+            let line = self.act(context, &words).await;
+            // The runner waits.
+            let _ = answer.send(line);
+        }
+    }
+
+    async fn act(self: &Arc<Self>, context: &Context, words: &[&str]) -> Option<String> {
+        let (runtime, own) = (context.runtime(), context.pid());
+        match *words {
+            ["link", name] => runtime.link(own, self.pid(name)),
+            ["unlink", name] => runtime.unlink(own, self.pid(name)),
+            ["monitor", name, monitor] => {
+                self.note(monitor, runtime.monitor(own, &self.pid(name).into()));
+            }
+            ["monitor_name", name, monitor] => self.note(monitor, runtime.monitor(own, &name.into())),
+            ["demonitor", monitor] => {
+                let monitor = self.monitors.lock().expect("a lock")[monitor];
+                runtime.demonitor(own, monitor);
+            }
+            ["exit", name, reason] => runtime.exit(own, self.pid(name), reason_of(reason)),
+            ["trap", on] => return Some(runtime.trap_exit(own, on == "true").to_string()),
+            ["register", name] => return Some(verdict(&runtime.register(own, name))),
+            // Erlang lets anybody free a name; here it is its holder's.
+            ["unregister", name] => {
+                return Some(if runtime.unregister(own, name) { "ok" } else { "badarg" }.into());
+            }
+            ["whereis", name] => {
+                let holder = runtime.whereis(name).map(|pid| self.name(pid));
+                return Some(holder.unwrap_or_else(|| "undefined".into()));
+            }
+            ["send", name, text] => {
+                let sent = runtime.send(own, &self.pid(name).into(), text.to_owned().into());
+                sent.expect("its mailbox has no bound");
+            }
+            ["send_after", ms, text, timer] => {
+                let set = runtime.send_after(own, millis(ms), text.to_owned().into());
+                self.timers.lock().expect("a lock").insert(timer.to_owned(), set);
+            }
+            ["cancel", timer] => {
+                let timer = self.timers.lock().expect("a lock")[timer];
+                return Some(if runtime.cancel_timer(timer).is_some() { "left" } else { "false" }.into());
+            }
+            ["alive", name] => return Some(runtime.is_alive(self.pid(name)).to_string()),
+            ["links"] => {
+                let mut names: Vec<_> = context.links().into_iter().map(|pid| self.name(pid)).collect();
+                names.sort();
+                return Some(names.iter().fold("links".to_owned(), |line, name| line + " " + name));
+            }
+            ["mailbox"] => return runtime.info(own).map(|info| info.mailbox.to_string()),
+            ["spawn", name] => drop(self.spawn(name, SpawnOptions::new(name).parent(own), false)),
+            ["spawn_link", name] => {
+                self.spawn(name, SpawnOptions::new(name).parent(own).link(true), false);
+            }
+            ["spawn_monitor", name, monitor] => {
+                let options = SpawnOptions::new(name).parent(own).monitor(true);
+                self.note(monitor, self.spawn(name, options, false).expect("a monitor"));
+            }
+            ["receive", kind] => return Some(self.receive(context, kind, Duration::ZERO).await),
+            ["receive", kind, ms] => return Some(self.receive(context, kind, millis(ms)).await),
+            _ => panic!("no such command: {words:?}"),
+        }
+        None
+    }
+
+    fn note(&self, name: &str, monitor: Reference) {
+        self.monitors.lock().expect("a lock").insert(name.to_owned(), monitor);
+    }
+
+    async fn receive(&self, context: &Context, kind: &str, limit: Duration) -> String {
+        let filter = match kind {
+            "any" => Filter::Any,
+            "mail" => Filter::Mail,
+            "system" => Filter::System,
+            monitor => Filter::Down(self.monitors.lock().expect("a lock")[monitor]),
+        };
+        let got = context.receive_within(limit, |message| filter.admits(message)).await;
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        match got {
+            None => "nothing".into(),
+            Some(Message::Mail { sender, body }) => format!("mail {} {}", self.name(sender), text(&body)),
+            Some(Message::Timer { body, .. }) => format!("timer {}", text(&body)),
+            Some(Message::Exit { pid, reason }) => format!("exit {} {}", self.name(pid), word(&reason)),
+            Some(Message::Down { monitor, pid, reason }) => {
+                let monitors = self.monitors.lock().expect("a lock");
+                let own = monitors.iter().find(|(_, reference)| **reference == monitor);
+                let own = own.map(|(name, _)| name.as_str()).unwrap_or_default();
+                format!("down {own} {} {}", self.name(pid), word(&reason))
+            }
+            other => panic!("another message: {other:?}"),
+        }
+    }
+}
+
+fn verdict(registered: &Result<(), RegisterError>) -> String {
+    if registered.is_ok() { "ok" } else { "badarg" }.into()
+}
+
+fn millis(text: &str) -> Duration {
+    Duration::from_millis(text.parse().expect("a time"))
+}
