@@ -43,6 +43,7 @@ struct Running {
 thread_local! {
     /// The process whose turn it is on this worker.
     static CURRENT: Cell<*const Body> = const { Cell::new(std::ptr::null()) };
+    static CURRENT_PID: Cell<Option<Pid>> = const { Cell::new(None) };
     /// The one that it has handed its turn to.
     static NEXT: RefCell<Option<Arc<Body>>> = const { RefCell::new(None) };
     /// How many messages the process may still take on this turn.
@@ -111,12 +112,14 @@ impl Body {
             None => {
                 let started = Instant::now();
                 let outer = (CURRENT.replace(Arc::as_ptr(self)), BUDGET.replace(messages));
+                let outer_pid = CURRENT_PID.replace(Some(self.pid));
                 let mut task = Task::from_waker(&waker);
                 let future = running.future.as_mut();
                 let poll = || future.map_or(Poll::Pending, |future| future.as_mut().poll(&mut task));
                 let outcome = std::panic::catch_unwind(AssertUnwindSafe(poll));
                 CURRENT.set(outer.0);
                 BUDGET.set(outer.1);
+                CURRENT_PID.set(outer_pid);
                 self.quick.store(started.elapsed() < QUICK, Ordering::Relaxed);
                 outcome.unwrap_or_else(|panic| Poll::Ready(self.runtime.panicked(self.pid, panic.as_ref())))
             }
@@ -187,6 +190,11 @@ pub(crate) fn run_woken() {
         body.schedule();
     }
     DEPTH.set(DEPTH.get() - 1);
+}
+
+/// Whether it is this process's turn on this worker, and it is not breaking down.
+pub(crate) fn is_running(pid: Pid) -> bool {
+    CURRENT_PID.get() == Some(pid) && !std::thread::panicking()
 }
 
 /// Takes a message off the current turn's budget. False if there is none left: then the process yields.

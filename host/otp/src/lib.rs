@@ -1,4 +1,5 @@
-//! Erlang/OTP's processes in Rust: mailboxes, links, monitors, exit reasons, names, timers, streams and supervisors.
+//! Erlang/OTP's processes in Rust: mailboxes, links, monitors, exit reasons, names, timers, streams, servers and
+//! supervisors.
 //!
 //! A [`Runtime`] is one node. It spawns processes, each a future with a [`Context`]; everybody else knows a process by
 //! its [`Pid`] or its name. Nothing here knows WebAssembly or sockets.
@@ -31,6 +32,7 @@
 mod body;
 mod call;
 mod context;
+mod gen_server;
 mod message;
 mod names;
 mod pid;
@@ -44,6 +46,7 @@ mod timers;
 
 pub use call::{CallError, PendingCall};
 pub use context::Context;
+pub use gen_server::{CallFrom, GenServer, Next, ServerError, ServerRef, multi_call, start_server};
 pub use message::{Filter, Message, Request, SendError, Target};
 pub use names::RegisterError;
 pub use pid::{Pid, Reference};

@@ -83,6 +83,8 @@ pub struct Request {
     pub key: u32,
     /// Its arguments.
     pub body: Bytes,
+    /// A request as a value of Rust, between native processes of one node.
+    pub(crate) term: Option<Box<dyn Any + Send>>,
     /// The callee's end of the call's stream.
     pub stream: Option<StreamEnd>,
     /// When the caller gives up; none where it decides later.

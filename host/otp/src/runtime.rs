@@ -10,7 +10,7 @@ use tokio::runtime::Handle;
 use tokio::time::Instant;
 
 use crate::body::Body;
-use crate::call::{CallError, PendingCall};
+use crate::call::{CallError, PendingCall, ReplyTo};
 use crate::names::Names;
 use crate::process::State;
 use crate::stream::StreamEnd;
@@ -228,6 +228,32 @@ impl Runtime {
         stream: Option<StreamEnd>,
         deadline: Option<Instant>,
     ) -> Result<PendingCall, CallError> {
+        self.send_call(target, deadline, |reference, reply_to| {
+            let reply_to = Some(reply_to);
+            Request { sender, reference, key, body, term: None, stream, deadline, reply_to }
+        })
+    }
+
+    /// Sends a call whose request is a value of Rust.
+    pub(crate) fn call_term(
+        &self,
+        sender: Pid,
+        target: &Target,
+        term: Box<dyn Any + Send>,
+        deadline: Option<Instant>,
+    ) -> Result<PendingCall, CallError> {
+        self.send_call(target, deadline, |reference, reply_to| {
+            let (term, reply_to) = (Some(term), Some(reply_to));
+            Request { sender, reference, key: 0, body: Bytes::new(), term, stream: None, deadline, reply_to }
+        })
+    }
+
+    fn send_call(
+        &self,
+        target: &Target,
+        deadline: Option<Instant>,
+        request: impl FnOnce(Reference, ReplyTo) -> Request,
+    ) -> Result<PendingCall, CallError> {
         let callee = self.resolve(target).ok_or(CallError::NoProc)?;
         if callee.node != self.node.id {
             return Err(CallError::NoConnection);
@@ -238,9 +264,7 @@ impl Runtime {
             return Err(CallError::Overloaded);
         }
         let (reply_to, pending) = PendingCall::new(callee, reference, deadline);
-        let reply_to = Some(reply_to);
-        let request = Request { sender, reference, key, body, stream, deadline, reply_to };
-        let waker = state.deliver(Message::Call(request));
+        let waker = state.deliver(Message::Call(request(reference, reply_to)));
         drop(state);
         wake(waker);
         Ok(pending)

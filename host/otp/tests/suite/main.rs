@@ -1,6 +1,7 @@
 //! The semantics of processes, streams and supervisors, on virtual time.
 
 mod erlang;
+mod gen_servers;
 mod processes;
 mod streams;
 mod supervisors;
