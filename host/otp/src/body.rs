@@ -9,6 +9,7 @@ use std::task::{Context as Task, Poll, Wake, Waker};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
+use tokio::task::coop::has_budget_remaining;
 
 use crate::runtime::Runtime;
 use crate::{ExitReason, Pid};
@@ -82,7 +83,9 @@ impl Body {
             if again {
                 waiting.push_back(body);
             }
-            if started.elapsed() > LONGEST || waiting.len() > MOST_WAITING {
+            // tokio's resources are not ready any more on a turn whose budget is spent.
+            let spent = started.elapsed() > LONGEST || !has_budget_remaining();
+            if spent || waiting.len() > MOST_WAITING {
                 break;
             }
         }

@@ -1,9 +1,10 @@
 use std::future::Future;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::task::{Context as Task, Poll};
 
 use bytes::Bytes;
 use tokio::sync::oneshot::{self, error::TryRecvError};
+use tokio::task::coop::unconstrained;
 use tokio::time::Instant;
 
 use crate::{ExitReason, Pid, Reference};
@@ -90,7 +91,9 @@ impl Future for PendingCall {
     /// The reply. The deadline is the waiter's to watch: see [`Context::wait`](crate::Context::wait).
     fn poll(mut self: Pin<&mut Self>, task: &mut Task<'_>) -> Poll<Self::Output> {
         // A sender that is gone without an answer means that the whole runtime is being dropped.
-        let reply = std::task::ready!(Pin::new(&mut self.receiver).poll(task));
+        // Many processes share one turn of the scheduler, whose budget is for what comes from outside.
+        let receiver = pin!(unconstrained(&mut self.receiver));
+        let reply = std::task::ready!(receiver.poll(task));
         Poll::Ready(reply.unwrap_or(Err(CallError::Exited(ExitReason::Killed))))
     }
 }
