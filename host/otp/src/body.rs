@@ -43,8 +43,7 @@ struct Running {
 
 thread_local! {
     /// The process whose turn it is on this worker.
-    static CURRENT: Cell<*const Body> = const { Cell::new(std::ptr::null()) };
-    static CURRENT_PID: Cell<Option<Pid>> = const { Cell::new(None) };
+    static CURRENT: Cell<Option<Pid>> = const { Cell::new(None) };
     /// The one that it has handed its turn to.
     static NEXT: RefCell<Option<Arc<Body>>> = const { RefCell::new(None) };
     /// How many messages the process may still take on this turn.
@@ -114,15 +113,13 @@ impl Body {
             Some(reason) => Poll::Ready(reason),
             None => {
                 let started = Instant::now();
-                let outer = (CURRENT.replace(Arc::as_ptr(self)), BUDGET.replace(messages));
-                let outer_pid = CURRENT_PID.replace(Some(self.pid));
+                let outer = (CURRENT.replace(Some(self.pid)), BUDGET.replace(messages));
                 let mut task = Task::from_waker(&waker);
                 let future = running.future.as_mut();
                 let poll = || future.map_or(Poll::Pending, |future| future.as_mut().poll(&mut task));
                 let outcome = std::panic::catch_unwind(AssertUnwindSafe(poll));
                 CURRENT.set(outer.0);
                 BUDGET.set(outer.1);
-                CURRENT_PID.set(outer_pid);
                 self.quick.store(started.elapsed() < QUICK, Ordering::Relaxed);
                 outcome.unwrap_or_else(|panic| Poll::Ready(self.runtime.panicked(self.pid, panic.as_ref())))
             }
@@ -161,11 +158,11 @@ impl Wake for Body {
             return;
         }
         let current = CURRENT.get();
-        if current == Arc::as_ptr(self) {
+        if current == Some(self.pid) {
             // It yields: others get their turn before it goes on.
             return;
         }
-        let handed_over = !current.is_null()
+        let handed_over = current.is_some()
             && NEXT.with_borrow_mut(|next| {
                 let free = next.is_none();
                 if free {
@@ -182,7 +179,7 @@ impl Wake for Body {
 /// Runs the process that the current one has just woken, within the current one's turn, if that is likely to be over at
 /// once. Otherwise it gets its turn when the current process waits.
 pub(crate) fn run_woken() {
-    if CURRENT.get().is_null() || DEPTH.get() >= MOST_DEPTH {
+    if CURRENT.get().is_none() || DEPTH.get() >= MOST_DEPTH {
         return;
     }
     let fit = |body: &mut Arc<Body>| body.nests && body.quick.load(Ordering::Relaxed);
@@ -197,14 +194,14 @@ pub(crate) fn run_woken() {
 
 /// Whether it is this process's turn on this worker, and it is not breaking down.
 pub(crate) fn is_running(pid: Pid) -> bool {
-    CURRENT_PID.get() == Some(pid) && !std::thread::panicking()
+    CURRENT.get() == Some(pid) && !std::thread::panicking()
 }
 
 /// Takes a message off the current turn's budget. False if there is none left: then the process yields.
 pub(crate) fn may_take_message() -> bool {
     let left = BUDGET.get().checked_sub(1);
     BUDGET.set(left.unwrap_or(0));
-    left.is_some() || CURRENT.get().is_null()
+    left.is_some() || CURRENT.get().is_none()
 }
 
 /// How many processes one worker keeps to itself; the others' workers may take what is more.

@@ -110,7 +110,12 @@ impl Context {
         limit: Duration,
     ) -> Result<Bytes, CallError> {
         let deadline = Some(Instant::now() + limit);
-        let mut pending = self.runtime.call(self.pid, target, key, body, None, deadline)?;
+        let pending = self.runtime.call(self.pid, target, key, body, None, deadline)?;
+        self.answer(pending).await
+    }
+
+    /// The reply of a call that was just sent: at once if it can be, or when it comes.
+    pub(crate) async fn answer(&self, mut pending: PendingCall) -> Result<Bytes, CallError> {
         match self.try_wait(&mut pending) {
             Some(reply) => reply,
             None => self.wait(pending).await,

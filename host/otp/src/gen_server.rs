@@ -8,15 +8,15 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
+use bytes::Bytes;
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use crate::body::is_running;
-use crate::supervisor::Starting;
 use crate::{
-    AlreadyRegistered, CallError, ChildSpec, Context, ExitReason, Message, Parent, Pid, Reference, Runtime,
-    SendError, SpawnOptions, Target,
+    AlreadyRegistered, CallError, ChildSpec, Context, ExitReason, Message, Parent, PendingCall, Pid,
+    Reference, Runtime, SendError, SpawnOptions, Target,
 };
 
 /// A process that answers calls, one after the other: Erlang's `gen_server`.
@@ -146,7 +146,7 @@ impl<R> CallFrom<R> {
     pub fn reply(mut self, reply: R) -> bool {
         *self.slot.lock() = Some(reply);
         self.answered = true;
-        self.runtime.reply(self.server, self.reference, Ok(bytes::Bytes::new()))
+        self.runtime.reply(self.server, self.reference, Ok(Bytes::new()))
     }
 }
 
@@ -168,6 +168,17 @@ impl<R> fmt::Debug for CallFrom<R> {
 /// What travels in a call, and in a cast.
 struct TypedCall<S: GenServer>(S::Call, Arc<Mutex<Option<S::Reply>>>);
 struct TypedCast<S: GenServer>(S::Cast);
+
+/// A call under way, and where its reply will be.
+struct Sent<S: GenServer> {
+    pending: PendingCall,
+    slot: Arc<Mutex<Option<S::Reply>>>,
+}
+
+fn taken<R>(answer: Result<Bytes, CallError>, slot: &Mutex<Option<R>>) -> Result<R, CallError> {
+    answer?;
+    slot.lock().take().ok_or(CallError::Cancelled)
+}
 
 /// Why a server did not start.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -208,16 +219,16 @@ impl<S: GenServer> ServerRef<S> {
         call: S::Call,
         limit: Duration,
     ) -> Result<S::Reply, CallError> {
+        let Sent { pending, slot } = self.send(context, call, Instant::now() + limit)?;
+        let answer = context.answer(pending).await;
+        taken(answer, &slot)
+    }
+
+    fn send(&self, context: &Context, call: S::Call, deadline: Instant) -> Result<Sent<S>, CallError> {
         let slot = Arc::new(Mutex::new(None));
-        let term: Box<dyn Any + Send> = Box::new(TypedCall::<S>(call, slot.clone()));
-        let deadline = Some(Instant::now() + limit);
-        let mut pending = context.runtime().call_term(context.pid(), &self.target, term, deadline)?;
-        match context.try_wait(&mut pending) {
-            Some(reply) => reply?,
-            None => context.wait(pending).await?,
-        };
-        let reply = slot.lock().take();
-        reply.ok_or(CallError::Cancelled)
+        let term = Box::new(TypedCall::<S>(call, slot.clone()));
+        let pending = context.runtime().call_term(context.pid(), &self.target, term, Some(deadline))?;
+        Ok(Sent { pending, slot })
     }
 
     /// Tells it something; nobody waits.
@@ -274,10 +285,7 @@ impl ChildSpec {
         Self::new(id, move |parent: Parent| {
             let options = SpawnOptions::new(name.clone()).name(name.clone()).parent(parent.pid).link(true);
             let args = args.clone();
-            let starting: Starting = Box::pin(async move {
-                start::<S>(&parent.runtime, options, args).await.map_err(|error| error.to_string())
-            });
-            starting
+            async move { start::<S>(&parent.runtime, options, args).await.map_err(|error| error.to_string()) }
         })
     }
 }
@@ -292,20 +300,14 @@ pub async fn multi_call<S>(
 where
     S: GenServer<Call: Clone>,
 {
-    let deadline = Some(Instant::now() + limit);
-    let mut calls = Vec::new();
-    for server in servers {
-        let slot = Arc::new(Mutex::new(None));
-        let term: Box<dyn Any + Send> = Box::new(TypedCall::<S>(call.clone(), slot.clone()));
-        calls.push((context.runtime().call_term(context.pid(), &server.target, term, deadline), slot));
-    }
+    let deadline = Instant::now() + limit;
+    let sent: Vec<_> = servers.iter().map(|server| server.send(context, call.clone(), deadline)).collect();
     let mut replies = Vec::new();
-    for (pending, slot) in calls {
-        let reply = match pending {
-            Ok(pending) => context.wait(pending).await,
+    for sent in sent {
+        replies.push(match sent {
+            Ok(Sent { pending, slot }) => taken(context.wait(pending).await, &slot),
             Err(error) => Err(error),
-        };
-        replies.push(reply.and_then(|_| slot.lock().take().ok_or(CallError::Cancelled)));
+        });
     }
     replies
 }

@@ -143,7 +143,7 @@ pub enum ChildError {
     Strategy,
 }
 
-pub(crate) type Starting = Pin<Box<dyn Future<Output = Result<Pid, String>> + Send>>;
+type Starting = Pin<Box<dyn Future<Output = Result<Pid, String>> + Send>>;
 
 /// One child of a supervisor.
 #[derive(Clone)]

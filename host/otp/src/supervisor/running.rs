@@ -111,15 +111,7 @@ impl Running {
                     None => Ok(()),
                 },
                 Message::Term { value, .. } => match value.downcast::<Command>() {
-                    Ok(command) => match *command {
-                        Command::Stop(stopped) => {
-                            self.stop_all().await;
-                            // Kept to the end: its absence is the answer.
-                            self.stopping = Some(stopped);
-                            return ExitReason::Shutdown;
-                        }
-                        command => self.obey(command).await,
-                    },
+                    Ok(command) => self.obey(*command).await,
                     Err(_) => Ok(()),
                 },
                 _ => Ok(()),
@@ -141,7 +133,11 @@ impl Running {
             Command::DeleteChild(id, answer) => drop(answer.send(self.delete_child(&id))),
             Command::WhichChildren(answer) => drop(answer.send(self.children.infos())),
             Command::CountChildren(answer) => drop(answer.send(self.children.counts())),
-            Command::Stop(_) => {}
+            Command::Stop(stopped) => {
+                // Kept to the end: its absence is the answer.
+                self.stopping = Some(stopped);
+                return Err(ExitReason::Shutdown);
+            }
             Command::TryAgain(place) if self.is_restarting(place) => return self.restart(place).await,
             Command::AfterBackoff(place) if self.is_restarting(place) => {
                 return self.restart_now(place).await;
@@ -178,10 +174,7 @@ impl Running {
 
     async fn terminate_child(&mut self, id: &str) -> Result<(), ChildError> {
         let place = self.place(id)?;
-        self.stop(place).await;
-        if self.children.get(place).is_some_and(|child| child.spec.restart == Restart::Temporary) {
-            self.children.remove(place);
-        }
+        self.stop_and_forget_temporary(place).await;
         Ok(())
     }
 
@@ -299,11 +292,7 @@ impl Running {
             Some(from) => {
                 let places = self.children.places_from(from);
                 for place in places.iter().rev() {
-                    self.stop(*place).await;
-                    if self.children.get(*place).is_some_and(|child| child.spec.restart == Restart::Temporary)
-                    {
-                        self.children.remove(*place);
-                    }
+                    self.stop_and_forget_temporary(*place).await;
                 }
                 self.children.places_from(from)
             }
@@ -355,13 +344,15 @@ impl Running {
     }
 
     async fn stop(&mut self, place: Place) {
-        if let Some(pid) = self.children.pid(place)
-            && let Some(child) = self.children.get(place)
-        {
-            let stop = self.ask_to_stop(pid, child.spec.stops_by());
-            self.await_stop(stop).await;
+        self.stop_together(&[place]).await;
+    }
+
+    /// A temporary child that was stopped never comes back.
+    async fn stop_and_forget_temporary(&mut self, place: Place) {
+        self.stop(place).await;
+        if self.children.get(place).is_some_and(|child| child.spec.restart == Restart::Temporary) {
+            self.children.remove(place);
         }
-        self.children.set(place, ChildState::Stopped);
     }
 
     async fn stop_together(&mut self, places: &[Place]) {

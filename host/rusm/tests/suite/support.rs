@@ -7,7 +7,7 @@ use std::time::Duration;
 use rusm::{Built, Node, Project};
 use rusm_codegen::value::{parse_call, print_value};
 use rusm_engine::EngineConfig;
-use rusm_otp::{CallError, Context, ExitReason, SpawnOptions};
+use rusm_otp::{CallError, Context, ExitReason, SpawnOptions, Target};
 use rusm_setup::Terminal;
 
 pub fn folder() -> &'static Path {
@@ -53,10 +53,15 @@ impl TestNode {
         component.contracts().implements[0].function_named(function).expect("a function of its contract").key
     }
 
-    /// Calls a named process by its key; nothing checks the bytes.
-    pub async fn raw_call(&self, name: &str, key: u32, body: Vec<u8>) -> Result<Vec<u8>, CallError> {
+    /// Calls a process by a function's key; nothing checks the bytes.
+    pub async fn raw_call(
+        &self,
+        target: impl Into<Target>,
+        key: u32,
+        body: Vec<u8>,
+    ) -> Result<Vec<u8>, CallError> {
         let (sender, receiver) = tokio::sync::oneshot::channel();
-        let target = name.into();
+        let target = target.into();
         let body = move |context: Context| async move {
             let reply = context.call(&target, key, body.into(), Duration::from_secs(60)).await;
             sender.send(reply.map(Vec::from)).expect("the test waits");

@@ -39,14 +39,7 @@ impl TestNode {
         let key = self.key("probe-rust", "crash");
         let mut body = vec![with.len() as u8];
         body.extend_from_slice(with.as_bytes());
-        let (sender, receiver) = tokio::sync::oneshot::channel();
-        let call = move |context: Context| async move {
-            let reply = context.call(&pid.into(), key, body.into(), Duration::from_secs(60)).await;
-            sender.send(reply).expect("the test waits");
-            ExitReason::Normal
-        };
-        self.node().engine().runtime().spawn(SpawnOptions::new("test"), call).expect("it has no name");
-        receiver.await.expect("the call is answered").expect_err("it crashes");
+        self.raw_call(pid, key, body).await.expect_err("it crashes");
     }
 
     /// The events of a witness, as soon as there are so many.
