@@ -1,11 +1,13 @@
 //! Erlang is the oracle: scenarios written once as data run on a real `erl` and on this crate, and both see the same.
 //! How to read the scenarios stands at the head of `tests/erlang/*.txt`.
 
+use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::path::Path;
 use std::process::Command;
+use std::sync::Mutex;
 
-use rusm_otp::ExitReason;
+use rusm_otp::{Context, ExitReason, Message, Pid, Runtime, SpawnOptions};
 
 mod processes;
 mod supervisors;
@@ -80,5 +82,50 @@ fn word(reason: &ExitReason) -> String {
     match reason {
         ExitReason::Custom(text) => String::from_utf8_lossy(text).into_owned(),
         other => other.name().to_owned(),
+    }
+}
+
+/// A node, who is who on it, and what was seen.
+struct Scene {
+    runtime: Runtime,
+    seen: Mutex<Vec<String>>,
+    pids: Mutex<HashMap<String, Pid>>,
+}
+
+impl Scene {
+    fn new() -> Self {
+        Self { runtime: Runtime::new(), seen: Mutex::default(), pids: Mutex::default() }
+    }
+
+    fn see(&self, line: String) {
+        self.seen.lock().expect("a lock").push(line);
+    }
+
+    fn take_seen(&self) -> Vec<String> {
+        std::mem::take(&mut *self.seen.lock().expect("a lock"))
+    }
+
+    fn pid(&self, name: &str) -> Pid {
+        self.pids.lock().expect("a lock")[name]
+    }
+
+    fn name(&self, name: &str, pid: Pid) {
+        self.pids.lock().expect("a lock").insert(name.to_owned(), pid);
+    }
+
+    /// Whoever sends without being a process.
+    fn nobody(&self) -> Pid {
+        Pid { node: self.runtime.node_id(), id: 0 }
+    }
+
+    /// Tells how a process ended.
+    fn watch(&self, pid: Pid, told: impl FnOnce(String) + Send + 'static) {
+        let watch = move |context: Context| async move {
+            context.runtime().monitor(context.pid(), &pid.into());
+            let Message::Down { reason, .. } = context.receive().await else { panic!("its end") };
+            told(word(&reason));
+            ExitReason::Normal
+        };
+        self.runtime.spawn(SpawnOptions::new("watch"), watch).expect("no name");
     }
 }

@@ -4,10 +4,10 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use rusm_otp::{Context, ExitReason, Filter, Message, Pid, Reference, RegisterError, Runtime, SpawnOptions};
+use rusm_otp::{Context, ExitReason, Filter, Message, Pid, Reference, RegisterError, SpawnOptions};
 use tokio::sync::oneshot;
 
-use super::{compare, reason_of, word};
+use super::{Scene, compare, reason_of, word};
 use crate::support::on_virtual_time;
 
 #[test]
@@ -17,11 +17,9 @@ fn processes_do_what_erlangs_do() {
 
 /// What a scenario shares with its processes.
 struct World {
-    runtime: Runtime,
-    seen: Mutex<Vec<String>>,
+    scene: Scene,
     /// Ends since the last command: those that come together have no order.
     ends: Mutex<Vec<String>>,
-    pids: Mutex<HashMap<String, Pid>>,
     monitors: Mutex<HashMap<String, Reference>>,
     timers: Mutex<HashMap<String, Reference>>,
 }
@@ -37,15 +35,13 @@ impl World {
         let mut seen = Vec::new();
         on_virtual_time(async {
             let world = Arc::new(Self {
-                runtime: Runtime::new(),
-                seen: Mutex::default(),
+                scene: Scene::new(),
                 ends: Mutex::default(),
-                pids: Mutex::default(),
                 monitors: Mutex::default(),
                 timers: Mutex::default(),
             });
             for command in commands {
-                world.see(format!("> {command}"));
+                world.scene.see(format!("> {command}"));
                 let words: Vec<&str> = command.split(' ').collect();
                 match words[..] {
                     ["spawn", name, ref rest @ ..] => {
@@ -57,13 +53,9 @@ impl World {
                 }
                 world.settle().await;
             }
-            seen = std::mem::take(&mut *world.seen.lock().expect("a lock"));
+            seen = world.scene.take_seen();
         });
         seen
-    }
-
-    fn see(&self, line: String) {
-        self.seen.lock().expect("a lock").push(line);
     }
 
     /// Erlang's side waits for real: timers of up to 40 ms fire while it does, and here too.
@@ -71,15 +63,11 @@ impl World {
         tokio::time::sleep(Duration::from_millis(40)).await;
         let mut ends = std::mem::take(&mut *self.ends.lock().expect("a lock"));
         ends.sort();
-        self.seen.lock().expect("a lock").extend(ends);
-    }
-
-    fn pid(&self, name: &str) -> Pid {
-        self.pids.lock().expect("a lock")[name]
+        ends.into_iter().for_each(|end| self.scene.see(end));
     }
 
     fn name(&self, pid: Pid) -> String {
-        let pids = self.pids.lock().expect("a lock");
+        let pids = self.scene.pids.lock().expect("a lock");
         let name = pids.iter().find(|(_, own)| **own == pid).map(|(name, _)| name.clone());
         name.unwrap_or_else(|| "nobody".into())
     }
@@ -90,28 +78,27 @@ impl World {
             context.runtime().trap_exit(context.pid(), trap);
             world.obey(&context).await
         };
-        let spawned = self.runtime.spawn(options, body).expect("no name");
-        self.pids.lock().expect("a lock").insert(name.to_owned(), spawned.pid);
+        let spawned = self.scene.runtime.spawn(options, body).expect("no name");
+        self.scene.name(name, spawned.pid);
         let (world, name) = (self.clone(), name.to_owned());
-        let watch = move |context: Context| async move {
-            context.runtime().monitor(context.pid(), &spawned.pid.into());
-            let Message::Down { reason, .. } = context.receive().await else { panic!("its end") };
-            world.ends.lock().expect("a lock").push(format!("dead {name} {}", word(&reason)));
-            ExitReason::Normal
-        };
-        self.runtime.spawn(SpawnOptions::new("watch"), watch).expect("no name");
+        self.scene.watch(spawned.pid, move |reason| {
+            world.ends.lock().expect("a lock").push(format!("dead {name} {reason}"));
+        });
         spawned.monitor
     }
 
     async fn tell(&self, name: &str, words: &[&str]) {
         let (answer, answered) = oneshot::channel();
         let words = words.iter().map(|word| (*word).to_owned()).collect();
-        let nobody = Pid { node: self.runtime.node_id(), id: 0 };
-        let sent = self.runtime.send_term(nobody, &self.pid(name).into(), Do { words, answer });
+        let sent = self.scene.runtime.send_term(
+            self.scene.nobody(),
+            &self.scene.pid(name).into(),
+            Do { words, answer },
+        );
         sent.expect("it is taken");
         // A process that ends does not answer.
         if let Ok(Some(line)) = answered.await {
-            self.see(line);
+            self.scene.see(line);
         }
     }
 
@@ -133,17 +120,17 @@ impl World {
     async fn act(self: &Arc<Self>, context: &Context, words: &[&str]) -> Option<String> {
         let (runtime, own) = (context.runtime(), context.pid());
         match *words {
-            ["link", name] => runtime.link(own, self.pid(name)),
-            ["unlink", name] => runtime.unlink(own, self.pid(name)),
+            ["link", name] => runtime.link(own, self.scene.pid(name)),
+            ["unlink", name] => runtime.unlink(own, self.scene.pid(name)),
             ["monitor", name, monitor] => {
-                self.note(monitor, runtime.monitor(own, &self.pid(name).into()));
+                self.note(monitor, runtime.monitor(own, &self.scene.pid(name).into()));
             }
             ["monitor_name", name, monitor] => self.note(monitor, runtime.monitor(own, &name.into())),
             ["demonitor", monitor] => {
                 let monitor = self.monitors.lock().expect("a lock")[monitor];
                 runtime.demonitor(own, monitor);
             }
-            ["exit", name, reason] => runtime.exit(own, self.pid(name), reason_of(reason)),
+            ["exit", name, reason] => runtime.exit(own, self.scene.pid(name), reason_of(reason)),
             ["trap", on] => return Some(runtime.trap_exit(own, on == "true").to_string()),
             ["register", name] => return Some(verdict(&runtime.register(own, name))),
             // Erlang lets anybody free a name; here it is its holder's.
@@ -155,7 +142,7 @@ impl World {
                 return Some(holder.unwrap_or_else(|| "undefined".into()));
             }
             ["send", name, text] => {
-                let sent = runtime.send(own, &self.pid(name).into(), text.to_owned().into());
+                let sent = runtime.send(own, &self.scene.pid(name).into(), text.to_owned().into());
                 sent.expect("its mailbox has no bound");
             }
             ["send_after", ms, text, timer] => {
@@ -166,7 +153,7 @@ impl World {
                 let timer = self.timers.lock().expect("a lock")[timer];
                 return Some(if runtime.cancel_timer(timer).is_some() { "left" } else { "false" }.into());
             }
-            ["alive", name] => return Some(runtime.is_alive(self.pid(name)).to_string()),
+            ["alive", name] => return Some(runtime.is_alive(self.scene.pid(name)).to_string()),
             ["links"] => {
                 let mut names: Vec<_> = context.links().into_iter().map(|pid| self.name(pid)).collect();
                 names.sort();

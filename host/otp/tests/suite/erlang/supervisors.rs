@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use rusm_otp::{
     AutoShutdown, ChildError, ChildKind, ChildSpec, ChildState, Context, ExitReason, Message, Parent, Pid,
-    Restart, Runtime, Shutdown, SpawnOptions, StartError, Strategy, Supervision, Supervisor,
+    Restart, Shutdown, SpawnOptions, StartError, Strategy, Supervision, Supervisor,
 };
 use tokio::sync::oneshot;
 
-use super::{compare, reason_of, word};
+use super::{Scene, compare, reason_of, word};
 use crate::support::on_virtual_time;
 
 #[test]
@@ -21,9 +21,7 @@ fn supervisors_do_what_erlangs_do() {
 
 /// What a scenario shares with its children.
 struct World {
-    runtime: Runtime,
-    seen: Mutex<Vec<String>>,
-    pids: Mutex<HashMap<String, Pid>>,
+    scene: Scene,
     starts: Mutex<HashMap<String, u32>>,
     running: Mutex<HashMap<String, Supervision>>,
 }
@@ -35,13 +33,8 @@ impl World {
     fn run(commands: &[String]) -> Vec<String> {
         let mut seen = Vec::new();
         on_virtual_time(async {
-            let world = Arc::new(Self {
-                runtime: Runtime::new(),
-                seen: Mutex::default(),
-                pids: Mutex::default(),
-                starts: Mutex::default(),
-                running: Mutex::default(),
-            });
+            let world =
+                Arc::new(Self { scene: Scene::new(), starts: Mutex::default(), running: Mutex::default() });
             let mut declared: HashMap<String, Supervisor> = HashMap::new();
             let mut templates: HashMap<String, Vec<String>> = HashMap::new();
             for command in commands {
@@ -76,24 +69,20 @@ impl World {
                         declared.insert(supervisor.to_owned(), own);
                     }
                     ["start", supervisor] => {
-                        world.see(format!("> start {supervisor}"));
+                        world.scene.see(format!("> start {supervisor}"));
                         world.start(supervisor, declared[supervisor].clone()).await;
                         world.settle().await;
                     }
                     _ => {
-                        world.see(format!("> {command}"));
+                        world.scene.see(format!("> {command}"));
                         world.act(&words, &templates).await;
                         world.settle().await;
                     }
                 }
             }
-            seen = std::mem::take(&mut *world.seen.lock().expect("a lock"));
+            seen = world.scene.take_seen();
         });
         seen
-    }
-
-    fn see(&self, line: String) {
-        self.seen.lock().expect("a lock").push(line);
     }
 
     /// On virtual time nothing is left to do when time passes.
@@ -101,46 +90,44 @@ impl World {
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
 
-    fn pid(&self, name: &str) -> Pid {
-        self.pids.lock().expect("a lock")[name]
-    }
-
     fn supervision(&self, name: &str) -> Supervision {
         self.running.lock().expect("a lock")[name].clone()
     }
 
     async fn start(self: &Arc<Self>, name: &str, supervisor: Supervisor) {
-        match supervisor.start(&self.runtime, None).await {
+        match supervisor.start(&self.scene.runtime, None).await {
             Ok(running) => {
                 self.note(name, &running);
                 let (world, name) = (self.clone(), name.to_owned());
-                let watch = move |context: Context| async move {
-                    context.runtime().monitor(context.pid(), &running.pid.into());
-                    let Message::Down { reason, .. } = context.receive().await else { panic!("its end") };
-                    world.see(format!("down {name} {}", word(&reason)));
-                    ExitReason::Normal
-                };
-                self.runtime.spawn(SpawnOptions::new("watch"), watch).expect("no name");
-                self.see("ok".into());
+                self.scene.watch(running.pid, move |reason| {
+                    world.scene.see(format!("down {name} {reason}"));
+                });
+                self.scene.see("ok".into());
             }
-            Err(error) => self.see(format!("error {}", failure(&error))),
+            Err(error) => self.scene.see(format!("error {}", failure(&error))),
         }
     }
 
     fn note(&self, name: &str, running: &Supervision) {
-        self.pids.lock().expect("a lock").insert(name.to_owned(), running.pid);
+        self.scene.name(name, running.pid);
         self.running.lock().expect("a lock").insert(name.to_owned(), running.clone());
     }
 
     async fn act(self: &Arc<Self>, words: &[&str], templates: &HashMap<String, Vec<String>>) {
-        let nobody = Pid { node: self.runtime.node_id(), id: 0 };
+        let nobody = self.scene.nobody();
         match *words {
             ["exit", name, reason] => {
-                let sent = self.runtime.send_term(nobody, &self.pid(name).into(), Leave(reason_of(reason)));
+                let sent = self.scene.runtime.send_term(
+                    nobody,
+                    &self.scene.pid(name).into(),
+                    Leave(reason_of(reason)),
+                );
                 sent.expect("it is taken");
             }
-            ["kill", name] => self.runtime.kill(self.pid(name)),
-            ["signal", name, reason] => self.runtime.exit(nobody, self.pid(name), reason_of(reason)),
+            ["kill", name] => self.scene.runtime.kill(self.scene.pid(name)),
+            ["signal", name, reason] => {
+                self.scene.runtime.exit(nobody, self.scene.pid(name), reason_of(reason));
+            }
             ["stop", name] => self.supervision(name).stop().await,
             ["wait", ms] => tokio::time::sleep(Duration::from_millis(ms.parse().expect("a time"))).await,
             ["start_child", name, ref child @ ..] => {
@@ -156,7 +143,7 @@ impl World {
             }
             ["terminate_child", name, id] => self.answer(self.supervision(name).terminate_child(id).await),
             ["terminate", name, child] => {
-                self.answer(self.supervision(name).terminate(self.pid(child)).await);
+                self.answer(self.supervision(name).terminate(self.scene.pid(child)).await);
             }
             ["restart_child", name, id] => {
                 self.answer(self.supervision(name).restart_child(id).await.map(drop));
@@ -176,14 +163,14 @@ impl World {
                     };
                     let _ = write!(line, " {}:{state}:{kind}", child.id);
                 }
-                self.see(line);
+                self.scene.see(line);
             }
             ["count_children", name] => {
                 let counts = self.supervision(name).count_children().await.expect("it runs");
                 // Erlang counts the one template of a dynamic supervisor.
                 let specs = if templates.contains_key(name) { 1 } else { counts.specs };
                 let (active, supervisors, workers) = (counts.active, counts.supervisors, counts.workers);
-                self.see(format!(
+                self.scene.see(format!(
                     "specs {specs} active {active} supervisors {supervisors} workers {workers}"
                 ));
             }
@@ -192,7 +179,7 @@ impl World {
     }
 
     fn answer(&self, outcome: Result<(), ChildError>) {
-        self.see(match outcome {
+        self.scene.see(match outcome {
             Ok(()) => "ok".into(),
             Err(ChildError::Start(error)) => format!("error {}", error.reason),
             Err(ChildError::Strategy) => "error simple_one_for_one".into(),
@@ -221,7 +208,7 @@ impl World {
                     *starts
                 };
                 if from.is_some_and(|from| starts >= from) || on == Some(starts) {
-                    world.see(format!("fails {name}"));
+                    world.scene.see(format!("fails {name}"));
                     return Err("no".to_owned());
                 }
                 let (ready, is_ready) = oneshot::channel();
@@ -253,8 +240,8 @@ impl World {
         context: Context,
     ) -> ExitReason {
         context.runtime().trap_exit(context.pid(), true);
-        self.pids.lock().expect("a lock").insert(name.clone(), context.pid());
-        self.see(format!("start {name}"));
+        self.scene.name(&name, context.pid());
+        self.scene.see(format!("start {name}"));
         let _ = ready.send(());
         loop {
             match context.receive().await {
@@ -263,7 +250,7 @@ impl World {
                     return reason;
                 }
                 Message::Exit { reason, .. } if !deaf => {
-                    self.see(format!("stop {name} {}", word(&reason)));
+                    self.scene.see(format!("stop {name} {}", word(&reason)));
                     return reason;
                 }
                 _ => {}
