@@ -1,27 +1,37 @@
+use std::collections::VecDeque;
 use std::future::{Future as _, poll_fn};
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::task::{Poll, Waker};
 use std::time::Duration;
 
 use bytes::Bytes;
+use parking_lot::MutexGuard;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
-use crate::body::{may_take_message, run_woken};
-use crate::call::{CallError, PendingCall};
+use crate::call::{CallError, PendingCall, ReplyTo};
+use crate::process::{Desk, Letter, State};
+use crate::scheduler::{may_take_message, run_woken};
 use crate::stream::StreamEnd;
-use crate::{ExitReason, Filter, Message, Pid, Reference, Request, Runtime, Target};
+use crate::table::Slot;
+use crate::{ExitReason, Message, Pid, Reference, Runtime, Target};
 
 /// A process's own view of the node: what only it may do.
 #[derive(Debug, Clone)]
 pub struct Context {
     runtime: Runtime,
     pid: Pid,
+    system_first: bool,
 }
 
+/// A moment in a process's mailbox: what has come before it need not be looked at again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Mark(u64);
+
 impl Context {
-    pub(crate) fn new(runtime: Runtime, pid: Pid) -> Self {
-        Self { runtime, pid }
+    pub(crate) fn new(runtime: Runtime, pid: Pid, system_first: bool) -> Self {
+        Self { runtime, pid, system_first }
     }
 
     /// The process.
@@ -36,55 +46,18 @@ impl Context {
 
     /// What it runs.
     pub fn label(&self) -> Arc<str> {
-        self.runtime.state(self.pid).and_then(|state| state.label.clone()).unwrap_or_default()
+        self.runtime.label(self.pid)
     }
 
     /// The next message. Cancellation-safe: a message is taken only by a receive that returns it.
     pub async fn receive(&self) -> Message {
-        self.receive_matching(|message| Filter::Any.admits(message)).await
+        self.take(Mark(0), |_| true, true).await
     }
 
-    /// The first message that the predicate admits; the others stay, in their order.
+    /// The first message that the predicate admits; the others stay, in their order. The predicate only looks at the
+    /// message: the mailbox is locked meanwhile.
     pub async fn receive_matching(&self, admits: impl FnMut(&Message) -> bool) -> Message {
-        self.take(admits, true).await
-    }
-
-    /// Takes a message; a process that `yields` lets others run when it has taken many on one turn.
-    async fn take(&self, mut admits: impl FnMut(&Message) -> bool, yields: bool) -> Message {
-        // Nothing before this place is admitted: only this process takes messages out, and it waits here.
-        let mut seen = 0;
-        poll_fn(|task| {
-            let Some(mut state) = self.runtime.state(self.pid) else { return Poll::Pending };
-            seen = seen.min(state.mailbox.len());
-            if yields && seen < state.mailbox.len() && !may_take_message() {
-                drop(state);
-                task.waker().wake_by_ref();
-                return Poll::Pending;
-            }
-            while let Some(message) = state.mailbox.get(seen) {
-                if !admits(message) {
-                    seen += 1;
-                    continue;
-                }
-                let Some(mut message) = state.mailbox.remove(seen) else { break };
-                if let Message::Call(request) = &mut message {
-                    let Some(reply_to) = request.reply_to.take() else { continue };
-                    if is_over(request, &reply_to) {
-                        reply_to.answer(Err(CallError::Timeout));
-                        if let Some(end) = request.stream.take() {
-                            end.abort("the call was not begun");
-                        }
-                        continue;
-                    }
-                    state.open_calls.push((request.reference, reply_to));
-                }
-                state.waiting = false;
-                return Poll::Ready(message);
-            }
-            state.waiting = true;
-            Poll::Pending
-        })
-        .await
+        self.take(Mark(0), admits, true).await
     }
 
     /// As [`receive_matching`](Self::receive_matching), but none once the time is up. A time of zero only looks.
@@ -95,7 +68,87 @@ impl Context {
     ) -> Option<Message> {
         // One that only looks would find its time up when it comes back.
         let yields = !limit.is_zero();
-        timeout_at(Instant::now() + limit, self.take(admits, yields)).await.ok()
+        timeout_at(Instant::now() + limit, self.take(Mark(0), admits, yields)).await.ok()
+    }
+
+    /// This moment. Made before a request is sent, it lets [`receive_since`](Self::receive_since) find the answer without a
+    /// look at what waits already.
+    pub fn mark(&self) -> Mark {
+        Mark(self.runtime.state(self.pid).map_or(0, |state| state.arrived))
+    }
+
+    /// As [`receive_matching`](Self::receive_matching), among what has come since: it takes as long with ten thousand older
+    /// messages as with none.
+    pub async fn receive_since(&self, mark: Mark, admits: impl FnMut(&Message) -> bool) -> Message {
+        self.take(mark, admits, true).await
+    }
+
+    /// Takes a message; a process that `yields` lets others run when it has taken many on one turn.
+    async fn take(&self, since: Mark, mut admits: impl FnMut(&Message) -> bool, yields: bool) -> Message {
+        let mut search = Search { since: since.0, ..Search::default() };
+        poll_fn(|task| {
+            let Some((slot, mut desk)) = self.desk() else { return Poll::Pending };
+            let outcome = match self.search(slot, &mut desk, &mut search, &mut admits, yields) {
+                Found::Message(message) => Poll::Ready(message),
+                Found::Enough => {
+                    task.waker().wake_by_ref();
+                    Poll::Pending
+                }
+                Found::Nothing(mut state) => {
+                    state.waiting = true;
+                    if !state.body.as_ref().is_some_and(|body| body.is_woken_by(task.waker())) {
+                        state.rare_mut().receivers.push(task.waker().clone());
+                    }
+                    Poll::Pending
+                }
+                Found::Gone => Poll::Pending,
+            };
+            drop(desk);
+            search.expired.drain(..).for_each(expire);
+            outcome
+        })
+        .await
+    }
+
+    fn search<'a>(
+        &self,
+        slot: &'a Slot,
+        desk: &mut Desk,
+        search: &mut Search,
+        admits: &mut impl FnMut(&Message) -> bool,
+        yields: bool,
+    ) -> Found<'a> {
+        search.begin(desk.removals);
+        if self.system_first
+            && let Some(mut state) = slot.lock(self.pid)
+            && let Some(rare) = &mut state.rare
+            && let Some(found) = search.pick(0, &mut rare.system, desk, admits, yields)
+        {
+            return found;
+        }
+        let mut inbox = std::mem::take(&mut desk.inbox);
+        let found = loop {
+            if let Some(found) = search.pick(1, &mut inbox, desk, admits, yields) {
+                break found;
+            }
+            let Some(mut state) = slot.lock(self.pid) else { break Found::Gone };
+            if state.bound.is_some() {
+                let mut incoming = std::mem::take(&mut state.incoming);
+                let found = search.pick(2, &mut incoming, desk, admits, yields);
+                state.incoming = incoming;
+                break found.unwrap_or(Found::Nothing(state));
+            }
+            if state.incoming.is_empty() {
+                break Found::Nothing(state);
+            }
+            if inbox.is_empty() {
+                std::mem::swap(&mut inbox, &mut state.incoming);
+            } else {
+                inbox.append(&mut state.incoming);
+            }
+        };
+        desk.inbox = inbox;
+        found
     }
 
     /// Calls a process and waits for its reply, at most so long.
@@ -125,7 +178,12 @@ impl Context {
     /// The reply of a call that was just sent, if the callee gives it at once. A callee that was idle handles the call
     /// within this process's turn; the same callee may do so in this way once a turn at most while others wait for it.
     pub fn try_wait(&self, pending: &mut PendingCall) -> Option<Result<Bytes, CallError>> {
+        let waiting = match self.waits_for(pending.callee) {
+            Ok(waiting) => waiting,
+            Err(cycle) => return Some(Err(cycle)),
+        };
         run_woken();
+        drop(waiting);
         pending.try_reply()
     }
 
@@ -134,6 +192,7 @@ impl Context {
     /// # Errors
     /// [`CallError`].
     pub async fn wait(&self, pending: PendingCall) -> Result<Bytes, CallError> {
+        let _waiting = self.waits_for(pending.callee)?;
         let Some(deadline) = pending.deadline else { return pending.await };
         let mut wait = Wait { context: self, pending, registered: false };
         poll_fn(|task| {
@@ -154,14 +213,49 @@ impl Context {
         self.runtime.reply(self.pid, reference, reply)
     }
 
+    /// Says that this process handles one message after the other: while it waits for the reply of a call, it takes no
+    /// other. Then a call that comes back to it, over one process or several, is answered with [`CallError::Cycle`] instead
+    /// of waiting for its deadline. Servers and state machines do this by themselves.
+    pub fn serves(&self) {
+        if let Some(mut state) = self.runtime.state(self.pid) {
+            state.serves = true;
+        }
+    }
+
+    /// Notes whom this process waits for, unless that one waits for this process.
+    fn waits_for(&self, callee: Pid) -> Result<Waiting<'_>, CallError> {
+        let own = self.slot().filter(|slot| slot.is_of(self.pid));
+        let Some(slot) = own else { return Ok(Waiting(None)) };
+        // Before the look at the others: of two that begin to wait for each other, one sees it at least.
+        slot.calling.store(callee.id, Ordering::SeqCst);
+        let waiting = Waiting(Some(slot));
+        match self.runtime.cycle(self.pid, callee) {
+            Some(chain) => Err(CallError::Cycle(chain)),
+            None => Ok(waiting),
+        }
+    }
+
     /// The processes that it is linked to.
     pub fn links(&self) -> Vec<Pid> {
-        self.runtime.state(self.pid).map(|state| state.links.clone()).unwrap_or_default()
+        self.runtime.state(self.pid).map(|state| state.links.keys()).unwrap_or_default()
     }
 
     /// Waits.
     pub async fn sleep(&self, time: Duration) {
         sleep_until(Instant::now() + time).await;
+    }
+
+    /// Lets others run.
+    pub async fn yield_now(&self) {
+        let mut yielded = false;
+        poll_fn(|task| {
+            if std::mem::replace(&mut yielded, true) {
+                return Poll::Ready(());
+            }
+            task.waker().wake_by_ref();
+            Poll::Pending
+        })
+        .await;
     }
 
     /// Ends this process at its next wait.
@@ -171,24 +265,119 @@ impl Context {
 
     /// Makes this process the owner of an end of a stream, under a handle. If the process ends, the other end hears it.
     pub fn own_stream(&self, end: StreamEnd) -> u64 {
-        let Some(mut state) = self.runtime.state(self.pid) else { return 0 };
-        state.next_handle += 1;
-        let handle = state.next_handle;
+        let Some((_, mut desk)) = self.desk() else { return 0 };
+        desk.next_handle += 1;
+        let handle = desk.next_handle;
         if let StreamEnd::Writer(writer) = &end {
             writer.notify(self.runtime.clone(), self.pid, handle);
         }
-        state.streams.insert(handle, end);
+        desk.streams.insert(handle, end);
         handle
     }
 
     /// One of this process's ends of streams.
     pub fn stream(&self, handle: u64) -> Option<StreamEnd> {
-        self.runtime.state(self.pid)?.streams.get(&handle).cloned()
+        self.desk()?.1.streams.get(&handle).cloned()
     }
 
     /// Gives up an end; the caller closes or aborts it.
     pub fn take_stream(&self, handle: u64) -> Option<StreamEnd> {
-        self.runtime.state(self.pid)?.streams.remove(&handle)
+        self.desk()?.1.streams.remove(&handle)
+    }
+
+    fn slot(&self) -> Option<&Slot> {
+        self.runtime.node().table.slot(self.pid)
+    }
+
+    /// None once the process has ended.
+    fn desk(&self) -> Option<(&Slot, MutexGuard<'_, Desk>)> {
+        let slot = self.slot()?;
+        Some((slot, slot.desk(self.pid)?))
+    }
+}
+
+/// How far a receive has looked: nothing before these places is admitted.
+#[derive(Default)]
+struct Search {
+    since: u64,
+    /// In what comes from the runtime, in the inbox, and in what has come after it.
+    seen: [usize; 3],
+    removals: u64,
+    /// Calls that nobody waits for any more.
+    expired: Vec<Message>,
+}
+
+enum Found<'a> {
+    Message(Message),
+    /// There is one, but it is others' turn.
+    Enough,
+    Nothing(MutexGuard<'a, State>),
+    /// The process has ended.
+    Gone,
+}
+
+impl Search {
+    fn begin(&mut self, removals: u64) {
+        if self.removals != removals {
+            self.removals = removals;
+            self.seen = [0; 3];
+        }
+    }
+
+    fn pick<'a>(
+        &mut self,
+        which: usize,
+        queue: &mut VecDeque<Letter>,
+        desk: &mut Desk,
+        admits: &mut impl FnMut(&Message) -> bool,
+        yields: bool,
+    ) -> Option<Found<'a>> {
+        let seen = &mut self.seen[which];
+        if *seen == 0 && self.since > 0 {
+            *seen = queue.partition_point(|letter| letter.number < self.since);
+        }
+        while let Some(letter) = queue.get(*seen) {
+            if !admits(&letter.message) {
+                *seen += 1;
+                continue;
+            }
+            if yields && !may_take_message() {
+                return Some(Found::Enough);
+            }
+            let Some(Letter { mut message, .. }) = queue.remove(*seen) else { break };
+            desk.removals += 1;
+            self.removals = desk.removals;
+            if let Message::Call(request) = &mut message {
+                if request.is_over() {
+                    self.expired.push(message);
+                    continue;
+                }
+                desk.open_calls.extend(request.reply_to.take().map(|to: ReplyTo| (request.reference, to)));
+            }
+            return Some(Found::Message(message));
+        }
+        None
+    }
+}
+
+/// Answers a call that is not begun, when the mailbox is no longer locked: it may wake others.
+fn expire(message: Message) {
+    if let Message::Call(mut request) = message {
+        request.refuse(CallError::Timeout);
+        if let Some(end) = request.stream {
+            end.abort("the call was not begun");
+        }
+    }
+}
+
+/// While it lives, a process is known to wait for another one.
+struct Waiting<'a>(Option<&'a Slot>);
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        if let Some(slot) = self.0 {
+            slot.calling.store(0, Ordering::Release);
+        }
     }
 }
 
@@ -204,13 +393,13 @@ struct Wait<'a> {
 
 impl Wait<'_> {
     fn register(&mut self, deadline: Instant, waker: &Waker) {
-        let Some(mut state) = self.context.runtime.state(self.context.pid) else { return };
-        state.waiting_calls.insert(self.pending.reference, waker.clone());
+        let Some((_, mut desk)) = self.context.desk() else { return };
+        desk.waiting_calls.insert(self.pending.reference, waker.clone());
         self.registered = true;
-        let early_enough = state.alarm.is_some_and(|alarm| alarm <= deadline);
+        let early_enough = desk.alarm.is_some_and(|alarm| alarm <= deadline);
         if !early_enough {
-            state.alarm = Some(deadline);
-            drop(state);
+            desk.alarm = Some(deadline);
+            drop(desk);
             self.context.runtime.set_alarm(self.context.pid, deadline);
         }
     }
@@ -219,14 +408,9 @@ impl Wait<'_> {
 impl Drop for Wait<'_> {
     fn drop(&mut self) {
         if self.registered
-            && let Some(mut state) = self.context.runtime.state(self.context.pid)
+            && let Some((_, mut desk)) = self.context.desk()
         {
-            state.waiting_calls.remove(&self.pending.reference);
+            desk.waiting_calls.remove(&self.pending.reference);
         }
     }
-}
-
-/// Whether nobody would take the reply: then the call is not begun.
-fn is_over(request: &Request, reply_to: &crate::call::ReplyTo) -> bool {
-    reply_to.is_abandoned() || request.deadline.is_some_and(|deadline| deadline <= Instant::now())
 }

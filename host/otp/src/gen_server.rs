@@ -13,7 +13,7 @@ use parking_lot::Mutex;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use crate::body::is_running;
+use crate::scheduler::is_running;
 use crate::{
     AlreadyRegistered, CallError, ChildSpec, Context, ExitReason, Message, Parent, PendingCall, Pid,
     Reference, Runtime, SendError, SpawnOptions, Target,

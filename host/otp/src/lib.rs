@@ -32,27 +32,35 @@
 mod body;
 mod call;
 mod context;
+mod counters;
 mod gen_server;
 mod message;
 mod names;
+mod payload;
 mod pid;
 mod process;
 mod reason;
+mod registry;
 mod runtime;
+mod scheduler;
+mod small_map;
 mod stream;
 mod supervisor;
 mod table;
 mod timers;
 
 pub use call::{CallError, PendingCall};
-pub use context::Context;
+pub use context::{Context, Mark};
+pub use counters::NodeCounters;
 pub use gen_server::{CallFrom, GenServer, Next, ServerError, ServerRef, multi_call, start_server};
-pub use message::{Filter, Message, Request, SendError, Target};
+pub use message::{Alias, Filter, Message, Request, SendError, Target};
 pub use names::RegisterError;
+pub use payload::Payload;
 pub use pid::{Pid, Reference};
-pub use process::{AlreadyRegistered, ProcessInfo, SpawnOptions, Spawned};
+pub use process::{AlreadyRegistered, Overflow, ProcessInfo, SpawnOptions, Spawned, Status};
 pub use reason::{Crash, ExitReason};
-pub use runtime::Runtime;
+pub use registry::{Keys, NameRegistry, Registry, Via};
+pub use runtime::{ProcessTree, Runtime};
 pub use stream::{STREAM_WINDOW, StreamEnd, StreamError, StreamReader, StreamWriter, TryWrite, stream};
 pub use supervisor::{
     AutoShutdown, Backoff, ChildCounts, ChildError, ChildInfo, ChildKind, ChildSpec, ChildState, Excess,

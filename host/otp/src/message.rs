@@ -4,8 +4,9 @@ use bytes::Bytes;
 use tokio::time::Instant;
 
 use crate::call::ReplyTo;
+use crate::registry::Via;
 use crate::stream::{StreamEnd, StreamError};
-use crate::{ExitReason, Pid, Reference};
+use crate::{CallError, ExitReason, Payload, Pid, Reference};
 
 /// What a process can find in its mailbox. The runtime makes every one: sender, kind and reference cannot be forged.
 #[derive(Debug)]
@@ -15,7 +16,7 @@ pub enum Message {
         /// The process that sent them.
         sender: Pid,
         /// As they were sent.
-        body: Bytes,
+        body: Payload,
     },
     /// A value of Rust from another process of this node.
     Term {
@@ -25,7 +26,7 @@ pub enum Message {
         value: Box<dyn Any + Send>,
     },
     /// A call, which waits for [`Context::reply`](crate::Context::reply).
-    Call(Request),
+    Call(Box<Request>),
     /// A call that nobody waits for.
     Cast {
         /// The process that sent it.
@@ -93,6 +94,21 @@ pub struct Request {
     pub(crate) reply_to: Option<ReplyTo>,
 }
 
+impl Request {
+    /// Answers a call that its callee will never see.
+    pub(crate) fn refuse(&mut self, error: CallError) {
+        if let Some(reply_to) = self.reply_to.take() {
+            reply_to.answer(Err(error));
+        }
+    }
+
+    /// Whether nobody would take the reply: then the call is not begun.
+    pub(crate) fn is_over(&self) -> bool {
+        let abandoned = self.reply_to.as_ref().is_none_or(ReplyTo::is_abandoned);
+        abandoned || self.deadline.is_some_and(|deadline| deadline <= Instant::now())
+    }
+}
+
 impl Message {
     /// Whether it comes from the runtime rather than from another process: never dropped by a bound.
     pub fn is_system(&self) -> bool {
@@ -135,11 +151,34 @@ pub enum Target {
     Process(Pid),
     /// To whoever has this name when it is sent.
     Name(String),
+    /// To a process as long as it has not taken the alias back.
+    Alias(Alias),
+    /// To whoever a registry of the application's own has under a name.
+    Via(Via),
+}
+
+/// A further name of a process, made by [`Runtime::alias`](crate::Runtime::alias).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Alias {
+    pub(crate) pid: Pid,
+    pub(crate) reference: Reference,
 }
 
 impl From<Pid> for Target {
     fn from(pid: Pid) -> Self {
         Self::Process(pid)
+    }
+}
+
+impl From<Alias> for Target {
+    fn from(alias: Alias) -> Self {
+        Self::Alias(alias)
+    }
+}
+
+impl From<Via> for Target {
+    fn from(via: Via) -> Self {
+        Self::Via(via)
     }
 }
 

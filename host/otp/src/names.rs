@@ -1,7 +1,8 @@
 use std::collections::HashMap;
-use std::hash::{BuildHasher, RandomState};
+use std::hash::BuildHasher;
 use std::sync::Arc;
 
+use foldhash::quality::RandomState;
 use parking_lot::RwLock;
 
 use crate::Pid;
@@ -24,12 +25,17 @@ pub enum RegisterError {
 #[derive(Debug)]
 pub(crate) struct Names {
     hasher: RandomState,
-    shards: [RwLock<HashMap<Arc<str>, Pid>>; SHARDS],
+    shards: [Shard; SHARDS],
 }
+
+/// On a cache line of its own.
+#[derive(Debug, Default)]
+#[repr(align(128))]
+struct Shard(RwLock<HashMap<Arc<str>, Pid, RandomState>>);
 
 impl Names {
     pub(crate) fn new() -> Self {
-        Self { hasher: RandomState::new(), shards: std::array::from_fn(|_| RwLock::default()) }
+        Self { hasher: RandomState::default(), shards: std::array::from_fn(|_| Shard::default()) }
     }
 
     /// The holder, if the name is taken.
@@ -53,8 +59,12 @@ impl Names {
         self.shard(name).read().get(name).copied()
     }
 
-    fn shard(&self, name: &str) -> &RwLock<HashMap<Arc<str>, Pid>> {
-        &self.shards[self.hasher.hash_one(name) as usize % SHARDS]
+    pub(crate) fn len(&self) -> usize {
+        self.shards.iter().map(|shard| shard.0.read().len()).sum()
+    }
+
+    fn shard(&self, name: &str) -> &RwLock<HashMap<Arc<str>, Pid, RandomState>> {
+        &self.shards[self.hasher.hash_one(name) as usize % SHARDS].0
     }
 }
 

@@ -2,11 +2,15 @@ use std::collections::{HashMap, VecDeque};
 use std::hash::BuildHasherDefault;
 use std::sync::Arc;
 use std::task::Waker;
+use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::body::Body;
 use crate::call::ReplyTo;
+use crate::small_map::SmallMap;
 use crate::stream::StreamEnd;
+use crate::table::IdHasher;
 use crate::{ExitReason, Message, Pid, Reference};
 
 /// How a process starts.
@@ -17,9 +21,23 @@ pub struct SpawnOptions {
     pub(crate) parent: Option<Pid>,
     pub(crate) link: bool,
     pub(crate) monitor: bool,
-    pub(crate) mailbox: Option<usize>,
+    pub(crate) trap_exit: bool,
+    pub(crate) mailbox: Option<u32>,
+    pub(crate) overflow: Overflow,
+    pub(crate) system_first: bool,
     pub(crate) hears_shutdown: bool,
     pub(crate) own_turns: bool,
+}
+
+/// What becomes of a message for a mailbox that is full. Calls are always refused, and what comes from the runtime is
+/// always taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Overflow {
+    /// Its sender gets [`SendError::Overloaded`](crate::SendError::Overloaded).
+    #[default]
+    Refuse,
+    /// It is gone, and counted in [`ProcessInfo::dropped`].
+    DropNewest,
 }
 
 /// A process that was started.
@@ -45,14 +63,39 @@ pub struct ProcessInfo {
     pub label: Arc<str>,
     /// The name it is registered under.
     pub name: Option<Arc<str>>,
+    /// Who spawned it.
+    pub parent: Option<Pid>,
+    /// What it does now.
+    pub status: Status,
     /// Messages that wait.
     pub mailbox: usize,
+    /// Messages that a full mailbox has dropped.
+    pub dropped: u64,
     /// Processes it is linked to.
-    pub links: usize,
-    /// Monitors that watch it.
-    pub monitors: usize,
+    pub links: Vec<Pid>,
+    /// Processes that it monitors.
+    pub monitors: Vec<Pid>,
+    /// Processes that monitor it.
+    pub monitored_by: Vec<Pid>,
     /// Whether exits reach it as messages.
     pub trap_exit: bool,
+    /// How many turns it has had: what Erlang counts as reductions, in larger steps.
+    pub turns: u64,
+    /// How long it has run, estimated from some of its turns.
+    pub run_time: Duration,
+    /// Bytes that the runtime keeps for it, without what its own values have allocated: an estimate.
+    pub memory: usize,
+}
+
+/// What a process does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Status {
+    /// It waits for a message.
+    Waiting,
+    /// It waits for the reply of this process.
+    Calling(Pid),
+    /// It has a turn, will have one, or waits for something else than a message.
+    Running,
 }
 
 impl SpawnOptions {
@@ -98,14 +141,33 @@ impl SpawnOptions {
         self
     }
 
-    /// How many messages of other processes may wait before senders are refused; unbounded by default.
+    /// Lets exits of linked processes reach it as messages, from before its first step.
+    pub fn trap_exit(mut self, trap: bool) -> Self {
+        self.trap_exit = trap;
+        self
+    }
+
+    /// How many messages of other processes may wait before the next one is refused; unbounded by default.
     pub fn mailbox(mut self, bound: usize) -> Self {
-        self.mailbox = Some(bound);
+        self.mailbox = Some(u32::try_from(bound).unwrap_or(u32::MAX));
+        self
+    }
+
+    /// What becomes of a message for a full mailbox.
+    pub fn overflow(mut self, overflow: Overflow) -> Self {
+        self.overflow = overflow;
+        self
+    }
+
+    /// Lets it receive what comes from the runtime before all other messages that wait, so that a flood of them delays
+    /// no end of a process and no timer. By default everything keeps the order in which it came.
+    pub fn system_first(mut self, first: bool) -> Self {
+        self.system_first = first;
         self
     }
 }
 
-/// All that the runtime keeps of a process, behind its slot's lock. No two of these locks are ever held together.
+/// What other processes see and change of a process, behind a lock of its slot. No two processes' locks are held together.
 ///
 /// Invariants: while `live`, each link is known at both ends or being made or ended by one of them, which then tells
 /// the other; an exit or down is taken only if its link or monitor is still known here.
@@ -115,98 +177,179 @@ pub(crate) struct State {
     pub(crate) generation: u32,
     /// Between spawn and end.
     pub(crate) live: bool,
-    /// Wakes the process's task.
-    pub(crate) waker: Option<Waker>,
     /// The process waits for mail: a message has to wake it.
     pub(crate) waiting: bool,
-    /// It has to end, with this.
-    pub(crate) exit: Option<ExitReason>,
     pub(crate) trap_exit: bool,
     /// A `shutdown` is delivered even if other exits are not trapped.
     pub(crate) hears_shutdown: bool,
-    pub(crate) mailbox: VecDeque<Message>,
-    /// The most messages of other processes that may wait.
-    pub(crate) bound: Option<usize>,
-    pub(crate) links: Vec<Pid>,
+    /// It handles one message at a time: while it waits for a call, it takes nothing else.
+    pub(crate) serves: bool,
+    /// What comes from the runtime goes to `Rare::system`.
+    pub(crate) system_first: bool,
+    /// It has set timers, which go with it.
+    pub(crate) has_timers: bool,
+    pub(crate) overflow: Overflow,
+    /// The most messages of other processes that may wait; then they stay here until each is taken.
+    pub(crate) bound: Option<u32>,
+    /// How many messages have come so far.
+    pub(crate) arrived: u64,
+    /// What the process has not looked at yet.
+    pub(crate) incoming: VecDeque<Letter>,
+    /// What runs it.
+    pub(crate) body: Option<Arc<Body>>,
+    /// It has to end, with this.
+    pub(crate) exit: Option<ExitReason>,
+    pub(crate) links: SmallMap<Pid, ()>,
     /// Who monitors this process.
-    pub(crate) watchers: Vec<(Reference, Pid)>,
+    pub(crate) watchers: SmallMap<Reference, Pid>,
     /// Whom this process monitors.
-    pub(crate) watching: Vec<(Reference, Pid)>,
+    pub(crate) watching: SmallMap<Reference, Pid>,
     pub(crate) name: Option<Arc<str>>,
     pub(crate) label: Option<Arc<str>>,
     pub(crate) parent: Option<Pid>,
+    pub(crate) rare: Option<Box<Rare>>,
+}
+
+/// A message, and how many came before it.
+#[derive(Debug)]
+pub(crate) struct Letter {
+    pub(crate) number: u64,
+    pub(crate) message: Message,
+}
+
+/// What few processes have.
+#[derive(Debug, Default)]
+pub(crate) struct Rare {
+    /// From the runtime, for a process that takes such messages first.
+    pub(crate) system: VecDeque<Letter>,
+    /// Whoever receives under a waker that is not the process's own.
+    pub(crate) receivers: Vec<Waker>,
+    /// Under which names it can be reached until it takes them back; true for those that end with the first message.
+    pub(crate) aliases: SmallMap<Reference, bool>,
+    /// Whoever has to know of its end, besides links and monitors.
+    pub(crate) owners: Vec<Arc<dyn Owner>>,
+    /// How many messages a full mailbox has dropped.
+    pub(crate) dropped: u64,
+}
+
+/// Something outside of a process that keeps a thing for it, such as a place in a group.
+pub(crate) trait Owner: std::fmt::Debug + Send + Sync {
+    /// The process is gone.
+    fn ended(&self, pid: Pid);
+}
+
+/// What only a process itself uses, mostly: locked before its state where both are.
+#[derive(Debug, Default)]
+pub(crate) struct Desk {
+    /// What it has looked at and left, and what came with it.
+    pub(crate) inbox: VecDeque<Letter>,
+    /// Grows whenever something is taken out of the middle.
+    pub(crate) removals: u64,
     /// Calls that it has received and not yet answered.
     pub(crate) open_calls: Vec<(Reference, ReplyTo)>,
-    /// It has set timers, which go with it.
-    pub(crate) has_timers: bool,
     /// Who is to look at the clock when the alarm rings: calls that it waits for.
-    pub(crate) waiting_calls: HashMap<Reference, Waker, BuildHasherDefault<HandleHasher>>,
+    pub(crate) waiting_calls: HashMap<Reference, Waker, BuildHasherDefault<IdHasher>>,
     /// When the alarm rings; a later one of an earlier call may ring, too.
     pub(crate) alarm: Option<Instant>,
     /// Its ends of streams.
-    pub(crate) streams: HashMap<u64, StreamEnd, BuildHasherDefault<HandleHasher>>,
+    pub(crate) streams: HashMap<u64, StreamEnd, BuildHasherDefault<IdHasher>>,
     pub(crate) next_handle: u64,
 }
 
+impl Desk {
+    /// Whether there is anything to clear.
+    pub(crate) fn used(&self) -> bool {
+        self.inbox.capacity() > 0
+            || self.open_calls.capacity() > 0
+            || self.waiting_calls.capacity() > 0
+            || self.next_handle > 0
+            || self.alarm.is_some()
+    }
+}
+
 impl State {
-    /// Puts a message into the mailbox; the waker, if the process has to be woken.
-    pub(crate) fn deliver(&mut self, message: Message) -> Option<Waker> {
-        self.mailbox.push_back(message);
-        if std::mem::take(&mut self.waiting) { self.waker.clone() } else { None }
+    /// Puts a message into the mailbox; the body, if it has to be woken.
+    pub(crate) fn deliver(&mut self, message: Message) -> Option<Arc<Body>> {
+        let letter = Letter { number: self.arrived, message };
+        self.arrived += 1;
+        if self.system_first && letter.message.is_system() {
+            self.rare_mut().system.push_back(letter);
+        } else {
+            self.incoming.push_back(letter);
+        }
+        if !std::mem::take(&mut self.waiting) {
+            return None;
+        }
+        if let Some(rare) = &mut self.rare {
+            rare.receivers.drain(..).for_each(Waker::wake);
+        }
+        self.body.clone()
     }
 
     pub(crate) fn is_full(&self) -> bool {
-        self.bound.is_some_and(|bound| self.mailbox.len() >= bound)
+        self.bound.is_some_and(|bound| self.incoming.len() >= bound as usize)
     }
 
-    /// Ends the process with this reason as soon as it can be; the waker, if it has to be woken.
-    pub(crate) fn doom(&mut self, reason: ExitReason) -> Option<Waker> {
+    /// Ends the process with this reason as soon as it can be; the body, which has to be woken.
+    pub(crate) fn doom(&mut self, reason: ExitReason) -> Option<Arc<Body>> {
         if self.exit.is_some() {
             return None;
         }
         self.exit = Some(reason);
-        self.waker.clone()
+        let body = self.body.clone()?;
+        body.doom();
+        Some(body)
     }
 
-    pub(crate) fn unlink(&mut self, other: Pid) -> bool {
-        let place = self.links.iter().position(|pid| *pid == other);
-        place.map(|place| self.links.swap_remove(place)).is_some()
+    /// Takes messages back that the process has not received yet. False if there were none.
+    pub(crate) fn take_back(&mut self, desk: &mut Desk, is_stale: impl Fn(&Message) -> bool) -> bool {
+        let mut queues = vec![&mut desk.inbox, &mut self.incoming];
+        queues.extend(self.rare.as_mut().map(|rare| &mut rare.system));
+        let mut any = false;
+        for queue in queues {
+            let before = queue.len();
+            queue.retain(|letter| !is_stale(&letter.message));
+            any |= queue.len() < before;
+        }
+        desk.removals += u64::from(any);
+        any
     }
 
-    pub(crate) fn stop_watching(&mut self, monitor: Reference) -> Option<Pid> {
-        let place = self.watching.iter().position(|(reference, _)| *reference == monitor)?;
-        Some(self.watching.swap_remove(place).1)
+    pub(crate) fn rare(&self) -> Option<&Rare> {
+        self.rare.as_deref()
     }
 
-    pub(crate) fn info(&self, pid: Pid) -> ProcessInfo {
+    pub(crate) fn rare_mut(&mut self) -> &mut Rare {
+        self.rare.get_or_insert_default()
+    }
+
+    /// What is known of it, besides what lies on its desk and whom it calls.
+    pub(crate) fn info(&self, pid: Pid, desk: &Desk, calling: Option<Pid>) -> ProcessInfo {
+        let waits = if self.waiting { Status::Waiting } else { Status::Running };
+        let (turns, run_time) = self.body.as_ref().map(|body| body.used()).unwrap_or_default();
+        let system = self.rare().map_or(0, |rare| rare.system.len());
+        let mailbox = self.incoming.len() + desk.inbox.len() + system;
+        let kept = self.incoming.capacity() + desk.inbox.capacity();
+        let body = self.body.as_ref().map_or(0, |body| body.size());
+        let entries = self.links.len() + self.watchers.len() + self.watching.len();
         ProcessInfo {
             pid,
             label: self.label.clone().unwrap_or_default(),
             name: self.name.clone(),
-            mailbox: self.mailbox.len(),
-            links: self.links.len(),
-            monitors: self.watchers.len(),
+            parent: self.parent,
+            status: calling.map_or(waits, Status::Calling),
+            mailbox,
+            dropped: self.rare().map_or(0, |rare| rare.dropped),
+            links: self.links.keys(),
+            monitors: self.watching.values(),
+            monitored_by: self.watchers.values(),
             trap_exit: self.trap_exit,
+            turns,
+            run_time,
+            memory: size_of::<crate::table::Slot>()
+                + body
+                + kept * size_of::<Letter>()
+                + entries * size_of::<(Reference, Pid)>(),
         }
-    }
-}
-
-/// Handles are small numbers of this process's own: nobody can choose them to collide.
-#[derive(Debug, Default)]
-pub(crate) struct HandleHasher(u64);
-
-impl std::hash::Hasher for HandleHasher {
-    fn finish(&self) -> u64 {
-        self.0.wrapping_mul(0x9e37_79b9_7f4a_7c15)
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.0 = self.0 << 8 | u64::from(*byte);
-        }
-    }
-
-    fn write_u64(&mut self, value: u64) {
-        self.0 = value;
     }
 }

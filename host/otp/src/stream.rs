@@ -6,7 +6,6 @@ use std::task::{Poll, Waker};
 use bytes::Bytes;
 use parking_lot::Mutex;
 
-use crate::runtime::wake;
 use crate::{ExitReason, Message, Pid, Runtime};
 
 /// How many bytes a writer may be ahead of its reader: four full chunks.
@@ -242,6 +241,12 @@ impl Shared {
         let owner = self.wants_room.then(|| self.owner.clone()).flatten();
         self.wants_room = false;
         Told(self.writer.waker.take(), owner)
+    }
+}
+
+fn wake(waker: Option<Waker>) {
+    if let Some(waker) = waker {
+        waker.wake();
     }
 }
 

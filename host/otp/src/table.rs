@@ -1,87 +1,118 @@
+use std::cell::Cell;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
 use parking_lot::{Mutex, MutexGuard};
 
 use crate::pid::{LAST_GENERATION, SLOT_BITS};
-use crate::process::State;
+use crate::process::{Desk, State};
 use crate::{Pid, Reference};
 
 /// The processes of a node, in an array that grows in chunks and never moves: a lookup is an index and a compare.
 ///
-/// Invariants: a slot is in `free` or belongs to one living process; its generation grows by one with each process, so
-/// a pid is of one process for ever; a slot whose generations are spent is in neither.
+/// Invariants: a slot is free, in one shard's list or in `shared`, or belongs to one living process; its generation
+/// grows by one with each process, so a pid is of one process for ever; a slot whose generations are spent is in no list.
 #[derive(Debug)]
 pub(crate) struct Table {
     /// The node's id: a pid of another node is nobody here.
     node: u64,
     chunks: Box<[OnceLock<Box<[Slot]>>]>,
-    /// Slots that were used and are free again.
-    free: Mutex<Vec<u32>>,
-    /// The first slot that was never used.
+    /// Free slots, for the threads of a shard.
+    shards: Box<[Shard]>,
+    /// Free slots that a shard had too many of.
+    shared: Mutex<Vec<u32>>,
+    /// The first slot that no shard has had.
     fresh: AtomicU32,
 }
+
+/// On a cache line of its own.
+#[derive(Debug, Default)]
+#[repr(align(128))]
+struct Shard(Mutex<Vec<u32>>);
 
 /// One place for a process.
 #[derive(Debug, Default)]
 pub(crate) struct Slot {
-    /// Set when the process has to look at `State::exit` before it goes on.
-    pub(crate) doomed: AtomicBool,
+    /// What other processes see and change.
     state: Mutex<State>,
+    /// What only the process itself uses; locked before the state where both are.
+    desk: Mutex<Desk>,
+    /// Whose desk it is: the id of its pid, 0 for nobody's.
+    holder: AtomicU64,
+    /// Whom the process calls and waits for: the id of its pid, 0 for nobody.
+    pub(crate) calling: AtomicU64,
 }
 
 impl Table {
     pub(crate) fn new(node: u64) -> Self {
         let chunks = (0..SLOTS / CHUNK).map(|_| OnceLock::new()).collect();
-        Self { node, chunks, free: Mutex::default(), fresh: AtomicU32::new(0) }
+        let shards = (0..SHARDS).map(|_| Shard::default()).collect();
+        Self { node, chunks, shards, shared: Mutex::default(), fresh: AtomicU32::new(0) }
     }
 
-    /// A place for a new process, with its number; none if all are taken.
-    pub(crate) fn allocate(&self) -> Option<(Pid, &Slot)> {
-        let reused = self.free.lock().pop();
-        let index = match reused {
-            Some(index) => index,
-            None => {
-                let grow = |fresh: u32| (fresh < SLOTS).then_some(fresh + 1);
-                self.fresh.fetch_update(Ordering::Relaxed, Ordering::Relaxed, grow).ok()?
-            }
-        };
-        let slot = self.slot(index)?;
-        slot.doomed.store(false, Ordering::Relaxed);
+    /// A place for a new process, locked and with its number; none if all are taken.
+    pub(crate) fn allocate(&self) -> Option<(Pid, MutexGuard<'_, State>)> {
+        let index = self.free_index()?;
+        let chunk = self.chunks.get((index / CHUNK) as usize)?;
+        let slots = chunk.get_or_init(|| (0..CHUNK).map(|_| Slot::default()).collect());
+        let slot = slots.get((index % CHUNK) as usize)?;
         let mut state = slot.state.lock();
         state.generation += 1;
-        Some((Pid::new(self.node, index, state.generation), slot))
+        let pid = Pid::new(self.node, index, state.generation);
+        slot.holder.store(pid.id, Ordering::Release);
+        Some((pid, state))
+    }
+
+    fn free_index(&self) -> Option<u32> {
+        let mut own = self.shards[shard()].0.lock();
+        if let Some(index) = own.pop() {
+            return Some(index);
+        }
+        let mut shared = self.shared.lock();
+        let rest = shared.len().saturating_sub(BATCH as usize);
+        own.extend(shared.drain(rest..));
+        drop(shared);
+        if own.is_empty() {
+            let grow = |fresh: u32| (fresh < SLOTS).then_some(fresh + BATCH);
+            let first = self.fresh.fetch_update(Ordering::Relaxed, Ordering::Relaxed, grow).ok()?;
+            own.extend((first..first + BATCH).rev());
+        }
+        own.pop()
     }
 
     /// Gives the place of an ended process back.
     pub(crate) fn release(&self, pid: Pid) {
-        if pid.generation() < LAST_GENERATION {
-            self.free.lock().push(pid.slot());
+        if pid.generation() >= LAST_GENERATION {
+            return;
+        }
+        let mut own = self.shards[shard()].0.lock();
+        own.push(pid.slot());
+        if own.len() >= 4 * BATCH as usize {
+            let rest = own.len() - 2 * BATCH as usize;
+            self.shared.lock().extend(own.drain(rest..));
         }
     }
 
     /// The state of a living process.
     #[inline]
     pub(crate) fn lock(&self, pid: Pid) -> Option<MutexGuard<'_, State>> {
+        self.slot(pid)?.lock(pid)
+    }
+
+    /// The place of a process, which may be another's by now.
+    #[inline]
+    pub(crate) fn slot(&self, pid: Pid) -> Option<&Slot> {
         if pid.node != self.node {
             return None;
         }
-        self.slot(pid.slot())?.lock(pid)
-    }
-
-    pub(crate) fn slot(&self, index: u32) -> Option<&Slot> {
-        let chunk = self.chunks.get((index / CHUNK) as usize)?;
-        let slots = if index < self.fresh.load(Ordering::Relaxed) {
-            chunk.get_or_init(|| (0..CHUNK).map(|_| Slot::default()).collect())
-        } else {
-            chunk.get()?
-        };
-        slots.get((index % CHUNK) as usize)
+        let index = pid.slot();
+        self.chunks.get((index / CHUNK) as usize)?.get()?.get((index % CHUNK) as usize)
     }
 
     /// Every slot that was ever used.
     pub(crate) fn slots(&self) -> impl Iterator<Item = (u32, &Slot)> {
-        (0..self.fresh.load(Ordering::Relaxed)).filter_map(|index| Some((index, self.slot(index)?)))
+        let used = (0..).zip(&self.chunks).filter_map(|(place, chunk)| Some((place, chunk.get()?)));
+        used.flat_map(|(place, slots)| (place * CHUNK..).zip(slots))
     }
 }
 
@@ -93,24 +124,80 @@ impl Slot {
         (state.live && state.generation == pid.generation()).then_some(state)
     }
 
+    /// What lies on a process's desk, unless it has ended.
+    #[inline]
+    pub(crate) fn desk(&self, pid: Pid) -> Option<MutexGuard<'_, Desk>> {
+        let desk = self.desk.lock();
+        self.is_of(pid).then_some(desk)
+    }
+
+    /// The desk, whosever it is.
+    pub(crate) fn desk_any(&self) -> MutexGuard<'_, Desk> {
+        self.desk.lock()
+    }
+
+    pub(crate) fn is_of(&self, pid: Pid) -> bool {
+        self.holder.load(Ordering::Acquire) == pid.id
+    }
+
+    /// What lies on the desk of a process that has just ended; none if nothing was ever put there.
+    pub(crate) fn take_desk(&self) -> Option<Desk> {
+        self.holder.store(0, Ordering::Release);
+        self.calling.store(0, Ordering::Relaxed);
+        let mut desk = self.desk.lock();
+        desk.used().then(|| std::mem::take(&mut *desk))
+    }
+
     /// The state, whoever it is of.
     pub(crate) fn lock_any(&self) -> MutexGuard<'_, State> {
         self.state.lock()
     }
 }
 
-/// Numbers for monitors, timers and calls.
-#[derive(Debug)]
-pub(crate) struct References(std::sync::atomic::AtomicU64);
+/// The next number for a monitor, timer or call. Threads take them by the thousand, so that they do not meet; a billion a
+/// second would take 100 days to reach 2^53.
+pub(crate) fn next_reference() -> Reference {
+    static TAKEN: AtomicU64 = AtomicU64::new(1);
+    thread_local! {
+        static OWN: Cell<(u64, u64)> = const { Cell::new((0, 0)) };
+    }
+    let (mut next, mut end) = OWN.get();
+    if next == end {
+        next = TAKEN.fetch_add(REFERENCES, Ordering::Relaxed);
+        end = next + REFERENCES;
+    }
+    OWN.set((next + 1, end));
+    next
+}
 
-impl References {
-    pub(crate) fn new() -> Self {
-        Self(std::sync::atomic::AtomicU64::new(1))
+/// Which of some places a thread uses, so that threads seldom meet.
+pub(crate) fn shard() -> usize {
+    static THREADS: AtomicUsize = AtomicUsize::new(0);
+    thread_local! {
+        static OWN: usize = THREADS.fetch_add(1, Ordering::Relaxed) % SHARDS;
+    }
+    OWN.with(|own| *own)
+}
+
+/// For keys that the node makes itself, so that nobody can choose them to collide: references, pids, handles.
+#[derive(Debug, Default)]
+pub(crate) struct IdHasher(u64);
+
+impl std::hash::Hasher for IdHasher {
+    fn finish(&self) -> u64 {
+        // The upper half is the well mixed one, and hash tables look at both.
+        let mixed = self.0.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        mixed ^ mixed >> 32
     }
 
-    /// A billion a second would take 100 days to reach 2^53.
-    pub(crate) fn next(&self) -> Reference {
-        self.0.fetch_add(1, Ordering::Relaxed)
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.write_u64(u64::from(*byte));
+        }
+    }
+
+    fn write_u64(&mut self, value: u64) {
+        self.0 = self.0.rotate_left(23) ^ value;
     }
 }
 
@@ -118,3 +205,11 @@ const SLOTS: u32 = 1 << SLOT_BITS;
 
 /// Large enough that the array of chunks is small, small enough that a node of few processes is.
 const CHUNK: u32 = 1024;
+
+/// How many slots move between a shard and the others at a time.
+const BATCH: u32 = 64;
+
+/// Some times the workers of a usual machine.
+pub(crate) const SHARDS: usize = 16;
+
+const REFERENCES: u64 = 1024;

@@ -1,5 +1,8 @@
-use std::collections::{BTreeMap, HashMap};
+use std::any::Any;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::hash::BuildHasherDefault;
 use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use bytes::Bytes;
 use parking_lot::Mutex;
@@ -7,6 +10,7 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
 use crate::runtime::{Node, Runtime};
+use crate::table::IdHasher;
 use crate::{Message, Pid, Reference};
 
 /// A node's timers, driven by one task.
@@ -17,18 +21,29 @@ pub(crate) struct Timers {
     changed: Arc<Notify>,
 }
 
-/// Invariant: both maps hold the same timers.
+/// Invariant: all three hold the same timers.
 #[derive(Debug, Default)]
 struct Queue {
     by_time: BTreeMap<(Instant, Reference), Timer>,
-    due: HashMap<Reference, Instant>,
+    by_process: BTreeSet<(Pid, Reference)>,
+    due: HashMap<Reference, Instant, BuildHasherDefault<IdHasher>>,
 }
 
 #[derive(Debug)]
 struct Timer {
     pid: Pid,
-    /// The bytes of the message; none for the alarm of the process's calls.
-    body: Option<Bytes>,
+    due: Due,
+}
+
+/// What happens when a timer is due.
+#[derive(Debug)]
+pub(crate) enum Due {
+    /// The process gets [`Message::Timer`], and again after each interval.
+    Message { body: Bytes, every: Option<Duration> },
+    /// The process gets a value, as from itself.
+    Term(Box<dyn Any + Send>),
+    /// Calls that the process waits for look at the clock.
+    Alarm,
 }
 
 impl Timers {
@@ -39,53 +54,69 @@ impl Timers {
         Self { queue: Mutex::default(), changed }
     }
 
-    pub(crate) fn insert(&self, pid: Pid, timer: Reference, due: Instant, body: Option<Bytes>) {
+    pub(crate) fn insert(&self, pid: Pid, timer: Reference, time: Instant, due: Due) {
         let mut queue = self.queue.lock();
-        queue.by_time.insert((due, timer), Timer { pid, body });
-        queue.due.insert(timer, due);
-        if queue.first() == Some(due) {
+        queue.insert(timer, time, Timer { pid, due });
+        if queue.first() == Some(time) {
             self.changed.notify_one();
         }
     }
 
     /// When it was due, if it had not fired.
     pub(crate) fn cancel(&self, timer: Reference) -> Option<Instant> {
-        let mut queue = self.queue.lock();
-        let due = queue.due.remove(&timer)?;
-        queue.by_time.remove(&(due, timer));
-        Some(due)
+        self.queue.lock().remove(timer)
     }
 
     /// Stops the timers of a process that ended.
     pub(crate) fn cancel_all(&self, pid: Pid) {
         let mut queue = self.queue.lock();
-        if queue.due.is_empty() {
-            return;
+        let own = queue.by_process.range((pid, 0)..=(pid, Reference::MAX));
+        let own: Vec<Reference> = own.map(|(_, timer)| *timer).collect();
+        for timer in own {
+            queue.remove(timer);
         }
-        let Queue { by_time, due } = &mut *queue;
-        by_time.retain(|(_, timer), entry| {
-            let keep = entry.pid != pid;
-            if !keep {
-                due.remove(timer);
-            }
-            keep
-        });
+    }
+
+    /// How many are set.
+    pub(crate) fn len(&self) -> usize {
+        self.queue.lock().due.len()
     }
 
     fn take_due(&self, now: Instant) -> Vec<(Reference, Timer)> {
         let mut queue = self.queue.lock();
         let later = queue.by_time.split_off(&(now, Reference::MAX));
-        let due = std::mem::replace(&mut queue.by_time, later);
-        for (_, timer) in due.keys() {
-            queue.due.remove(timer);
+        let over = std::mem::replace(&mut queue.by_time, later);
+        let mut taken = Vec::new();
+        for ((time, reference), timer) in over {
+            queue.due.remove(&reference);
+            queue.by_process.remove(&(timer.pid, reference));
+            if let Due::Message { body, every: Some(every) } = &timer.due {
+                let due = Due::Message { body: body.clone(), every: Some(*every) };
+                queue.insert(reference, time + *every, Timer { pid: timer.pid, due });
+            }
+            taken.push((reference, timer));
         }
-        due.into_iter().map(|((_, reference), timer)| (reference, timer)).collect()
+        taken
     }
 }
 
 impl Queue {
     fn first(&self) -> Option<Instant> {
-        self.by_time.first_key_value().map(|((due, _), _)| *due)
+        self.by_time.first_key_value().map(|((time, _), _)| *time)
+    }
+
+    fn insert(&mut self, reference: Reference, time: Instant, timer: Timer) {
+        self.due.insert(reference, time);
+        self.by_process.insert((timer.pid, reference));
+        self.by_time.insert((time, reference), timer);
+    }
+
+    fn remove(&mut self, reference: Reference) -> Option<Instant> {
+        let time = self.due.remove(&reference)?;
+        if let Some(timer) = self.by_time.remove(&(time, reference)) {
+            self.by_process.remove(&(timer.pid, reference));
+        }
+        Some(time)
     }
 }
 
@@ -99,15 +130,16 @@ async fn drive(node: Weak<Node>, changed: Arc<Notify>) {
     // The node is not yet there when its timers start; the first timer or its end is what wakes the driver.
     changed.notified().await;
     while let Some(node) = node.upgrade() {
-        for (timer, Timer { pid, body }) in node.timers.take_due(Instant::now()) {
-            let runtime = Runtime::from_node(node.clone());
-            match body {
-                Some(body) => runtime.notify(pid, Message::Timer { timer, body }),
-                None => runtime.ring_alarm(pid),
+        let runtime = Runtime::from_node(node);
+        for (timer, Timer { pid, due }) in runtime.node().timers.take_due(Instant::now()) {
+            match due {
+                Due::Message { body, .. } => runtime.notify(pid, Message::Timer { timer, body }),
+                Due::Term(value) => runtime.notify(pid, Message::Term { sender: pid, value }),
+                Due::Alarm => runtime.ring_alarm(pid),
             }
         }
-        let next = node.timers.queue.lock().first();
-        drop(node);
+        let next = runtime.node().timers.queue.lock().first();
+        drop(runtime);
         match next {
             Some(due) => {
                 tokio::select! {

@@ -323,12 +323,8 @@ impl Running {
     }
 
     fn restart_later(&self, place: Place, wait: Duration) {
-        let (runtime, own) = (self.context.runtime().clone(), self.context.pid());
-        let again = async move {
-            tokio::time::sleep(wait).await;
-            let _ = runtime.send_term(own, &own.into(), Command::AfterBackoff(place));
-        };
-        self.context.runtime().workers().spawn(again);
+        let own = self.context.pid();
+        self.context.runtime().send_term_after(own, wait, Command::AfterBackoff(place));
     }
 
     /// Stops the children: the last one first, or all at once where they have no order.

@@ -151,7 +151,7 @@ fn a_normal_end_does_not_pass_along_links() {
         run(&runtime, move |context| async move { context.runtime().link(context.pid(), other) }).await;
         tokio::task::yield_now().await;
         assert!(runtime.is_alive(other));
-        assert_eq!(runtime.info(other).map(|info| info.links), Some(0));
+        assert_eq!(runtime.info(other).map(|info| info.links), Some(Vec::new()));
     });
 }
 

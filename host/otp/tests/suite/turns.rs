@@ -143,7 +143,7 @@ fn a_process_that_is_flooded_lets_others_run() {
         let flooded = move |context: Context| async move {
             let own = context.pid();
             while !stopped.load(Ordering::Relaxed) {
-                context.runtime().send(own, &own.into(), Bytes::new()).expect("it is taken");
+                context.runtime().send(own, &own.into(), "".into()).expect("it is taken");
                 context.receive().await;
             }
             ExitReason::Normal

@@ -1,0 +1,75 @@
+//! What the peers' programs share: which measures to run, how often, and how a figure is printed.
+use std::future::Future;
+use std::time::Instant;
+use tokio::runtime::Runtime;
+
+pub struct Measures {
+    only: Option<String>,
+    tokio: Runtime,
+}
+
+impl Measures {
+    /// Two worker threads; the program's first argument is the name of the one measure to run.
+    pub fn new() -> Self {
+        let mut tokio = tokio::runtime::Builder::new_multi_thread();
+        let tokio = tokio.worker_threads(2).enable_all().build().expect("a runtime of tokio");
+        Measures { only: std::env::args().nth(1), tokio }
+    }
+
+    fn wants(&self, measure: &str) -> bool {
+        self.only.as_deref().is_none_or(|only| only == measure)
+    }
+
+    fn values<F: Future<Output = f64>>(&self, count: u64, run: impl Fn(u64) -> F) -> [f64; 3] {
+        self.tokio.block_on(run(count / 10)); // warm-up
+        [(); 3].map(|()| self.tokio.block_on(run(count)))
+    }
+
+    /// Once, without a warm-up: for what the earlier work of the same process would change.
+    pub fn once<F: Future<Output = f64>>(&self, measure: &str, count: u64, run: impl Fn(u64) -> F) {
+        if self.wants(measure) {
+            print(measure, self.tokio.block_on(run(count)));
+        }
+    }
+
+    /// The highest of three runs.
+    pub fn rate<F: Future<Output = f64>>(&self, measure: &str, count: u64, run: impl Fn(u64) -> F) {
+        if self.wants(measure) {
+            print(measure, self.values(count, run).into_iter().fold(0.0, f64::max));
+        }
+    }
+
+    /// The lowest of three runs.
+    pub fn time<F: Future<Output = f64>>(&self, measure: &str, count: u64, run: impl Fn(u64) -> F) {
+        if self.wants(measure) {
+            print(measure, self.values(count, run).into_iter().fold(f64::INFINITY, f64::min));
+        }
+    }
+}
+
+fn print(measure: &str, value: f64) {
+    println!(r#"{{"measure": "{measure}", "value": {value:.1}}}"#);
+}
+
+pub fn per_second(count: u64, start: Instant) -> f64 {
+    count as f64 / start.elapsed().as_secs_f64()
+}
+
+/// Nanoseconds.
+pub fn per_item(count: u64, start: Instant) -> f64 {
+    start.elapsed().as_nanos() as f64 / count as f64
+}
+
+/// Bytes of resident memory, once what was just started has come to rest.
+pub async fn resident() -> f64 {
+    tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+    let status = std::fs::read_to_string("/proc/self/status").expect("a file of Linux");
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("a line VmRSS");
+    let kib: f64 = line.trim().trim_end_matches(" kB").parse().expect("a number of KiB");
+    kib * 1024.0
+}
+
+/// The names of `lookup`.
+pub fn names() -> Vec<String> {
+    (0..1000).map(|number| format!("name-{number}")).collect()
+}

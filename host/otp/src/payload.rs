@@ -1,0 +1,144 @@
+use std::fmt;
+use std::ops::Deref;
+
+use bytes::Bytes;
+
+/// The bytes of a message: up to 23 of them lie in the message itself, more are shared between all who hold them.
+#[derive(Clone)]
+pub struct Payload(Kept);
+
+#[derive(Clone)]
+enum Kept {
+    Inline { len: u8, bytes: [u8; INLINE] },
+    Shared(Bytes),
+}
+
+/// What fits beside a length where a [`Bytes`] would be, which leaves its pointer to functions as the mark of the case.
+const INLINE: usize = 23;
+
+impl Payload {
+    /// No bytes.
+    pub const fn new() -> Self {
+        Self(Kept::Inline { len: 0, bytes: [0; INLINE] })
+    }
+}
+
+impl Default for Payload {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Deref for Payload {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        match &self.0 {
+            Kept::Inline { len, bytes } => &bytes[..usize::from(*len)],
+            Kept::Shared(bytes) => bytes,
+        }
+    }
+}
+
+impl AsRef<[u8]> for Payload {
+    fn as_ref(&self) -> &[u8] {
+        self
+    }
+}
+
+impl From<&[u8]> for Payload {
+    fn from(slice: &[u8]) -> Self {
+        if slice.len() > INLINE {
+            return Self(Kept::Shared(Bytes::copy_from_slice(slice)));
+        }
+        let mut bytes = [0; INLINE];
+        bytes[..slice.len()].copy_from_slice(slice);
+        Self(Kept::Inline { len: slice.len() as u8, bytes })
+    }
+}
+
+impl<const N: usize> From<[u8; N]> for Payload {
+    fn from(bytes: [u8; N]) -> Self {
+        Self::from(bytes.as_slice())
+    }
+}
+
+impl From<&str> for Payload {
+    fn from(text: &str) -> Self {
+        Self::from(text.as_bytes())
+    }
+}
+
+impl From<String> for Payload {
+    fn from(text: String) -> Self {
+        Self::from(text.into_bytes())
+    }
+}
+
+impl From<Vec<u8>> for Payload {
+    fn from(bytes: Vec<u8>) -> Self {
+        if bytes.len() <= INLINE { Self::from(bytes.as_slice()) } else { Self(Kept::Shared(bytes.into())) }
+    }
+}
+
+impl From<Bytes> for Payload {
+    fn from(bytes: Bytes) -> Self {
+        Self(Kept::Shared(bytes))
+    }
+}
+
+impl From<Payload> for Bytes {
+    fn from(payload: Payload) -> Self {
+        match payload.0 {
+            Kept::Inline { len, bytes } => Self::copy_from_slice(&bytes[..usize::from(len)]),
+            Kept::Shared(bytes) => bytes,
+        }
+    }
+}
+
+impl PartialEq for Payload {
+    fn eq(&self, other: &Self) -> bool {
+        **self == **other
+    }
+}
+
+impl Eq for Payload {}
+
+impl PartialEq<&str> for Payload {
+    fn eq(&self, other: &&str) -> bool {
+        **self == *other.as_bytes()
+    }
+}
+
+impl PartialEq<Bytes> for Payload {
+    fn eq(&self, other: &Bytes) -> bool {
+        **self == **other
+    }
+}
+
+impl fmt::Debug for Payload {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "b\"{}\"", self.escape_ascii())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn inline_and_shared_bytes_are_the_same_to_their_holder() {
+        for len in [0, 1, INLINE, INLINE + 1, 1000] {
+            let bytes: Vec<u8> = (0..len).map(|place| place as u8).collect();
+            let payload = Payload::from(bytes.as_slice());
+            assert_eq!(*payload, *bytes);
+            assert_eq!(payload, Payload::from(bytes.clone()));
+            assert_eq!(Bytes::from(payload), bytes);
+        }
+    }
+
+    #[test]
+    fn a_payload_is_as_small_as_a_reference_to_bytes() {
+        assert_eq!(size_of::<Payload>(), size_of::<Bytes>());
+    }
+}

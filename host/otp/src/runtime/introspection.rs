@@ -1,0 +1,86 @@
+use std::collections::HashMap;
+
+use super::Runtime;
+use crate::table::Slot;
+use crate::{NodeCounters, Pid, ProcessInfo};
+
+/// A process, and those that it has started and that still live.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProcessTree {
+    /// The process.
+    pub process: ProcessInfo,
+    /// Those that have it as their parent, the oldest first.
+    pub children: Vec<ProcessTree>,
+}
+
+impl Runtime {
+    /// Whether the process is there.
+    pub fn is_alive(&self, pid: Pid) -> bool {
+        self.node.table.lock(pid).is_some_and(|state| state.exit.is_none())
+    }
+
+    /// What is known of a living process.
+    pub fn info(&self, pid: Pid) -> Option<ProcessInfo> {
+        let slot = self.node.table.slot(pid)?;
+        let desk = slot.desk(pid)?;
+        let state = slot.lock(pid)?;
+        Some(state.info(pid, &desk, self.callee(slot)))
+    }
+
+    /// Who spawned a living process.
+    pub fn parent(&self, pid: Pid) -> Option<Pid> {
+        self.node.table.lock(pid).and_then(|state| state.parent)
+    }
+
+    /// Every living process. Each is looked at by itself, so one that ends meanwhile may be missing from another's links.
+    pub fn processes(&self) -> Vec<ProcessInfo> {
+        let info = |(index, slot): (u32, &Slot)| {
+            let desk = slot.desk_any();
+            let state = slot.lock_any();
+            let pid = Pid::new(self.node.id, index, state.generation);
+            state.live.then(|| state.info(pid, &desk, self.callee(slot)))
+        };
+        self.node.table.slots().filter_map(info).collect()
+    }
+
+    /// Every living process below the one that has started it: the supervision trees, and whoever stands alone.
+    pub fn tree(&self) -> Vec<ProcessTree> {
+        let mut processes = self.processes();
+        processes.sort_by_key(|process| process.pid.generation());
+        let known: HashMap<Pid, Option<Pid>> =
+            processes.iter().map(|process| (process.pid, process.parent)).collect();
+        let mut below: HashMap<Option<Pid>, Vec<ProcessInfo>> = HashMap::new();
+        for process in processes {
+            let parent = process.parent.filter(|parent| known.contains_key(parent));
+            below.entry(parent).or_default().push(process);
+        }
+        grow(None, &mut below)
+    }
+
+    /// What has happened on this node so far.
+    pub fn counters(&self) -> NodeCounters {
+        let mut counters = self.node.counters.read();
+        for (_, slot) in self.node.table.slots() {
+            let state = slot.lock_any();
+            counters.alive += u64::from(state.live);
+            counters.messages += state.arrived;
+        }
+        counters.spawned = counters.ended + counters.alive;
+        counters.timers = self.node.timers.len() as u64;
+        counters.names = self.node.names.len() as u64;
+        counters
+    }
+
+    fn callee(&self, slot: &Slot) -> Option<Pid> {
+        match slot.calling.load(std::sync::atomic::Ordering::Relaxed) {
+            0 => None,
+            id => Some(Pid { node: self.node.id, id }),
+        }
+    }
+}
+
+fn grow(parent: Option<Pid>, below: &mut HashMap<Option<Pid>, Vec<ProcessInfo>>) -> Vec<ProcessTree> {
+    let children = below.remove(&parent).unwrap_or_default();
+    let tree = |process: ProcessInfo| ProcessTree { children: grow(Some(process.pid), below), process };
+    children.into_iter().map(tree).collect()
+}

@@ -1,0 +1,118 @@
+use super::{Runtime, wake};
+use crate::table::next_reference;
+use crate::{ExitReason, Message, Pid, Reference, Target};
+
+impl Runtime {
+    /// Links two processes: when one ends abnormally, so does the other, unless it traps exits.
+    pub fn link(&self, pid: Pid, other: Pid) {
+        if pid == other {
+            return;
+        }
+        let new = self.node.table.lock(pid).is_some_and(|mut state| state.links.insert(other, ()));
+        if !new {
+            return;
+        }
+        let linked = self.node.table.lock(other).map(|mut state| state.links.insert(pid, ()));
+        if linked.is_none() {
+            self.exit_signal(other, pid, &self.absence(other), true);
+        }
+    }
+
+    /// Ends a link: no later end of `other` reaches `pid`.
+    pub fn unlink(&self, pid: Pid, other: Pid) {
+        for (own, far) in [(pid, other), (other, pid)] {
+            if let Some(mut state) = self.node.table.lock(own) {
+                state.links.remove(far);
+            }
+        }
+    }
+
+    /// Lets `pid` watch a process: one [`Message::Down`] arrives when it ends, at once if it is not there.
+    pub fn monitor(&self, pid: Pid, other: &Target) -> Reference {
+        let monitor = next_reference();
+        let nobody = Pid { node: self.node.id, id: 0 };
+        self.watch(pid, self.resolve(other).unwrap_or(nobody), monitor);
+        monitor
+    }
+
+    pub(super) fn watch(&self, pid: Pid, other: Pid, monitor: Reference) {
+        if let Some(mut state) = self.node.table.lock(pid) {
+            state.watching.insert(monitor, other);
+        }
+        let watched = self.node.table.lock(other).map(|mut state| state.watchers.insert(monitor, pid));
+        if watched.is_none() {
+            self.down(pid, monitor, other, &self.absence(other));
+        }
+    }
+
+    /// Ends a monitor and takes back its message, if there is one. False if there was no such monitor.
+    pub fn demonitor(&self, pid: Pid, monitor: Reference) -> bool {
+        let Some(slot) = self.node.table.slot(pid) else { return false };
+        let Some(mut desk) = slot.desk(pid) else { return false };
+        let Some(mut state) = slot.lock(pid) else { return false };
+        if let Some(other) = state.watching.remove(monitor) {
+            drop((state, desk));
+            if let Some(mut state) = self.node.table.lock(other) {
+                state.watchers.remove(monitor);
+            }
+            return true;
+        }
+        let is_stale = |message: &Message| matches!(message, Message::Down { monitor: of, .. } if *of == monitor);
+        state.take_back(&mut desk, is_stale)
+    }
+
+    /// Sends an exit to a process, as Erlang's `exit/2`: one that traps exits gets it as a message, another ends
+    /// unless the reason is `normal`. To itself, `normal` ends it too. [`ExitReason::Killed`] is not trapped.
+    pub fn exit(&self, sender: Pid, other: Pid, reason: ExitReason) {
+        if reason == ExitReason::Killed {
+            self.kill(other);
+        } else {
+            self.exit_signal(sender, other, &reason, false);
+        }
+    }
+
+    /// Ends a process that cannot trap it.
+    pub fn kill(&self, pid: Pid) {
+        self.doom(pid, ExitReason::Killed);
+    }
+
+    /// Ends a process with a reason, whether it traps exits or not: for its own exit, and for its host.
+    pub fn doom(&self, pid: Pid, reason: ExitReason) {
+        let body = self.node.table.lock(pid).and_then(|mut state| state.doom(reason));
+        wake(body);
+    }
+
+    pub(super) fn exit_signal(&self, sender: Pid, receiver: Pid, reason: &ExitReason, by_link: bool) {
+        let Some(mut state) = self.node.table.lock(receiver) else { return };
+        if by_link && state.links.remove(sender).is_none() {
+            return;
+        }
+        let asked = matches!(reason, ExitReason::Shutdown | ExitReason::ShutdownWith(_));
+        let body = if state.trap_exit || state.hears_shutdown && asked {
+            state.deliver(Message::Exit { pid: sender, reason: reason.clone() })
+        } else if *reason == ExitReason::Normal && (by_link || sender != receiver) {
+            None
+        } else {
+            state.doom(reason.clone())
+        };
+        drop(state);
+        wake(body);
+    }
+
+    pub(super) fn down(&self, watcher: Pid, monitor: Reference, pid: Pid, reason: &ExitReason) {
+        let body = self.node.table.lock(watcher).and_then(|mut state| {
+            state.watching.remove(monitor)?;
+            state.deliver(Message::Down { monitor, pid, reason: reason.clone() })
+        });
+        wake(body);
+    }
+
+    fn absence(&self, pid: Pid) -> ExitReason {
+        if pid.node == self.node.id { ExitReason::NoProc } else { ExitReason::NoConnection }
+    }
+
+    /// Whether exits of linked processes shall reach a process as messages; answers what it was.
+    pub fn trap_exit(&self, pid: Pid, on: bool) -> bool {
+        self.node.table.lock(pid).is_some_and(|mut state| std::mem::replace(&mut state.trap_exit, on))
+    }
+}

@@ -1,0 +1,206 @@
+use std::any::Any;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use bytes::Bytes;
+use tokio::time::Instant;
+
+use super::{Runtime, wake};
+use crate::body::Body;
+use crate::call::{CallError, PendingCall, ReplyTo};
+use crate::process::State;
+use crate::stream::StreamEnd;
+use crate::table::next_reference;
+use crate::{Alias, Message, Overflow, Payload, Pid, Reference, Request, SendError, Target};
+
+impl Runtime {
+    /// Sends bytes; to nobody, if nobody is there.
+    ///
+    /// # Errors
+    /// [`SendError`] if the mailbox is full or the node out of reach.
+    pub fn send(&self, sender: Pid, target: &Target, body: Payload) -> Result<(), SendError> {
+        self.deliver_bounded(target, || Message::Mail { sender, body })
+    }
+
+    /// Sends a value as it is, to a process of this node; to nobody, if nobody is there.
+    ///
+    /// # Errors
+    /// [`SendError`] if the mailbox is full or the process on another node.
+    pub fn send_term(&self, sender: Pid, target: &Target, value: impl Any + Send) -> Result<(), SendError> {
+        self.deliver_bounded(target, || Message::Term { sender, value: Box::new(value) })
+    }
+
+    /// Calls a function that nobody waits for; of nobody, if nobody is there.
+    ///
+    /// # Errors
+    /// [`SendError`] if the mailbox is full or the node out of reach.
+    pub fn cast(&self, sender: Pid, target: &Target, key: u32, body: Bytes) -> Result<(), SendError> {
+        self.deliver_bounded(target, || Message::Cast { sender, key, body })
+    }
+
+    fn deliver_bounded(&self, target: &Target, message: impl FnOnce() -> Message) -> Result<(), SendError> {
+        let Some(pid) = self.resolve(target) else { return Ok(()) };
+        if pid.node != self.node.id {
+            return Err(SendError::NoConnection);
+        }
+        let Some(mut state) = self.node.table.lock(pid) else { return Ok(()) };
+        if let Target::Alias(alias) = target
+            && !admits(&mut state, alias)
+        {
+            return Ok(());
+        }
+        if state.is_full() {
+            return refused(&mut state);
+        }
+        let body = state.deliver(message());
+        drop(state);
+        wake(body);
+        Ok(())
+    }
+
+    /// Puts a message from the runtime into a mailbox: no bound holds for it.
+    pub(crate) fn notify(&self, pid: Pid, message: Message) {
+        let body = self.node.table.lock(pid).and_then(|mut state| state.deliver(message));
+        wake(body);
+    }
+
+    /// A further name for a process, to be given to somebody who shall reach it only so long: mail to it is dropped once
+    /// the process has taken it back with [`unalias`](Self::unalias). Erlang's process alias.
+    pub fn alias(&self, pid: Pid) -> Alias {
+        self.new_alias(pid, false)
+    }
+
+    /// The same for a single message: the first one that arrives takes the alias back.
+    pub fn reply_alias(&self, pid: Pid) -> Alias {
+        self.new_alias(pid, true)
+    }
+
+    fn new_alias(&self, pid: Pid, once: bool) -> Alias {
+        let reference = next_reference();
+        if let Some(mut state) = self.node.table.lock(pid) {
+            state.rare_mut().aliases.insert(reference, once);
+        }
+        Alias { pid, reference }
+    }
+
+    /// Takes an alias back. False if it was gone.
+    pub fn unalias(&self, alias: Alias) -> bool {
+        let state = self.node.table.lock(alias.pid);
+        state.is_some_and(|mut state| state.rare_mut().aliases.remove(alias.reference).is_some())
+    }
+
+    /// Sends a call. Await what comes back for the reply, or drop it to give the call up.
+    ///
+    /// # Errors
+    /// [`CallError`] if the call cannot even be sent.
+    pub fn call(
+        &self,
+        sender: Pid,
+        target: &Target,
+        key: u32,
+        body: Bytes,
+        stream: Option<StreamEnd>,
+        deadline: Option<Instant>,
+    ) -> Result<PendingCall, CallError> {
+        self.send_call(target, deadline, |reference, reply_to| {
+            let reply_to = Some(reply_to);
+            Request { sender, reference, key, body, term: None, stream, deadline, reply_to }
+        })
+    }
+
+    /// Sends a call whose request is a value of Rust.
+    pub(crate) fn call_term(
+        &self,
+        sender: Pid,
+        target: &Target,
+        term: Box<dyn Any + Send>,
+        deadline: Option<Instant>,
+    ) -> Result<PendingCall, CallError> {
+        self.send_call(target, deadline, |reference, reply_to| {
+            let (term, reply_to) = (Some(term), Some(reply_to));
+            Request { sender, reference, key: 0, body: Bytes::new(), term, stream: None, deadline, reply_to }
+        })
+    }
+
+    fn send_call(
+        &self,
+        target: &Target,
+        deadline: Option<Instant>,
+        request: impl FnOnce(Reference, ReplyTo) -> Request,
+    ) -> Result<PendingCall, CallError> {
+        let callee = self.resolve(target).ok_or(CallError::NoProc)?;
+        if callee.node != self.node.id {
+            return Err(CallError::NoConnection);
+        }
+        let reference = next_reference();
+        let (reply_to, pending) = PendingCall::new(callee, reference, deadline);
+        let message = Message::Call(Box::new(request(reference, reply_to)));
+        let mut state = self.node.table.lock(callee).ok_or(CallError::NoProc)?;
+        if state.is_full() {
+            return Err(CallError::Overloaded);
+        }
+        let body: Option<Arc<Body>> = state.deliver(message);
+        drop(state);
+        wake(body);
+        Ok(pending)
+    }
+
+    /// The names of the processes that wait for each other in a circle, if `caller` closes one when it waits for `callee`.
+    pub(crate) fn cycle(&self, caller: Pid, callee: Pid) -> Option<Vec<String>> {
+        if caller == callee {
+            return Some(vec![self.spoken_name(caller), self.spoken_name(caller)]);
+        }
+        let mut chain = vec![caller, callee];
+        while let Some(last) = chain.last().copied() {
+            let next = self.node.table.slot(last)?.calling.load(Ordering::SeqCst);
+            let serves = |pid| self.node.table.lock(pid).is_some_and(|state| state.serves);
+            if next == 0 || chain.len() > LONGEST_CYCLE || !serves(last) {
+                return None;
+            }
+            chain.push(Pid { node: self.node.id, id: next });
+            if next == caller.id {
+                return serves(caller).then(|| chain.iter().map(|pid| self.spoken_name(*pid)).collect());
+            }
+        }
+        None
+    }
+
+    /// A process as people know it: its name, or what it runs.
+    fn spoken_name(&self, pid: Pid) -> String {
+        let state = self.node.table.lock(pid);
+        let name = state.and_then(|state| state.name.clone().or_else(|| state.label.clone()));
+        name.map_or_else(|| pid.to_string(), |name| name.to_string())
+    }
+
+    /// Answers a call that `callee` received. False if it was answered before, or nobody waits.
+    pub fn reply(&self, callee: Pid, reference: Reference, reply: Result<Bytes, CallError>) -> bool {
+        let Some(slot) = self.node.table.slot(callee) else { return false };
+        let Some(mut desk) = slot.desk(callee) else { return false };
+        let place = desk.open_calls.iter().position(|(open, _)| *open == reference);
+        let open = place.map(|place| desk.open_calls.swap_remove(place).1);
+        drop(desk);
+        open.is_some_and(|reply_to| reply_to.answer(reply))
+    }
+}
+
+/// A circle of more processes than this ends by its deadlines.
+const LONGEST_CYCLE: usize = 64;
+
+fn admits(state: &mut State, alias: &Alias) -> bool {
+    let Some(rare) = state.rare() else { return false };
+    match rare.aliases.get(alias.reference) {
+        None => false,
+        Some(false) => true,
+        Some(true) => state.rare_mut().aliases.remove(alias.reference).is_some(),
+    }
+}
+
+fn refused(state: &mut State) -> Result<(), SendError> {
+    match state.overflow {
+        Overflow::Refuse => Err(SendError::Overloaded),
+        Overflow::DropNewest => {
+            state.rare_mut().dropped += 1;
+            Ok(())
+        }
+    }
+}
