@@ -141,7 +141,7 @@ calls(Server, Left) ->
 handle_call(Number, _, State) -> {reply, Number, State}.
 handle_cast(_, State) -> {noreply, State}.
 
-%% Restarts a second of a permanent child that crashes as soon as it runs. OTP 25's supervisor goes through the times of all
+%% Restarts a second of a permanent child that crashes as soon as it runs. OTP 25 goes through the times of all
 %% restarts of the last second at each: restart-fresh starts a new supervisor, and counts that, every 100 restarts.
 restarts(0, Start, Count) -> per_second(Count, Start);
 restarts(Left, Start, Count) -> restart(100), restarts(Left - 1, Start, Count).

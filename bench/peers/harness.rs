@@ -1,7 +1,15 @@
 //! What the peers' programs share: which measures to run, how often, and how a figure is printed.
 use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 use tokio::runtime::Runtime;
+use tokio::sync::Notify;
+
+/// Processes of a batch of `spawn`.
+pub const BATCH: u64 = 1000;
+/// Receivers of `broadcast`.
+pub const LISTENERS: u64 = 10_000;
 
 pub struct Measures {
     only: Option<String>,
@@ -72,4 +80,25 @@ pub async fn resident() -> f64 {
 /// The names of `lookup`.
 pub fn names() -> Vec<String> {
     (0..1000).map(|number| format!("name-{number}")).collect()
+}
+
+/// Counts down to nought, and then wakes who waits.
+pub struct Countdown {
+    pub left: AtomicU64,
+    pub done: Notify,
+}
+
+impl Countdown {
+    pub fn of(count: u64) -> Arc<Self> {
+        Arc::new(Countdown { left: AtomicU64::new(count), done: Notify::new() })
+    }
+
+    /// Whether this was the last.
+    pub fn down(&self) -> bool {
+        let last = self.left.fetch_sub(1, Ordering::AcqRel) == 1;
+        if last {
+            self.done.notify_one();
+        }
+        last
+    }
 }

@@ -2,7 +2,7 @@
 #[path = "../../harness.rs"]
 mod harness;
 
-use harness::{Measures, names, per_item, per_second, resident};
+use harness::{BATCH, Countdown, LISTENERS, Measures, names, per_item, per_second, resident};
 use hydra::{
     ChildSpec, ExitReason, From, GenServer, GenServerOptions, Local, Message, Pid, Process, Reference,
     SupervisionStrategy, Supervisor, SupervisorOptions,
@@ -11,10 +11,8 @@ use std::future::{Future, pending};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::oneshot;
 
-const BATCH: u64 = 1000;
-const LISTENERS: u64 = 10_000;
 const UNTAKEN: u64 = 10_000;
 
 static PANICS: AtomicU64 = AtomicU64::new(0);
@@ -41,28 +39,8 @@ fn main() {
     }
 }
 
-/// Counts down to nought, and then wakes who waits.
-struct Countdown {
-    left: AtomicU64,
-    done: Notify,
-}
-
-impl Countdown {
-    fn of(count: u64) -> Arc<Self> {
-        Arc::new(Countdown { left: AtomicU64::new(count), done: Notify::new() })
-    }
-
-    fn down(&self) -> bool {
-        let last = self.left.fetch_sub(1, Ordering::AcqRel) == 1;
-        if last {
-            self.done.notify_one();
-        }
-        last
-    }
-}
-
-/// Runs `body` in a process; what comes back gives its value. It begins when its spawn is done: before that it may be in no
-/// table, and what is sent to it would be lost.
+/// Runs `body` in a process; what comes back gives its value. It begins when its spawn is done: before that it may be
+/// in no table, and what is sent to it would be lost.
 fn inside<T: Send + 'static>(body: impl Future<Output = T> + Send + 'static) -> impl Future<Output = T> {
     let (sender, receiver) = oneshot::channel();
     let (begin, begun) = oneshot::channel();
@@ -238,7 +216,10 @@ async fn selective(count: u64) -> f64 {
         for sent in 0..count {
             let tag = Reference::new();
             Process::send(echo, (Process::current(), tag, sent));
-            let is_reply = |message: &Message<&(Reference, u64)>| matches!(message, Message::User((of, _)) if *of == tag);
+            let is_reply = |message: &Message<&(Reference, u64)>| match message {
+                Message::User((of, _)) => *of == tag,
+                Message::System(_) => false,
+            };
             let reply = Process::receiver().for_message().select(is_reply).await;
             assert!(matches!(reply, Message::User((_, number)) if number == sent));
         }
@@ -249,7 +230,7 @@ async fn selective(count: u64) -> f64 {
     time
 }
 
-/// A loop of sends of a shared payload: a send to many serializes it for all but the first, as hydra's documentation says.
+/// A loop of sends of a shared payload, as hydra's documentation advises: a send to many serializes it.
 async fn broadcast(rounds: u64) -> f64 {
     let round = Countdown::of(LISTENERS);
     let mut listeners = Vec::new();

@@ -1,19 +1,16 @@
-//! Figures of ractor 0.16: a line of JSON each. Its local messages are boxed values of the actor's one message type. It has
-//! no selective receive: an actor handles every message as it comes, so `selective` is left out.
+//! Figures of ractor 0.16: a line of JSON each. Its local messages are boxed values of the actor's one message type.
+//! It has no selective receive: an actor handles every message as it comes, so `selective` is left out.
 #[path = "../../harness.rs"]
 mod harness;
 
-use harness::{Measures, names, per_item, per_second, resident};
+use harness::{BATCH, Countdown, LISTENERS, Measures, names, per_item, per_second, resident};
 use ractor::{
     Actor, ActorProcessingErr, ActorRef, ActorStatus, RpcReplyPort, SupervisionEvent, call, registry,
 };
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 use tokio::sync::Notify;
-
-const BATCH: u64 = 1000;
-const LISTENERS: u64 = 10_000;
 
 type Done = Result<(), ActorProcessingErr>;
 
@@ -28,26 +25,6 @@ fn main() {
     measures.rate("restart", 300_000, restart);
     measures.rate("broadcast", 20, broadcast);
     measures.rate("lookup", 200_000, lookup);
-}
-
-/// Counts down to nought, and then wakes who waits.
-struct Countdown {
-    left: AtomicU64,
-    done: Notify,
-}
-
-impl Countdown {
-    fn of(count: u64) -> Arc<Self> {
-        Arc::new(Countdown { left: AtomicU64::new(count), done: Notify::new() })
-    }
-
-    fn down(&self) -> bool {
-        let last = self.left.fetch_sub(1, Ordering::AcqRel) == 1;
-        if last {
-            self.done.notify_one();
-        }
-        last
-    }
 }
 
 async fn start<A: Actor<Arguments = ()>>(actor: A) -> ActorRef<A::Msg> {

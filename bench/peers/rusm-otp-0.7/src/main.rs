@@ -1,18 +1,16 @@
-//! Figures of rusm-otp 0.7.0: a line of JSON each. Its messages are bytes (`Vec<u8>`), which the receiver gets by value.
+//! Figures of rusm-otp 0.7.0: a line of JSON each. Its messages are bytes (`Vec<u8>`), which the receiver owns.
 //! `restart` uses its supervisor, `selective` its `recv_match`.
 #[path = "../../harness.rs"]
 mod harness;
 
-use harness::{Measures, names, per_item, per_second, resident};
+use harness::{BATCH, Countdown, LISTENERS, Measures, names, per_item, per_second, resident};
 use rusm_otp::{Context, ExitReason, Pid, Received, Runtime, Strategy};
 use std::future::{Future, pending};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Instant;
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::oneshot;
 
-const BATCH: u64 = 1000;
-const LISTENERS: u64 = 10_000;
 const UNTAKEN: u64 = 10_000;
 
 fn main() {
@@ -27,26 +25,6 @@ fn main() {
     measures.time("selective", 100_000, selective);
     measures.rate("broadcast", 20, broadcast);
     measures.rate("lookup", 200_000, lookup);
-}
-
-/// Counts down to nought, and then wakes who waits.
-struct Countdown {
-    left: AtomicU64,
-    done: Notify,
-}
-
-impl Countdown {
-    fn of(count: u64) -> Arc<Self> {
-        Arc::new(Countdown { left: AtomicU64::new(count), done: Notify::new() })
-    }
-
-    fn down(&self) -> bool {
-        let last = self.left.fetch_sub(1, Ordering::AcqRel) == 1;
-        if last {
-            self.done.notify_one();
-        }
-        last
-    }
 }
 
 /// Runs `body` in a process and waits for its value.
