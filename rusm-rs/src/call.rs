@@ -32,6 +32,9 @@ pub enum CallError<E = Never> {
     NoConnection,
     /// The call was given up.
     Cancelled,
+    /// The callee waits for this process, itself or through others: the names in the order of the calls, from this process
+    /// back to itself. The call was not begun.
+    Cycle(Vec<String>),
 }
 
 /// Why a message that nobody answers was not taken.
@@ -135,6 +138,7 @@ impl<E> From<types::CallError> for CallError<E> {
             types::CallError::Denied(grant) => Self::Denied(grant),
             types::CallError::Noconnection => Self::NoConnection,
             types::CallError::Cancelled => Self::Cancelled,
+            types::CallError::Cycle(names) => Self::Cycle(names),
         }
     }
 }
@@ -193,6 +197,9 @@ impl<E: fmt::Display> fmt::Display for CallError<E> {
             Self::Denied(grant) => write!(f, "denied: {grant}"),
             Self::NoConnection => f.write_str("noconnection: the node cannot be reached"),
             Self::Cancelled => f.write_str("cancelled: the call was given up"),
+            Self::Cycle(names) => {
+                write!(f, "cycle: a call that comes back to its caller: {}", names.join(" -> "))
+            }
         }
     }
 }

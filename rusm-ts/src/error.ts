@@ -17,6 +17,8 @@ export type ErrorCode =
   | "denied"
   | "noconnection"
   | "cancelled"
+  /** The callee waits for this process, itself or through others; the message has the names. The call was not begun. */
+  | "cycle"
   | "unknown-component"
   /** The component lacks functions of the contract. */
   | "contract"
@@ -68,6 +70,10 @@ export function describeReason(reason: ExitReason): string {
   return `crash: ${component}${of === "" ? "" : ` in ${of}`}: ${text}`;
 }
 
+function cycleText(names: string[]): string {
+  return `cycle: a call that comes back to its caller: ${names.join(" -> ")}`;
+}
+
 /** An error variant of the host as an error. */
 export function fromHost(error: { tag: string; val?: unknown }): RusmError {
   const code = error.tag as ErrorCode;
@@ -88,6 +94,8 @@ export function fromHost(error: { tag: string; val?: unknown }): RusmError {
       return new RusmError(code, "overloaded: the mailbox is full");
     case "cancelled":
       return new RusmError(code, "cancelled: the call was given up");
+    case "cycle":
+      return new RusmError(code, cycleText(error.val as string[]));
     case "closed":
       return new RusmError(code, "closed by the other end");
     case "bad-handle":

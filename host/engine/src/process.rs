@@ -213,9 +213,10 @@ async fn serve<S: Service>(
         return Ok(ExitReason::Normal);
     }
     started.tell(Ok(()));
+    context.serves();
     loop {
         match context.receive().await {
-            Message::Call(request) => answer(service, context, component, request).await?,
+            Message::Call(request) => answer(service, context, component, *request).await?,
             Message::Cast { sender, key, body } => {
                 service.enter(Some(key));
                 let request = types::Request { sender: sender.into(), reference: 0, kind: RequestKind::Cast };
@@ -289,7 +290,7 @@ fn log_cast(context: &Context, component: &Component, key: u32, outcome: &Outcom
 /// A message as a guest sees it.
 pub(crate) fn event(context: &Context, message: Message) -> Option<Event> {
     Some(match message {
-        Message::Mail { sender, body } => Event::Mail(types::Mail { sender: sender.into(), body }),
+        Message::Mail { sender, body } => Event::Mail(types::Mail { sender: sender.into(), body: body.into() }),
         Message::Call(request) => {
             let origin = types::Request {
                 sender: request.sender.into(),

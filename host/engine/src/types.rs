@@ -74,6 +74,8 @@ pub(crate) enum CallError {
     Noconnection,
     #[component(name = "cancelled")]
     Cancelled,
+    #[component(name = "cycle")]
+    Cycle(Vec<String>),
 }
 #[derive(ComponentType, Lift, Lower, Clone, Debug)]
 #[component(variant)]
@@ -363,6 +365,7 @@ impl From<rusm_otp::CallError> for CallError {
             rusm_otp::CallError::Denied(grant) => Self::Denied(grant),
             rusm_otp::CallError::NoConnection => Self::Noconnection,
             rusm_otp::CallError::Cancelled => Self::Cancelled,
+            rusm_otp::CallError::Cycle(names) => Self::Cycle(names),
         }
     }
 }
@@ -379,6 +382,7 @@ impl From<CallError> for rusm_otp::CallError {
             CallError::Denied(grant) => Self::Denied(grant),
             CallError::Noconnection => Self::NoConnection,
             CallError::Cancelled => Self::Cancelled,
+            CallError::Cycle(names) => Self::Cycle(names),
         }
     }
 }
@@ -409,8 +413,8 @@ impl From<rusm_otp::ProcessInfo> for ProcessInfo {
             component: info.label.to_string(),
             name: info.name.map(|name| name.to_string()),
             mailbox: count(info.mailbox),
-            links: count(info.links),
-            monitors: count(info.monitors),
+            links: count(info.links.len()),
+            monitors: count(info.monitored_by.len()),
             trap_exit: info.trap_exit,
         }
     }

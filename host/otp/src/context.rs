@@ -11,7 +11,8 @@ use parking_lot::MutexGuard;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use crate::call::{CallError, PendingCall, ReplyTo};
-use crate::process::{Desk, Letter, State};
+use crate::latency::Spent;
+use crate::process::{Desk, Letter, Stamp, State};
 use crate::scheduler::{may_take_message, run_woken};
 use crate::stream::StreamEnd;
 use crate::table::Slot;
@@ -86,10 +87,22 @@ impl Context {
     /// Takes a message; a process that `yields` lets others run when it has taken many on one turn.
     async fn take(&self, since: Mark, mut admits: impl FnMut(&Message) -> bool, yields: bool) -> Message {
         let mut search = Search { since: since.0, ..Search::default() };
+        // Whoever takes messages does not keep others waiting, whatever calls it has under way.
+        if let Some(slot) = self.slot().filter(|slot| slot.is_of(self.pid)) {
+            slot.calling.store(0, Ordering::Release);
+        }
         poll_fn(|task| {
             let Some((slot, mut desk)) = self.desk() else { return Poll::Pending };
+            if let Some(since) = desk.handling.take() {
+                self.runtime.node().latencies.record(&self.label(), Spent::Handling, since.elapsed());
+            }
             let outcome = match self.search(slot, &mut desk, &mut search, &mut admits, yields) {
-                Found::Message(message) => Poll::Ready(message),
+                Found::Message(message) => {
+                    if let Some(stamp) = desk.stamp.take_if(|stamp| stamp.number <= search.taken) {
+                        self.measure(&mut desk, stamp, search.taken);
+                    }
+                    Poll::Ready(message)
+                }
                 Found::Enough => {
                     task.waker().wake_by_ref();
                     Poll::Pending
@@ -110,6 +123,18 @@ impl Context {
         .await
     }
 
+    /// Notes how long the message that is taken now has waited; how long it takes is noted when the next one is received.
+    fn measure(&self, desk: &mut Desk, stamp: Stamp, taken: u64) {
+        if stamp.number < taken {
+            // It was left behind, or has expired.
+            return;
+        }
+        let now = Instant::now();
+        desk.handling = Some(now);
+        let label = self.label();
+        self.runtime.node().latencies.record(&label, Spent::Waiting, now - stamp.came);
+    }
+
     fn search<'a>(
         &self,
         slot: &'a Slot,
@@ -118,37 +143,37 @@ impl Context {
         admits: &mut impl FnMut(&Message) -> bool,
         yields: bool,
     ) -> Found<'a> {
-        search.begin(desk.removals);
+        let Desk { inbox, removals, open_calls, stamp, .. } = desk;
+        let mut taken = Taken { removals, open_calls };
+        search.begin(*taken.removals);
         if self.system_first
             && let Some(mut state) = slot.lock(self.pid)
             && let Some(rare) = &mut state.rare
-            && let Some(found) = search.pick(0, &mut rare.system, desk, admits, yields)
+            && let Some(found) = search.pick(0, &mut rare.system, &mut taken, admits, yields)
         {
             return found;
         }
-        let mut inbox = std::mem::take(&mut desk.inbox);
-        let found = loop {
-            if let Some(found) = search.pick(1, &mut inbox, desk, admits, yields) {
-                break found;
+        loop {
+            if let Some(found) = search.pick(1, inbox, &mut taken, admits, yields) {
+                return found;
             }
-            let Some(mut state) = slot.lock(self.pid) else { break Found::Gone };
-            if state.bound.is_some() {
-                let mut incoming = std::mem::take(&mut state.incoming);
-                let found = search.pick(2, &mut incoming, desk, admits, yields);
-                state.incoming = incoming;
-                break found.unwrap_or(Found::Nothing(state));
+            let Some(mut state) = slot.lock(self.pid) else { return Found::Gone };
+            if state.stamp.is_some() && stamp.is_none() {
+                *stamp = state.stamp.take();
+            }
+            if state.bounded {
+                let found = search.pick(2, &mut state.incoming, &mut taken, admits, yields);
+                return found.unwrap_or(Found::Nothing(state));
             }
             if state.incoming.is_empty() {
-                break Found::Nothing(state);
+                return Found::Nothing(state);
             }
             if inbox.is_empty() {
-                std::mem::swap(&mut inbox, &mut state.incoming);
+                std::mem::swap(inbox, &mut state.incoming);
             } else {
                 inbox.append(&mut state.incoming);
             }
-        };
-        desk.inbox = inbox;
-        found
+        }
     }
 
     /// Calls a process and waits for its reply, at most so long.
@@ -303,8 +328,16 @@ struct Search {
     /// In what comes from the runtime, in the inbox, and in what has come after it.
     seen: [usize; 3],
     removals: u64,
+    /// The number of the message that was taken last.
+    taken: u64,
     /// Calls that nobody waits for any more.
     expired: Vec<Message>,
+}
+
+/// What a desk notes of a message that is taken.
+struct Taken<'a> {
+    removals: &'a mut u64,
+    open_calls: &'a mut Vec<(Reference, ReplyTo)>,
 }
 
 enum Found<'a> {
@@ -324,11 +357,12 @@ impl Search {
         }
     }
 
+    #[inline]
     fn pick<'a>(
         &mut self,
         which: usize,
         queue: &mut VecDeque<Letter>,
-        desk: &mut Desk,
+        taken: &mut Taken<'_>,
         admits: &mut impl FnMut(&Message) -> bool,
         yields: bool,
     ) -> Option<Found<'a>> {
@@ -344,15 +378,17 @@ impl Search {
             if yields && !may_take_message() {
                 return Some(Found::Enough);
             }
-            let Some(Letter { mut message, .. }) = queue.remove(*seen) else { break };
-            desk.removals += 1;
-            self.removals = desk.removals;
+            let letter = if *seen == 0 { queue.pop_front() } else { queue.remove(*seen) };
+            let Some(Letter { number, mut message }) = letter else { break };
+            self.taken = number;
+            *taken.removals += 1;
+            self.removals = *taken.removals;
             if let Message::Call(request) = &mut message {
                 if request.is_over() {
                     self.expired.push(message);
                     continue;
                 }
-                desk.open_calls.extend(request.reply_to.take().map(|to: ReplyTo| (request.reference, to)));
+                taken.open_calls.extend(request.reply_to.take().map(|to: ReplyTo| (request.reference, to)));
             }
             return Some(Found::Message(message));
         }

@@ -332,7 +332,8 @@ async fn serve<S: GenServer>(
             return reason;
         }
     };
-    let parent = context.runtime().parent(context.pid());
+    // As in Erlang, one without a parent is its own.
+    let parent = context.runtime().parent(context.pid()).unwrap_or(context.pid());
     loop {
         let message = match next {
             Next::Wait => Some(context.receive().await),
@@ -377,7 +378,7 @@ async fn serve<S: GenServer>(
                 Ok(cast) => server.handle_cast(cast.0, &context).await,
                 Err(value) => server.handle_info(Message::Term { sender, value }, &context).await,
             },
-            Some(Message::Exit { pid, reason }) if Some(pid) == parent => Next::Stop(reason),
+            Some(Message::Exit { pid, reason }) if pid == parent => Next::Stop(reason),
             Some(message) => server.handle_info(message, &context).await,
         };
     }

@@ -29,11 +29,14 @@
 //! # }
 //! ```
 
+mod application;
 mod body;
 mod call;
 mod context;
 mod counters;
 mod gen_server;
+mod groups;
+mod latency;
 mod message;
 mod names;
 mod payload;
@@ -49,10 +52,13 @@ mod supervisor;
 mod table;
 mod timers;
 
+pub use application::{Application, RunningApplication, ShutdownReport};
 pub use call::{CallError, PendingCall};
 pub use context::{Context, Mark};
 pub use counters::NodeCounters;
 pub use gen_server::{CallFrom, GenServer, Next, ServerError, ServerRef, multi_call, start_server};
+pub use groups::GroupChange;
+pub use latency::{Latency, Quantiles};
 pub use message::{Alias, Filter, Message, Request, SendError, Target};
 pub use names::RegisterError;
 pub use payload::Payload;

@@ -1,4 +1,5 @@
 use std::any::Any;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use tokio::time::Instant;
@@ -6,7 +7,7 @@ use tokio::time::Instant;
 use crate::call::ReplyTo;
 use crate::registry::Via;
 use crate::stream::{StreamEnd, StreamError};
-use crate::{CallError, ExitReason, Payload, Pid, Reference};
+use crate::{CallError, ExitReason, GroupChange, Payload, Pid, Reference};
 
 /// What a process can find in its mailbox. The runtime makes every one: sender, kind and reference cannot be forged.
 #[derive(Debug)]
@@ -58,6 +59,17 @@ pub enum Message {
         timer: Reference,
         /// What was given to it.
         body: Bytes,
+    },
+    /// A monitored process group has changed.
+    Group {
+        /// The monitor.
+        monitor: Reference,
+        /// The group.
+        group: Arc<str>,
+        /// Who has joined or left it.
+        pid: Pid,
+        /// Which of the two.
+        change: GroupChange,
     },
     /// There is room again in a stream that this process writes to.
     Demand {

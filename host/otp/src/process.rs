@@ -11,7 +11,7 @@ use crate::call::ReplyTo;
 use crate::small_map::SmallMap;
 use crate::stream::StreamEnd;
 use crate::table::IdHasher;
-use crate::{ExitReason, Message, Pid, Reference};
+use crate::{ExitReason, Message, Pid, Reference, Runtime};
 
 /// How a process starts.
 #[derive(Debug, Clone, Default)]
@@ -171,7 +171,10 @@ impl SpawnOptions {
 ///
 /// Invariants: while `live`, each link is known at both ends or being made or ended by one of them, which then tells
 /// the other; an exit or down is taken only if its link or monitor is still known here.
+///
+/// In the order of the fields: up to `body` they are what a message needs, and lie in one cache line with the lock.
 #[derive(Debug, Default)]
+#[repr(C)]
 pub(crate) struct State {
     /// How many processes this slot has had.
     pub(crate) generation: u32,
@@ -179,24 +182,28 @@ pub(crate) struct State {
     pub(crate) live: bool,
     /// The process waits for mail: a message has to wake it.
     pub(crate) waiting: bool,
-    pub(crate) trap_exit: bool,
-    /// A `shutdown` is delivered even if other exits are not trapped.
-    pub(crate) hears_shutdown: bool,
-    /// It handles one message at a time: while it waits for a call, it takes nothing else.
-    pub(crate) serves: bool,
     /// What comes from the runtime goes to `Rare::system`.
     pub(crate) system_first: bool,
-    /// It has set timers, which go with it.
-    pub(crate) has_timers: bool,
-    pub(crate) overflow: Overflow,
-    /// The most messages of other processes that may wait; then they stay here until each is taken.
-    pub(crate) bound: Option<u32>,
+    /// There is a bound, and what has come stays here until each message is taken.
+    pub(crate) bounded: bool,
     /// How many messages have come so far.
     pub(crate) arrived: u64,
     /// What the process has not looked at yet.
     pub(crate) incoming: VecDeque<Letter>,
     /// What runs it.
     pub(crate) body: Option<Arc<Body>>,
+    /// A message that is measured, and when it came.
+    pub(crate) stamp: Option<Stamp>,
+    pub(crate) trap_exit: bool,
+    /// A `shutdown` is delivered even if other exits are not trapped.
+    pub(crate) hears_shutdown: bool,
+    /// It handles one message at a time: while it waits for a call, it takes nothing else.
+    pub(crate) serves: bool,
+    /// It has set timers, which go with it.
+    pub(crate) has_timers: bool,
+    pub(crate) overflow: Overflow,
+    /// The most messages of other processes that may wait.
+    pub(crate) bound: Option<u32>,
     /// It has to end, with this.
     pub(crate) exit: Option<ExitReason>,
     pub(crate) links: SmallMap<Pid, ()>,
@@ -217,6 +224,13 @@ pub(crate) struct Letter {
     pub(crate) message: Message,
 }
 
+/// When a message came, by its number.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Stamp {
+    pub(crate) number: u64,
+    pub(crate) came: Instant,
+}
+
 /// What few processes have.
 #[derive(Debug, Default)]
 pub(crate) struct Rare {
@@ -235,7 +249,7 @@ pub(crate) struct Rare {
 /// Something outside of a process that keeps a thing for it, such as a place in a group.
 pub(crate) trait Owner: std::fmt::Debug + Send + Sync {
     /// The process is gone.
-    fn ended(&self, pid: Pid);
+    fn ended(&self, runtime: &Runtime, pid: Pid);
 }
 
 /// What only a process itself uses, mostly: locked before its state where both are.
@@ -243,6 +257,10 @@ pub(crate) trait Owner: std::fmt::Debug + Send + Sync {
 pub(crate) struct Desk {
     /// What it has looked at and left, and what came with it.
     pub(crate) inbox: VecDeque<Letter>,
+    /// The message that is measured, once it is here.
+    pub(crate) stamp: Option<Stamp>,
+    /// Since when the process handles the message that was measured last.
+    pub(crate) handling: Option<Instant>,
     /// Grows whenever something is taken out of the middle.
     pub(crate) removals: u64,
     /// Calls that it has received and not yet answered.
@@ -272,6 +290,9 @@ impl State {
     pub(crate) fn deliver(&mut self, message: Message) -> Option<Arc<Body>> {
         let letter = Letter { number: self.arrived, message };
         self.arrived += 1;
+        if self.arrived % MEASURED == 0 && self.stamp.is_none() {
+            self.stamp = Some(Stamp { number: letter.number, came: Instant::now() });
+        }
         if self.system_first && letter.message.is_system() {
             self.rare_mut().system.push_back(letter);
         } else {
@@ -287,7 +308,7 @@ impl State {
     }
 
     pub(crate) fn is_full(&self) -> bool {
-        self.bound.is_some_and(|bound| self.incoming.len() >= bound as usize)
+        self.bounded && self.bound.is_some_and(|bound| self.incoming.len() >= bound as usize)
     }
 
     /// Ends the process with this reason as soon as it can be; the body, which has to be woken.
@@ -351,5 +372,25 @@ impl State {
                 + kept * size_of::<Letter>()
                 + entries * size_of::<(Reference, Pid)>(),
         }
+    }
+}
+
+/// Of a process's messages, one of so many is measured: two looks at the clock take as long as a message.
+const MEASURED: u64 = 64;
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn sizes() {
+        eprintln!(
+            "letter {} message {} state {} desk {} slot {} body {} exit {}",
+            size_of::<super::Letter>(),
+            size_of::<crate::Message>(),
+            size_of::<super::State>(),
+            size_of::<super::Desk>(),
+            size_of::<crate::table::Slot>(),
+            size_of::<crate::body::Body>(),
+            size_of::<crate::ExitReason>()
+        );
     }
 }

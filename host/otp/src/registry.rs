@@ -119,7 +119,10 @@ where
         let shared = &self.shared;
         match shared.shard(&key).write().entry(key.clone()) {
             Entry::Occupied(entry) if shared.keys == Keys::Unique => {
-                return Err(entry.get().first().map_or(RegisterError::NoProc, |held| RegisterError::Taken(held.0)));
+                return Err(entry
+                    .get()
+                    .first()
+                    .map_or(RegisterError::NoProc, |held| RegisterError::Taken(held.0)));
             }
             Entry::Occupied(mut entry) => entry.get_mut().push((pid, value)),
             Entry::Vacant(entry) => drop(entry.insert(vec![(pid, value)])),
@@ -131,7 +134,7 @@ where
         drop(by_process);
         // Told at the end, or ended already: either way the entry is not left behind.
         if first && !shared.tell_end(pid) {
-            shared.ended(pid);
+            shared.ended(&shared.runtime, pid);
             return Err(RegisterError::NoProc);
         }
         Ok(())
@@ -222,7 +225,7 @@ where
     K: Hash + Eq + Clone + Send + Sync + 'static,
     V: Clone + Send + Sync + 'static,
 {
-    fn ended(&self, pid: Pid) {
+    fn ended(&self, _: &Runtime, pid: Pid) {
         let keys = self.by_process.write().remove(&pid).unwrap_or_default();
         for key in keys {
             self.remove(pid, &key);

@@ -4,13 +4,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use parking_lot::MutexGuard;
+use parking_lot::{Mutex, MutexGuard};
 use tokio::runtime::Handle;
 use tokio::time::Instant;
 
 use crate::body::Body;
 use crate::call::CallError;
 use crate::counters::Counters;
+use crate::groups::Groups;
+use crate::latency::Latencies;
 use crate::names::Names;
 use crate::process::{Desk, Owner, State};
 use crate::scheduler::Scheduler;
@@ -40,7 +42,11 @@ pub(crate) struct Node {
     pub(crate) table: Table,
     pub(crate) names: Names,
     pub(crate) timers: Timers,
+    pub(crate) groups: Arc<Groups>,
     pub(crate) counters: Counters,
+    pub(crate) latencies: Latencies,
+    /// The applications that were started, in their order, and their supervisors.
+    pub(crate) applications: Mutex<Vec<(Arc<str>, Pid)>>,
     scheduler: Arc<Scheduler>,
     workers: Handle,
 }
@@ -61,7 +67,10 @@ impl Runtime {
                 table: Table::new(id),
                 names: Names::new(),
                 timers: Timers::start(node.clone()),
+                groups: Arc::default(),
                 counters: Counters::default(),
+                latencies: Latencies::default(),
+                applications: Mutex::default(),
                 scheduler,
                 workers: Handle::current(),
             }
@@ -134,6 +143,7 @@ impl Runtime {
         state.name = options.name;
         state.parent = options.parent;
         state.bound = options.mailbox;
+        state.bounded = options.mailbox.is_some();
         state.overflow = options.overflow;
         state.system_first = options.system_first;
         state.trap_exit = options.trap_exit;
@@ -180,7 +190,7 @@ impl Runtime {
             self.node.timers.cancel_all(pid);
         }
         for owner in state.rare.map(|rare| rare.owners).unwrap_or_default() {
-            owner.ended(pid);
+            owner.ended(self, pid);
         }
         self.node.table.release(pid);
     }

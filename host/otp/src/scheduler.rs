@@ -53,6 +53,8 @@ struct Thread {
     next: RefCell<Option<Arc<Body>>>,
     /// How many messages the process may still take on this turn.
     budget: Cell<u32>,
+    /// How many messages the process has sent since it handed its turn over.
+    sent: Cell<u32>,
     /// How many processes run within each other's turns.
     depth: Cell<u32>,
     /// Counts turns within turns: some of them are timed.
@@ -66,6 +68,7 @@ thread_local! {
             current: Cell::new(None),
             next: RefCell::new(None),
             budget: Cell::new(0),
+            sent: Cell::new(0),
             depth: Cell::new(0),
             nested: Cell::new(0),
         }
@@ -141,6 +144,7 @@ impl Scheduler {
                 let mut next = thread.next.borrow_mut();
                 if next.is_none() {
                     *next = Some(body);
+                    thread.sent.set(0);
                     return None;
                 }
             }
@@ -213,21 +217,17 @@ impl Scheduler {
     /// Runs processes until there is none to run, or the time is up.
     fn run(self: &Arc<Self>, own: usize) -> Pause {
         let on_thread = OnThread::enter(self, own);
-        let started = Instant::now();
-        let mut last = started;
+        let mut clock = Clock::start();
         self.take_injected(own);
         loop {
             let body = THREAD.with(|thread| thread.next.take());
             let Some(body) = body.or_else(|| self.queued(own)) else { return Pause::Empty };
-            let again = body.turn(MESSAGES_PER_TURN);
-            let now = Instant::now();
-            body.account(now - last, 1);
-            last = now;
+            let again = clock.time(&body, || body.turn(MESSAGES_PER_TURN));
             if again {
                 self.requeue(own, body);
             }
             // tokio's resources are not ready any more on a turn whose budget is spent.
-            if now - started > LONGEST || !has_budget_remaining() {
+            if clock.spent || !has_budget_remaining() {
                 drop(on_thread);
                 return Pause::Spent;
             }
@@ -315,6 +315,43 @@ impl Scheduler {
     }
 }
 
+/// Times turns: each one while they are long, some of them while they are short, for a look at the clock takes a tenth of a
+/// short turn.
+struct Clock {
+    started: Instant,
+    /// When it was last looked at.
+    last: Instant,
+    /// How many turns go by until the next look.
+    left: u32,
+    every: u32,
+    /// tokio's other tasks have waited long enough.
+    spent: bool,
+}
+
+impl Clock {
+    fn start() -> Self {
+        let now = Instant::now();
+        Self { started: now, last: now, left: 0, every: 1, spent: false }
+    }
+
+    fn time(&mut self, body: &Body, turn: impl FnOnce() -> bool) -> bool {
+        if self.left > 0 {
+            self.left -= 1;
+            return turn();
+        }
+        let before = if self.every == 1 { self.last } else { Instant::now() };
+        let again = turn();
+        let now = Instant::now();
+        body.account(now - before, self.every);
+        // The turns since the last look were short, too, if all of them together were.
+        self.every = if now - self.last < SHORT { TIMED } else { 1 };
+        self.left = self.every - 1;
+        self.last = now;
+        self.spent = now - self.started > LONGEST;
+        again
+    }
+}
+
 /// A runner's time on a thread.
 struct OnThread;
 
@@ -392,6 +429,21 @@ pub(crate) fn run_woken() {
     });
 }
 
+/// Notes that a message was sent. A process that keeps sending instead of waiting is not about to give its turn to the one
+/// that it has handed it to: another worker may take that one.
+pub(crate) fn note_sent() {
+    let _ = THREAD.try_with(|thread| {
+        let sent = thread.sent.get().wrapping_add(1);
+        thread.sent.set(sent);
+        if sent % SENT_AT_ONCE == 0
+            && let Some((scheduler, own)) = &*thread.runner.borrow()
+            && let Some(body) = thread.next.take()
+        {
+            scheduler.queue(*own, body);
+        }
+    });
+}
+
 /// Whether it is this process's turn on this thread, and it is not breaking down.
 pub(crate) fn is_running(pid: Pid) -> bool {
     THREAD.with(|thread| thread.current.get()) == Some(pid) && !std::thread::panicking()
@@ -422,8 +474,14 @@ const MESSAGES_PER_TURN: u32 = 64;
 /// How deep turns may be within turns: each holds some of its caller's stack.
 const MOST_DEPTH: u32 = 8;
 
-/// Every so many turns within turns are timed: a look at the clock takes a tenth of a call.
+/// How many messages a process may send on a turn before the one that it has handed its turn to is given to all workers.
+const SENT_AT_ONCE: u32 = 16;
+
+/// Of short turns, every so many are timed.
 const TIMED: u32 = 8;
+
+/// Turns up to the next look that took less than this in all are short.
+const SHORT: Duration = Duration::from_micros(20);
 
 /// How many processes move between queues at a time.
 const BATCH: usize = 64;

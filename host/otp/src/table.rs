@@ -32,6 +32,7 @@ struct Shard(Mutex<Vec<u32>>);
 
 /// One place for a process.
 #[derive(Debug, Default)]
+#[repr(C, align(64))]
 pub(crate) struct Slot {
     /// What other processes see and change.
     state: Mutex<State>,

@@ -1,5 +1,5 @@
 use bytes::Bytes;
-use rusm_otp::ExitReason as Reason;
+use rusm_otp::{ExitReason as Reason, Payload};
 use wasmtime::StoreContextMut;
 use wasmtime::component::{Linker, WasmList, WasmStr};
 
@@ -16,7 +16,7 @@ pub(super) fn add(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
     let mut own = linker.instance(interface!("process"))?;
     own.func_wrap("self", |store: Store<'_>, (): ()| Ok((Pid::from(store.data().context.pid()),)))?;
     own.func_wrap("send", |store: Store<'_>, (to, body): (Target, WasmList<u8>)| {
-        let body = Bytes::copy_from_slice(body.as_le_slice(&store));
+        let body = Payload::from(body.as_le_slice(&store));
         Ok((deliver(&store, &to, |guest, to| guest.context.runtime().send(guest.context.pid(), to, body))?,))
     })?;
     own.func_wrap("cast", |store: Store<'_>, (to, key, body): (Target, u32, WasmList<u8>)| {

@@ -2,7 +2,7 @@ use std::collections::HashMap;
 
 use super::Runtime;
 use crate::table::Slot;
-use crate::{NodeCounters, Pid, ProcessInfo};
+use crate::{Latency, NodeCounters, Pid, ProcessInfo};
 
 /// A process, and those that it has started and that still live.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,6 +69,11 @@ impl Runtime {
         counters.timers = self.node.timers.len() as u64;
         counters.names = self.node.names.len() as u64;
         counters
+    }
+
+    /// How long messages have waited and taken, for each label of processes.
+    pub fn latencies(&self) -> Vec<Latency> {
+        self.node.latencies.read()
     }
 
     fn callee(&self, slot: &Slot) -> Option<Pid> {

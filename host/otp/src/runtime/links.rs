@@ -57,7 +57,8 @@ impl Runtime {
             }
             return true;
         }
-        let is_stale = |message: &Message| matches!(message, Message::Down { monitor: of, .. } if *of == monitor);
+        let is_stale =
+            |message: &Message| matches!(message, Message::Down { monitor: of, .. } if *of == monitor);
         state.take_back(&mut desk, is_stale)
     }
 

@@ -1,6 +1,7 @@
 use std::any::Any;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::task::Wake as _;
 
 use bytes::Bytes;
 use tokio::time::Instant;
@@ -9,6 +10,7 @@ use super::{Runtime, wake};
 use crate::body::Body;
 use crate::call::{CallError, PendingCall, ReplyTo};
 use crate::process::State;
+use crate::scheduler::note_sent;
 use crate::stream::StreamEnd;
 use crate::table::next_reference;
 use crate::{Alias, Message, Overflow, Payload, Pid, Reference, Request, SendError, Target};
@@ -54,7 +56,10 @@ impl Runtime {
         }
         let body = state.deliver(message());
         drop(state);
-        wake(body);
+        match body {
+            Some(body) => body.wake(),
+            None => note_sent(),
+        }
         Ok(())
     }
 

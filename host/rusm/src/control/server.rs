@@ -261,6 +261,7 @@ fn call_failed(error: &CallError) -> Answer {
         CallError::Denied(_) => "denied",
         CallError::NoConnection => "noconnection",
         CallError::Cancelled => "cancelled",
+        CallError::Cycle(_) => "cycle",
     };
     failed(kind, &error.to_string())
 }

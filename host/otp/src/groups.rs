@@ -1,0 +1,237 @@
+use std::collections::{BTreeMap, HashMap};
+use std::hash::BuildHasher;
+use std::sync::Arc;
+
+use foldhash::quality::RandomState;
+use parking_lot::{Mutex, RwLock};
+
+use crate::process::Owner;
+use crate::table::next_reference;
+use crate::{Message, Payload, Pid, Reference, Runtime};
+
+/// How a group has changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GroupChange {
+    /// A process has joined it.
+    Joined,
+    /// A process has left it, or has ended.
+    Left,
+}
+
+/// A node's process groups: Erlang's `pg`. A process may join a group several times, and leaves it as often.
+#[derive(Debug, Default)]
+pub(crate) struct Groups {
+    hasher: RandomState,
+    shards: [RwLock<HashMap<Arc<str>, Group>>; SHARDS],
+    by_process: Mutex<HashMap<Pid, Part>>,
+}
+
+/// Invariants: both maps have the same places; a group without members and monitors is forgotten.
+#[derive(Debug, Default)]
+struct Group {
+    /// In the order in which they joined.
+    members: BTreeMap<u64, Pid>,
+    places: HashMap<Pid, Vec<u64>>,
+    next: u64,
+    /// The members' list as it was given out last; none once it has changed.
+    list: Option<Arc<[Pid]>>,
+    monitors: Vec<(Reference, Pid)>,
+}
+
+/// What a process has to do with groups.
+#[derive(Debug, Default)]
+struct Part {
+    member_of: Vec<Arc<str>>,
+    monitors: Vec<(Reference, Arc<str>)>,
+}
+
+impl Runtime {
+    /// Lets a living process join a group, which is there as long as it has members. False if the process is gone.
+    pub fn join(&self, group: &str, pid: Pid) -> bool {
+        let name: Arc<str> = group.into();
+        let groups = &self.node().groups;
+        let told = {
+            let mut shard = groups.shard(group).write();
+            let group = shard.entry(name.clone()).or_default();
+            group.add(pid);
+            group.monitors.clone()
+        };
+        if !groups.take_part(self, pid, |part| part.member_of.push(name.clone())) {
+            groups.remove(group, pid);
+            return false;
+        }
+        tell(self, told, &name, pid, GroupChange::Joined);
+        true
+    }
+
+    /// Lets a process leave a group. False if it was no member.
+    pub fn leave(&self, group: &str, pid: Pid) -> bool {
+        let groups = &self.node().groups;
+        let Some(told) = groups.remove(group, pid) else { return false };
+        groups.withdraw(self, pid, |part| {
+            let place = part.member_of.iter().position(|name| &**name == group);
+            place.map(|place| part.member_of.swap_remove(place));
+        });
+        tell(self, told, &group.into(), pid, GroupChange::Left);
+        true
+    }
+
+    /// A group's members in the order in which they joined.
+    pub fn members(&self, group: &str) -> Arc<[Pid]> {
+        let shard = self.node().groups.shard(group);
+        if let Some(list) = shard.read().get(group).and_then(|group| group.list.clone()) {
+            return list;
+        }
+        let mut shard = shard.write();
+        let Some(group) = shard.get_mut(group) else { return Arc::default() };
+        let Group { list, members, .. } = group;
+        list.get_or_insert_with(|| members.values().copied().collect()).clone()
+    }
+
+    /// The groups that have members.
+    pub fn groups(&self) -> Vec<Arc<str>> {
+        let shards = self.node().groups.shards.iter().map(|shard| {
+            let shard = shard.read();
+            let named = shard.iter().filter(|(_, group)| !group.members.is_empty());
+            named.map(|(name, _)| name.clone()).collect::<Vec<_>>()
+        });
+        shards.flatten().collect()
+    }
+
+    /// Sends the same bytes to each member; how many have taken them. The bytes are not copied.
+    pub fn broadcast(&self, sender: Pid, group: &str, body: &Payload) -> usize {
+        let members = self.members(group);
+        let sent = members.iter().filter(|pid| self.send(sender, &(**pid).into(), body.clone()).is_ok());
+        sent.count()
+    }
+
+    /// Lets `pid` hear of a group's changes as [`Message::Group`], and answers who is a member now.
+    pub fn monitor_group(&self, pid: Pid, group: &str) -> (Reference, Vec<Pid>) {
+        let monitor = next_reference();
+        let name: Arc<str> = group.into();
+        let groups = &self.node().groups;
+        let members = {
+            let mut shard = groups.shard(group).write();
+            let group = shard.entry(name.clone()).or_default();
+            group.monitors.push((monitor, pid));
+            group.members.values().copied().collect()
+        };
+        if !groups.take_part(self, pid, |part| part.monitors.push((monitor, name))) {
+            groups.stop_monitor(group, monitor);
+        }
+        (monitor, members)
+    }
+
+    /// Ends a monitor of a group; what it has told already stays. False if there was no such monitor.
+    pub fn demonitor_group(&self, pid: Pid, monitor: Reference) -> bool {
+        let groups = &self.node().groups;
+        let mut name = None;
+        groups.withdraw(self, pid, |part| {
+            let place = part.monitors.iter().position(|(reference, _)| *reference == monitor);
+            name = place.map(|place| part.monitors.swap_remove(place).1);
+        });
+        name.is_some_and(|name| groups.stop_monitor(&name, monitor))
+    }
+}
+
+impl Groups {
+    fn shard(&self, group: &str) -> &RwLock<HashMap<Arc<str>, Group>> {
+        &self.shards[self.hasher.hash_one(group) as usize % SHARDS]
+    }
+
+    /// Removes a member; whom to tell, if it was one.
+    fn remove(&self, name: &str, pid: Pid) -> Option<Vec<(Reference, Pid)>> {
+        let mut shard = self.shard(name).write();
+        let group = shard.get_mut(name)?;
+        let removed = group.remove(pid);
+        let told = group.monitors.clone();
+        if group.is_over() {
+            shard.remove(name);
+        }
+        removed.then_some(told)
+    }
+
+    fn stop_monitor(&self, name: &str, monitor: Reference) -> bool {
+        let mut shard = self.shard(name).write();
+        let Some(group) = shard.get_mut(name) else { return false };
+        let before = group.monitors.len();
+        group.monitors.retain(|(reference, _)| *reference != monitor);
+        let stopped = group.monitors.len() < before;
+        if group.is_over() {
+            shard.remove(name);
+        }
+        stopped
+    }
+
+    /// Notes what a process has to do with groups; false if it has ended, and then nothing is noted.
+    fn take_part(self: &Arc<Self>, runtime: &Runtime, pid: Pid, note: impl FnOnce(&mut Part)) -> bool {
+        let mut by_process = self.by_process.lock();
+        let first = !by_process.contains_key(&pid);
+        note(by_process.entry(pid).or_default());
+        // Under the lock: an end that comes now waits, and finds it all.
+        let alive = !first || runtime.tell_end(pid, self.clone());
+        if !alive {
+            by_process.remove(&pid);
+        }
+        alive
+    }
+
+    fn withdraw(self: &Arc<Self>, runtime: &Runtime, pid: Pid, note: impl FnOnce(&mut Part)) {
+        let mut by_process = self.by_process.lock();
+        let Some(part) = by_process.get_mut(&pid) else { return };
+        note(part);
+        if part.member_of.is_empty() && part.monitors.is_empty() {
+            by_process.remove(&pid);
+            let own: Arc<dyn Owner> = self.clone();
+            runtime.forget_owner(pid, &own);
+        }
+    }
+}
+
+impl Owner for Groups {
+    fn ended(&self, runtime: &Runtime, pid: Pid) {
+        let part = self.by_process.lock().remove(&pid).unwrap_or_default();
+        for (monitor, group) in part.monitors {
+            self.stop_monitor(&group, monitor);
+        }
+        for group in part.member_of {
+            if let Some(told) = self.remove(&group, pid) {
+                tell(runtime, told, &group, pid, GroupChange::Left);
+            }
+        }
+    }
+}
+
+impl Group {
+    fn add(&mut self, pid: Pid) {
+        self.list = None;
+        self.members.insert(self.next, pid);
+        self.places.entry(pid).or_default().push(self.next);
+        self.next += 1;
+    }
+
+    /// One of its places; false if it has none.
+    fn remove(&mut self, pid: Pid) -> bool {
+        let Some(places) = self.places.get_mut(&pid) else { return false };
+        if let Some(place) = places.pop() {
+            self.members.remove(&place);
+        }
+        if places.is_empty() {
+            self.places.remove(&pid);
+        }
+        self.list = None;
+        true
+    }
+
+    fn is_over(&self) -> bool {
+        self.members.is_empty() && self.monitors.is_empty()
+    }
+}
+
+fn tell(runtime: &Runtime, told: Vec<(Reference, Pid)>, group: &Arc<str>, pid: Pid, change: GroupChange) {
+    for (monitor, watcher) in told {
+        runtime.notify(watcher, Message::Group { monitor, group: group.clone(), pid, change });
+    }
+}
+
+const SHARDS: usize = 16;

@@ -1,0 +1,168 @@
+//! Applications, the end of a whole node, and what can be known of one that runs.
+
+use std::future::pending;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use rusm_otp::{
+    Application, ChildSpec, Context, ExitReason, Message, Runtime, Shutdown, SpawnOptions, Status, Supervisor,
+};
+use tokio::time::Instant;
+
+use crate::support::{idle, on_virtual_time, run};
+
+type Log = Arc<Mutex<Vec<&'static str>>>;
+
+/// A child that notes when it is asked to stop, and then does.
+fn noting(name: &'static str, log: &Log) -> ChildSpec {
+    let log = log.clone();
+    ChildSpec::process(name, move |context: Context| {
+        let log = log.clone();
+        async move {
+            context.runtime().trap_exit(context.pid(), true);
+            let Message::Exit { reason, .. } = context.receive().await else { panic!("an exit") };
+            log.lock().expect("a lock").push(name);
+            reason
+        }
+    })
+}
+
+/// A child that does not stop when it is asked.
+fn deaf(name: &'static str, shutdown: Shutdown) -> ChildSpec {
+    let body = |context: Context| async move {
+        context.runtime().trap_exit(context.pid(), true);
+        pending().await
+    };
+    ChildSpec::process(name, body).shutdown(shutdown)
+}
+
+#[test]
+fn a_node_stops_in_the_reverse_order_of_its_start() {
+    on_virtual_time(async {
+        let runtime = Runtime::new();
+        let log = Log::default();
+        let below = Supervisor::new("below").child(noting("three", &log)).child(noting("four", &log));
+        let first = Supervisor::new("first").child(noting("one", &log)).child(noting("two", &log));
+        let second =
+            Supervisor::new("second").child(ChildSpec::supervisor(below)).child(noting("five", &log));
+        Application::new("shop", first).start(&runtime).await.expect("it starts");
+        Application::new("ledger", second).start(&runtime).await.expect("it starts");
+        runtime.spawn(SpawnOptions::new("alone"), idle).expect("no name");
+        assert_eq!(runtime.applications(), ["shop".into(), "ledger".into()]);
+        let report = runtime.shutdown(Duration::from_secs(60)).await;
+        assert_eq!(*log.lock().expect("a lock"), ["five", "four", "three", "two", "one"]);
+        assert_eq!((report.stopped, report.killed.len(), report.stuck.len()), (9, 0, 0));
+        assert_eq!(runtime.counters().alive, 0);
+        assert!(runtime.applications().is_empty());
+    });
+}
+
+#[test]
+fn who_does_not_stop_in_time_is_killed_and_named() {
+    on_virtual_time(async {
+        let runtime = Runtime::new();
+        let root = Supervisor::new("root").child(deaf("deaf", Shutdown::Infinity));
+        Application::new("stubborn", root).start(&runtime).await.expect("it starts");
+        let started = Instant::now();
+        let report = runtime.shutdown(Duration::from_secs(3)).await;
+        assert_eq!(started.elapsed(), Duration::from_secs(3));
+        let mut killed: Vec<_> = report.killed.iter().map(|process| &*process.label).collect();
+        killed.sort_unstable();
+        assert_eq!(killed, ["deaf", "root"]);
+        assert_eq!((report.stopped, report.stuck.len(), runtime.counters().alive), (0, 0, 0));
+    });
+}
+
+#[test]
+fn one_application_stops_and_the_other_goes_on() {
+    on_virtual_time(async {
+        let runtime = Runtime::new();
+        let log = Log::default();
+        let [one, two] = ["one", "two"].map(|name| Supervisor::new(name).child(noting(name, &log)));
+        let one = Application::new("one", one).start(&runtime).await.expect("it starts");
+        Application::new("two", two).start(&runtime).await.expect("it starts");
+        let report = one.stop(Duration::from_secs(1)).await;
+        assert_eq!((report.stopped, report.killed.len()), (2, 0));
+        assert_eq!(runtime.applications(), ["two".into()]);
+        assert_eq!(*log.lock().expect("a lock"), ["one"]);
+    });
+}
+
+#[test]
+fn the_tree_shows_who_has_started_whom() {
+    on_virtual_time(async {
+        let runtime = Runtime::new();
+        let below = Supervisor::new("below").child(ChildSpec::process("leaf", idle));
+        let root = Supervisor::new("root")
+            .child(ChildSpec::process("first", idle))
+            .child(ChildSpec::supervisor(below));
+        root.start(&runtime, None).await.expect("it starts");
+        let [root] = <[_; 1]>::try_from(runtime.tree()).expect("one root");
+        let labels: Vec<_> = root.children.iter().map(|child| &*child.process.label).collect();
+        assert_eq!((&*root.process.label, labels), ("root", vec!["first", "below"]));
+        assert_eq!(&*root.children[1].children[0].process.label, "leaf");
+    });
+}
+
+#[test]
+fn what_a_process_does_can_be_seen_from_outside() {
+    on_virtual_time(async {
+        let runtime = Runtime::new();
+        let busy = runtime.spawn(SpawnOptions::new("busy").name("busy"), |context| async move {
+            let Message::Call(request) = context.receive().await else { panic!("a call") };
+            context.sleep(Duration::from_secs(1)).await;
+            context.reply(request.reference, Ok("done".into()));
+            context.receive().await;
+            ExitReason::Normal
+        });
+        let busy = busy.expect("a free name").pid;
+        let caller = runtime.spawn(
+            SpawnOptions::new("caller").parent(busy).link(true).monitor(true),
+            move |context| async move {
+                let _ = context.call(&busy.into(), 0, "".into(), Duration::from_secs(5)).await;
+                pending().await
+            },
+        );
+        let caller = caller.expect("no name").pid;
+        tokio::time::sleep(Duration::from_millis(10)).await;
+        let [seen_caller, seen] = [caller, busy].map(|pid| runtime.info(pid).expect("it lives"));
+        assert_eq!((seen.status, seen_caller.status), (Status::Running, Status::Calling(busy)));
+        assert_eq!((seen.name.as_deref(), &*seen.label), (Some("busy"), "busy"));
+        assert_eq!(
+            (&seen.links, &seen.monitors, &seen_caller.monitored_by),
+            (&vec![caller], &vec![caller], &vec![busy])
+        );
+        assert_eq!(seen_caller.parent, Some(busy));
+        assert!(seen.turns > 0 && seen.memory > 0);
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        assert_eq!(runtime.info(busy).expect("it lives").status, Status::Waiting);
+    });
+}
+
+#[test]
+fn counters_and_latencies_tell_what_has_happened() {
+    on_virtual_time(async {
+        let runtime = Runtime::new();
+        run(&runtime, |context| async move {
+            for _ in 0..640 {
+                let own = context.pid();
+                context.runtime().send(own, &own.into(), "x".into()).expect("it is taken");
+                context.sleep(Duration::from_millis(2)).await;
+                context.receive().await;
+            }
+        })
+        .await;
+        runtime.spawn(SpawnOptions::new("broken"), |_| async { panic!("broken") }).expect("no name");
+        while runtime.counters().alive > 0 {
+            tokio::task::yield_now().await;
+        }
+        let counters = runtime.counters();
+        assert_eq!((counters.spawned, counters.ended, counters.crashed), (2, 2, 1));
+        assert_eq!((counters.messages, counters.timers, counters.names), (640, 0, 0));
+        let latency = runtime.latencies().into_iter().find(|latency| &*latency.label == "test");
+        let latency = latency.expect("its messages were measured");
+        assert_eq!(latency.waiting.count, 10);
+        assert!(latency.waiting.p50 >= Duration::from_millis(2), "{latency:?}");
+        assert_eq!(latency.handling.count, 9, "the last one is handled to the end of the process");
+    });
+}
