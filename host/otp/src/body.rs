@@ -1,5 +1,7 @@
 use std::any::Any;
+use std::cell::UnsafeCell;
 use std::future::Future;
+use std::mem::ManuallyDrop;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -7,16 +9,15 @@ use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::task::{Context as Task, Poll, Wake, Waker};
 use std::time::Duration;
 
-use parking_lot::Mutex;
-
 use crate::runtime::Runtime;
 use crate::scheduler::{Scheduler, as_current};
 use crate::{ExitReason, Pid};
 
 /// What a process runs.
 ///
-/// Invariant: one that is [`QUEUED`] is in exactly one place of the scheduler, and whoever takes it out runs it; so a
-/// process is run by one worker at a time, and whoever wakes it while it runs makes it run again.
+/// Invariants: one that is [`QUEUED`] is in exactly one place of the scheduler, and whoever takes it out runs it; so a
+/// process is run by one worker at a time, and whoever wakes it while it runs makes it run again. `future` is touched only
+/// by whoever has changed the phase to [`RUNNING`], or from [`IDLE`] or [`QUEUED`] to [`ENDED`].
 pub(crate) struct Body {
     pub(crate) runtime: Runtime,
     pub(crate) pid: Pid,
@@ -30,8 +31,11 @@ pub(crate) struct Body {
     turns: AtomicU64,
     run_nanos: AtomicU64,
     size: usize,
-    future: Mutex<Option<Pin<Box<dyn Future<Output = ExitReason> + Send>>>>,
+    future: UnsafeCell<Option<Pin<Box<dyn Future<Output = ExitReason> + Send>>>>,
 }
+
+// SAFETY: the future is `Send`, and by the invariant of the phases one thread at a time touches it.
+unsafe impl Sync for Body {}
 
 /// It waits: whoever wakes it has to give it to the scheduler.
 const IDLE: u8 = 0;
@@ -61,14 +65,16 @@ impl Body {
             turns: AtomicU64::new(0),
             run_nanos: AtomicU64::new(0),
             size,
-            future: Mutex::new(Some(Box::pin(future))),
+            future: UnsafeCell::new(Some(Box::pin(future))),
         })
     }
 
     /// One turn of a process that was taken out of the scheduler, of so many messages at most. True if it has to run again:
     /// then the caller gives it back.
     pub(crate) fn turn(self: &Arc<Self>, messages: u32) -> bool {
-        self.phase.swap(RUNNING, Ordering::AcqRel);
+        if self.change(QUEUED, RUNNING).is_err() {
+            return false;
+        }
         self.turns.store(self.turns.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
         let outcome = match self.exit() {
             Some(reason) => Poll::Ready(reason),
@@ -78,11 +84,25 @@ impl Body {
             self.end(reason);
             return false;
         }
-        if self.phase.compare_exchange(RUNNING, IDLE, Ordering::AcqRel, Ordering::Acquire).is_ok() {
-            return false;
+        match self.change(RUNNING, IDLE) {
+            Ok(_) => false,
+            Err(ENDED) => {
+                self.take_future();
+                false
+            }
+            Err(_) => self.change(NOTIFIED, QUEUED).is_ok(),
         }
-        self.phase.store(QUEUED, Ordering::Release);
-        true
+    }
+
+    fn change(&self, from: u8, to: u8) -> Result<u8, u8> {
+        self.phase.compare_exchange(from, to, Ordering::AcqRel, Ordering::Acquire)
+    }
+
+    /// By whoever may touch the future.
+    fn take_future(&self) {
+        // SAFETY: every caller is the one that the invariant names.
+        let future = unsafe { &mut *self.future.get() }.take();
+        drop(future);
     }
 
     fn exit(&self) -> Option<ExitReason> {
@@ -90,10 +110,12 @@ impl Body {
     }
 
     fn poll(self: &Arc<Self>) -> Poll<ExitReason> {
-        let waker = Waker::from(self.clone());
+        // SAFETY: the pointer is that of a living `Arc`, which outlives the waker; its count is left as it is, because the
+        // waker is not dropped.
+        let waker = ManuallyDrop::new(Waker::from(unsafe { Arc::from_raw(Arc::as_ptr(self)) }));
         let mut task = Task::from_waker(&waker);
-        let mut future = self.future.lock();
-        let Some(future) = &mut *future else { return Poll::Pending };
+        // SAFETY: this is a turn, which has changed the phase to RUNNING.
+        let Some(future) = (unsafe { &mut *self.future.get() }) else { return Poll::Pending };
         let poll = || future.as_mut().poll(&mut task);
         catch_unwind(AssertUnwindSafe(poll)).unwrap_or_else(|panic| Poll::Ready(self.panicked(&*panic)))
     }
@@ -104,8 +126,7 @@ impl Body {
 
     /// The body is gone before anybody hears of the end.
     fn end(&self, mut reason: ExitReason) {
-        let future = self.future.lock().take();
-        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| drop(future))) {
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| self.take_future())) {
             reason = self.panicked(&*panic);
         }
         self.phase.store(ENDED, Ordering::Release);
@@ -114,9 +135,10 @@ impl Body {
 
     /// Gives up the future of a process that will not run any more because its workers are gone.
     pub(crate) fn abandon(&self) {
-        self.phase.store(ENDED, Ordering::Release);
-        let future = self.future.lock().take();
-        drop(future);
+        // One that runs sees it at the end of its turn.
+        if matches!(self.phase.swap(ENDED, Ordering::AcqRel), IDLE | QUEUED) {
+            self.take_future();
+        }
     }
 
     /// There is an exit to take before it goes on.

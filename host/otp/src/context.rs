@@ -92,7 +92,11 @@ impl Context {
             slot.calling.store(0, Ordering::Release);
         }
         poll_fn(|task| {
-            let Some((slot, mut desk)) = self.desk() else { return Poll::Pending };
+            let Some(slot) = self.slot().filter(|slot| slot.is_of(self.pid)) else { return Poll::Pending };
+            if let Some(outcome) = self.take_only(slot, &mut search, &mut admits, yields, task.waker()) {
+                return outcome;
+            }
+            let Some(mut desk) = slot.desk(self.pid) else { return Poll::Pending };
             if let Some(since) = desk.handling.take() {
                 self.runtime.node().latencies.record(&self.label(), Spent::Handling, since.elapsed());
             }
@@ -108,19 +112,45 @@ impl Context {
                     Poll::Pending
                 }
                 Found::Nothing(mut state) => {
-                    state.waiting = true;
-                    if !state.body.as_ref().is_some_and(|body| body.is_woken_by(task.waker())) {
-                        state.rare_mut().receivers.push(task.waker().clone());
-                    }
+                    wait(&mut state, task.waker());
                     Poll::Pending
                 }
                 Found::Gone => Poll::Pending,
             };
+            let left = desk.inbox.len() + usize::from(desk.handling.is_some());
+            slot.left.store(left, Ordering::Relaxed);
             drop(desk);
             search.expired.drain(..).for_each(expire);
             outcome
         })
         .await
+    }
+
+    /// The short way for a mailbox with one message, or none: most are so. None if it does not lead to the end.
+    fn take_only(
+        &self,
+        slot: &Slot,
+        search: &mut Search,
+        admits: &mut impl FnMut(&Message) -> bool,
+        yields: bool,
+        waker: &Waker,
+    ) -> Option<Poll<Message>> {
+        if slot.left.load(Ordering::Relaxed) > 0 {
+            return None;
+        }
+        let mut state = slot.lock(self.pid)?;
+        if state.system_first || state.bounded || state.stamp.is_some() {
+            return None;
+        }
+        let Some(Letter { message, .. }) = state.incoming.front() else {
+            wait(&mut state, waker);
+            return Some(Poll::Pending);
+        };
+        let simple = state.incoming.len() == 1 && !matches!(message, Message::Call(_));
+        if !simple || search.since > 0 || !admits(message) || yields && !may_take_message() {
+            return None;
+        }
+        state.incoming.pop_front().map(|letter| Poll::Ready(letter.message))
     }
 
     /// Notes how long the message that is taken now has waited; how long it takes is noted when the next one is received.
@@ -318,6 +348,14 @@ impl Context {
     fn desk(&self) -> Option<(&Slot, MutexGuard<'_, Desk>)> {
         let slot = self.slot()?;
         Some((slot, slot.desk(self.pid)?))
+    }
+}
+
+/// Notes that a process waits for mail, and whom to wake.
+fn wait(state: &mut State, waker: &Waker) {
+    state.waiting = true;
+    if !state.body.as_ref().is_some_and(|body| body.is_woken_by(waker)) {
+        state.rare_mut().receivers.push(waker.clone());
     }
 }
 

@@ -290,7 +290,7 @@ impl State {
     pub(crate) fn deliver(&mut self, message: Message) -> Option<Arc<Body>> {
         let letter = Letter { number: self.arrived, message };
         self.arrived += 1;
-        if self.arrived % MEASURED == 0 && self.stamp.is_none() {
+        if self.arrived.is_multiple_of(MEASURED) && self.stamp.is_none() {
             self.stamp = Some(Stamp { number: letter.number, came: Instant::now() });
         }
         if self.system_first && letter.message.is_system() {

@@ -7,6 +7,7 @@ use crate::table::IdHasher;
 #[derive(Debug)]
 pub(crate) enum SmallMap<K, V> {
     Few(Vec<(K, V)>),
+    #[expect(clippy::box_collection, reason = "the few with many links pay, not every process")]
     Many(Box<HashMap<K, V, BuildHasherDefault<IdHasher>>>),
 }
 

@@ -38,6 +38,8 @@ pub(crate) struct Slot {
     state: Mutex<State>,
     /// What only the process itself uses; locked before the state where both are.
     desk: Mutex<Desk>,
+    /// Above 0 while there is something on the desk that a receive has to look at.
+    pub(crate) left: AtomicUsize,
     /// Whose desk it is: the id of its pid, 0 for nobody's.
     holder: AtomicU64,
     /// Whom the process calls and waits for: the id of its pid, 0 for nobody.
@@ -145,6 +147,7 @@ impl Slot {
     pub(crate) fn take_desk(&self) -> Option<Desk> {
         self.holder.store(0, Ordering::Release);
         self.calling.store(0, Ordering::Relaxed);
+        self.left.store(0, Ordering::Relaxed);
         let mut desk = self.desk.lock();
         desk.used().then(|| std::mem::take(&mut *desk))
     }
