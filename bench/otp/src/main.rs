@@ -126,7 +126,7 @@ fn mail(number: u64) -> Payload {
 fn echo(runtime: &Runtime) -> Pid {
     spawn_plain(runtime, async |context| {
         while let Message::Mail { sender, body } = context.receive().await {
-            let _ = context.runtime().send(context.pid(), &sender.into(), body);
+            let _ = context.send(&sender.into(), body).await;
         }
     })
 }
@@ -138,7 +138,7 @@ async fn ping_pong(runtime: &Runtime) -> f64 {
         let echo = Target::from(echo);
         let start = Instant::now();
         for round in 0..300_000 {
-            let _ = context.runtime().send(context.pid(), &echo, mail(round));
+            let _ = context.send(&echo, mail(round)).await;
             assert_eq!(number(&context.receive().await), Some(round));
         }
         start.elapsed()
@@ -158,7 +158,7 @@ async fn send(runtime: &Runtime, senders: u64) -> f64 {
             let own = own.clone();
             spawn_plain(context.runtime(), async move |context| {
                 for _ in 0..MESSAGES / senders {
-                    let _ = context.runtime().send(context.pid(), &own, [7; 16].into());
+                    let _ = context.send(&own, [7; 16]).await;
                 }
             });
         }
@@ -231,8 +231,9 @@ async fn selective(runtime: &Runtime) -> f64 {
         let echo = Target::from(echo);
         let start = Instant::now();
         for round in 0..ROUNDS {
-            let _ = context.runtime().send(context.pid(), &echo, mail(round));
-            context.receive_matching(|message| number(message) == Some(round)).await;
+            let mark = context.mark();
+            let _ = context.send(&echo, mail(round)).await;
+            context.receive_since(mark, |message| number(message) == Some(round)).await;
         }
         start.elapsed()
     });

@@ -13,10 +13,10 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 use crate::call::{CallError, PendingCall, ReplyTo};
 use crate::latency::Spent;
 use crate::process::{Desk, Letter, Stamp, State};
-use crate::scheduler::{may_take_message, run_woken};
+use crate::scheduler::{may_send, may_take, run_woken};
 use crate::stream::StreamEnd;
 use crate::table::Slot;
-use crate::{ExitReason, Message, Pid, Reference, Runtime, Target};
+use crate::{ExitReason, Message, Payload, Pid, Reference, Runtime, SendError, Target};
 
 /// A process's own view of the node: what only it may do.
 #[derive(Debug, Clone)]
@@ -48,6 +48,19 @@ impl Context {
     /// What it runs.
     pub fn label(&self) -> Arc<str> {
         self.runtime.label(self.pid)
+    }
+
+    /// Sends bytes as this process; to nobody, if nobody is there. Now and then it lets others run, so that whoever gets many
+    /// messages keeps up: [`Runtime::send`] does not.
+    ///
+    /// # Errors
+    /// [`SendError`] if the mailbox is full or the node out of reach.
+    pub async fn send(&self, target: &Target, body: impl Into<Payload>) -> Result<(), SendError> {
+        let sent = self.runtime.send(self.pid, target, body.into());
+        if !may_send() {
+            self.yield_now().await;
+        }
+        sent
     }
 
     /// The next message. Cancellation-safe: a message is taken only by a receive that returns it.
@@ -147,7 +160,7 @@ impl Context {
             return Some(Poll::Pending);
         };
         let simple = state.incoming.len() == 1 && !matches!(message, Message::Call(_));
-        if !simple || search.since > 0 || !admits(message) || yields && !may_take_message() {
+        if !simple || search.since > 0 || !admits(message) || yields && !may_take() {
             return None;
         }
         state.incoming.pop_front().map(|letter| Poll::Ready(letter.message))
@@ -413,7 +426,7 @@ impl Search {
                 *seen += 1;
                 continue;
             }
-            if yields && !may_take_message() {
+            if yields && !may_take() {
                 return Some(Found::Enough);
             }
             let letter = if *seen == 0 { queue.pop_front() } else { queue.remove(*seen) };

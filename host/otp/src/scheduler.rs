@@ -51,10 +51,12 @@ struct Thread {
     current: Cell<Option<Pid>>,
     /// The one that it has handed its turn to.
     next: RefCell<Option<Arc<Body>>>,
-    /// How many messages the process may still take on this turn.
-    budget: Cell<u32>,
+    /// How many messages the process may still take on this turn, and how many it may send.
+    budget: Cell<(u32, u32)>,
     /// How many messages the process has sent since it handed its turn over.
     sent: Cell<u32>,
+    /// When its runner has looked at the clock last: before the turn began.
+    looked: Cell<Option<Instant>>,
     /// How many processes run within each other's turns.
     depth: Cell<u32>,
     /// Counts turns within turns: some of them are timed.
@@ -67,8 +69,9 @@ thread_local! {
             runner: RefCell::new(None),
             current: Cell::new(None),
             next: RefCell::new(None),
-            budget: Cell::new(0),
+            budget: Cell::new((0, 0)),
             sent: Cell::new(0),
+            looked: Cell::new(None),
             depth: Cell::new(0),
             nested: Cell::new(0),
         }
@@ -331,6 +334,7 @@ struct Clock {
 impl Clock {
     fn start() -> Self {
         let now = Instant::now();
+        THREAD.with(|thread| thread.looked.set(Some(now)));
         Self { started: now, last: now, left: 0, every: 1, spent: false }
     }
 
@@ -347,6 +351,7 @@ impl Clock {
         self.every = if now - self.last < SHORT { TIMED } else { 1 };
         self.left = self.every - 1;
         self.last = now;
+        THREAD.with(|thread| thread.looked.set(Some(now)));
         self.spent = now - self.started > LONGEST;
         again
     }
@@ -396,7 +401,8 @@ impl Drop for Left {
 /// Runs a turn as a process's.
 pub(crate) fn as_current<T>(pid: Pid, messages: u32, turn: impl FnOnce() -> T) -> T {
     THREAD.with(|thread| {
-        let outer = (thread.current.replace(Some(pid)), thread.budget.replace(messages));
+        let budget = (messages, MESSAGES_PER_TURN);
+        let outer = (thread.current.replace(Some(pid)), thread.budget.replace(budget));
         let outcome = turn();
         thread.current.set(outer.0);
         thread.budget.set(outer.1);
@@ -449,12 +455,31 @@ pub(crate) fn is_running(pid: Pid) -> bool {
     THREAD.with(|thread| thread.current.get()) == Some(pid) && !std::thread::panicking()
 }
 
-/// Takes a message off the current turn's budget. False if there is none left: then the process yields.
-pub(crate) fn may_take_message() -> bool {
+/// Takes a message off what the current process may receive on this turn. False if there is none left: then it yields.
+pub(crate) fn may_take() -> bool {
     THREAD.with(|thread| {
-        let left = thread.budget.get().checked_sub(1);
-        thread.budget.set(left.unwrap_or(0));
-        left.is_some() || thread.current.get().is_none()
+        let (takes, sends) = thread.budget.get();
+        if thread.current.get().is_none() {
+            return true;
+        }
+        let takes = match takes {
+            // Short messages are no reason to stop.
+            0 if thread.depth.get() == 0 && thread.looked.get().is_some_and(|at| at.elapsed() < TURN) => {
+                MESSAGES_PER_TURN
+            }
+            takes => takes,
+        };
+        thread.budget.set((takes.saturating_sub(1), sends));
+        takes > 0
+    })
+}
+
+/// Takes a message off what the current process may send on this turn. False if there is none left: then it yields.
+pub(crate) fn may_send() -> bool {
+    THREAD.with(|thread| {
+        let (takes, sends) = thread.budget.get();
+        thread.budget.set((takes, sends.saturating_sub(1)));
+        sends > 0 || thread.current.get().is_none()
     })
 }
 
@@ -468,8 +493,12 @@ fn wake(waker: &Mutex<Option<Waker>>) {
 /// How long turns may follow each other before tokio gets its own: as long as a guest may run without a break.
 const LONGEST: Duration = Duration::from_millis(1);
 
-/// How many messages a process may take on a turn: one that is flooded lets others run.
+/// How many messages a process may send on a turn, and take until somebody looks at the clock: one that is flooded, or
+/// floods another one, lets others run.
 const MESSAGES_PER_TURN: u32 = 64;
+
+/// How long a process may go on taking messages when others wait.
+const TURN: Duration = Duration::from_micros(50);
 
 /// How deep turns may be within turns: each holds some of its caller's stack.
 const MOST_DEPTH: u32 = 8;

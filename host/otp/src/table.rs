@@ -123,7 +123,7 @@ impl Slot {
     /// The state, if the slot is this process's and it lives.
     #[inline]
     pub(crate) fn lock(&self, pid: Pid) -> Option<MutexGuard<'_, State>> {
-        let state = self.state.lock();
+        let state = self.lock_any();
         (state.live && state.generation == pid.generation()).then_some(state)
     }
 
@@ -153,7 +153,22 @@ impl Slot {
     }
 
     /// The state, whoever it is of.
+    #[inline]
     pub(crate) fn lock_any(&self) -> MutexGuard<'_, State> {
+        self.state.try_lock().unwrap_or_else(|| self.lock_soon())
+    }
+
+    /// It is held for some tens of nanoseconds: looking again is better than letting the system run somebody else.
+    #[cold]
+    fn lock_soon(&self) -> MutexGuard<'_, State> {
+        for _ in 0..LOOKS {
+            if !self.state.is_locked()
+                && let Some(state) = self.state.try_lock()
+            {
+                return state;
+            }
+            std::hint::spin_loop();
+        }
         self.state.lock()
     }
 }
@@ -209,6 +224,9 @@ const SLOTS: u32 = 1 << SLOT_BITS;
 
 /// Large enough that the array of chunks is small, small enough that a node of few processes is.
 const CHUNK: u32 = 1024;
+
+/// Some microseconds.
+const LOOKS: u32 = 100;
 
 /// How many slots move between a shard and the others at a time.
 const BATCH: u32 = 64;
