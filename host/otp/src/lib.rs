@@ -43,10 +43,11 @@ mod stream;
 mod supervisor;
 mod table;
 mod timers;
+mod typed;
 
 pub use call::{CallError, PendingCall};
 pub use context::Context;
-pub use gen_server::{CallFrom, GenServer, Next, ServerError, ServerRef, multi_call, start_server};
+pub use gen_server::{GenServer, Next, ServerRef, multi_call, start_server};
 pub use message::{Filter, Message, Request, SendError, Target};
 pub use names::RegisterError;
 pub use pid::{Pid, Reference};
@@ -58,3 +59,4 @@ pub use supervisor::{
     AutoShutdown, Backoff, ChildCounts, ChildError, ChildInfo, ChildKind, ChildSpec, ChildState, Excess,
     Parent, Restart, Shutdown, StartError, Strategy, Supervision, Supervisor,
 };
+pub use typed::{CallFrom, ServerError};

@@ -282,6 +282,59 @@ fn a_server_that_stops_is_told_first() {
 }
 
 #[test]
+fn the_reason_of_a_stop_answers_whoever_waits_for_later() {
+    let (replies, log) = with_desk("", |context, desk| async move {
+        let stopper = async {
+            context.sleep(Duration::from_millis(20)).await;
+            desk.cast(&context, Tell::Stop).expect("it is taken");
+        };
+        tokio::join!(desk.call(&context, Ask::Later, LIMIT), stopper).0
+    });
+    assert_eq!(replies, Err(CallError::Exited(ExitReason::Shutdown)));
+    assert_eq!(log, ["ends shutdown"]);
+}
+
+#[test]
+fn whoever_stops_a_server_waits_for_its_end() {
+    let (ends, log) = with_desk("", |context, desk| async move {
+        desk.cast(&context, Tell::Note("before")).expect("it is taken");
+        let first = desk.stop(&context, ExitReason::Shutdown, LIMIT).await;
+        (first, desk.stop(&context, ExitReason::Shutdown, LIMIT).await)
+    });
+    assert_eq!(ends, (Ok(()), Err(CallError::NoProc)));
+    assert_eq!(log, ["before", "ends shutdown"]);
+}
+
+#[test]
+fn a_server_that_goes_on_for_ever_can_be_ended() {
+    struct Restless;
+    impl GenServer for Restless {
+        type Args = ();
+        type Call = ();
+        type Reply = ();
+        type Cast = ();
+        async fn init((): (), _: &Context) -> Result<(Self, Next), ExitReason> {
+            Ok((Self, Next::Continue))
+        }
+        async fn handle_call(&mut self, (): (), _: CallFrom<()>, _: &Context) -> Next {
+            Next::Wait
+        }
+        async fn handle_continue(&mut self, _: &Context) -> Next {
+            Next::Continue
+        }
+    }
+    on_virtual_time(async {
+        let runtime = Runtime::new();
+        let options = SpawnOptions::new("restless").name("restless");
+        start_server::<Restless>(&runtime, options, ()).await.expect("it starts");
+        runtime.kill(runtime.whereis("restless").expect("it runs"));
+        while runtime.whereis("restless").is_some() {
+            tokio::task::yield_now().await;
+        }
+    });
+}
+
+#[test]
 fn mail_and_calls_of_another_kind() {
     struct Other;
     impl GenServer for Other {
