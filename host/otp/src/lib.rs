@@ -39,6 +39,7 @@ mod pid;
 mod process;
 mod reason;
 mod runtime;
+mod state_machine;
 mod stream;
 mod supervisor;
 mod table;
@@ -54,6 +55,7 @@ pub use pid::{Pid, Reference};
 pub use process::{AlreadyRegistered, ProcessInfo, SpawnOptions, Spawned};
 pub use reason::{Crash, ExitReason};
 pub use runtime::Runtime;
+pub use state_machine::{Entry, Event, StateMachine, StateMachineRef, Transition, start_state_machine};
 pub use stream::{STREAM_WINDOW, StreamEnd, StreamError, StreamReader, StreamWriter, TryWrite, stream};
 pub use supervisor::{
     AutoShutdown, Backoff, ChildCounts, ChildError, ChildInfo, ChildKind, ChildSpec, ChildState, Excess,

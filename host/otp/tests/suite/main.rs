@@ -3,6 +3,7 @@
 mod erlang;
 mod gen_servers;
 mod processes;
+mod state_machines;
 mod streams;
 mod supervisors;
 mod support;
