@@ -43,6 +43,7 @@ mod state_machine;
 mod stream;
 mod supervisor;
 mod table;
+mod task;
 mod timers;
 mod typed;
 
@@ -61,4 +62,5 @@ pub use supervisor::{
     AutoShutdown, Backoff, ChildCounts, ChildError, ChildInfo, ChildKind, ChildSpec, ChildState, Excess,
     Parent, Restart, Shutdown, StartError, Strategy, Supervision, Supervisor,
 };
+pub use task::{Task, TaskError, TaskOptions, TaskStream, map_concurrently};
 pub use typed::{CallFrom, ServerError};

@@ -7,4 +7,5 @@ mod state_machines;
 mod streams;
 mod supervisors;
 mod support;
+mod tasks;
 mod turns;
