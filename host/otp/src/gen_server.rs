@@ -253,7 +253,8 @@ where
     replies
 }
 
-async fn serve<S: GenServer>(args: S::Args, context: Context, ready: Ready) -> ExitReason {
+/// The body of a server's process.
+pub(crate) async fn serve<S: GenServer>(args: S::Args, context: Context, ready: Ready) -> ExitReason {
     let (mut server, mut next) = match initialised(S::init(args, &context), &context, ready).await {
         Ok(started) => started,
         Err(reason) => return reason,

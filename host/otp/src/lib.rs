@@ -29,6 +29,7 @@
 //! # }
 //! ```
 
+mod agent;
 mod body;
 mod call;
 mod context;
@@ -47,6 +48,7 @@ mod task;
 mod timers;
 mod typed;
 
+pub use agent::Agent;
 pub use call::{CallError, PendingCall};
 pub use context::Context;
 pub use gen_server::{GenServer, Next, ServerRef, multi_call, start_server};

@@ -1,5 +1,6 @@
 //! The semantics of processes, streams and supervisors, on virtual time.
 
+mod agents;
 mod erlang;
 mod gen_servers;
 mod processes;
