@@ -1,10 +1,12 @@
 #!/usr/bin/env escript
 %%! +S 2
-%% Runs the scenarios of a file (see servers.txt) on OTP's own gen_server, and prints a line for each thing seen.
+%% Runs the scenarios of a file (see servers.txt) on OTP's own gen_server and gen_statem, and prints a
+%% line for each thing seen.
 -module(servers).
 -mode(compile).
 -behaviour(gen_server).
 -export([main/1, init/1, handle_call/3, handle_cast/2, handle_info/2, handle_continue/2, terminate/2]).
+-export([callback_mode/0, handle_event/4, terminate/3]).
 
 main([File]) ->
     logger:set_primary_config(level, none),
@@ -72,6 +74,7 @@ settle(Table, Lines) ->
         [see(Table, "~s", [Line]) || Line <- lists:sort(Lines)]
     end.
 
+word(boom) -> crash;
 word(Reason) when is_atom(Reason) -> Reason;
 word({calling_self, _}) -> calling_self;
 word({Reason, Stack}) when is_atom(Reason), is_list(Stack) -> crash.
@@ -87,11 +90,14 @@ client(Name, Table) ->
 
 act([Start, Name | Words], Table) when Start =:= "start"; Start =:= "start_link" ->
     Function = list_to_atom(Start),
-    case gen_server:Function({local, registered(Name, Table)}, ?MODULE, {Table, Name, Words}, []) of
-        {ok, Pid} -> runner(Table) ! {watch, Name, Pid}, "started";
-        {error, {already_started, _}} -> "taken";
-        {error, Reason} -> io_lib:format("refused ~s", [word(Reason)])
-    end;
+    started(gen_server:Function({local, registered(Name, Table)}, ?MODULE, {Table, Name, Words}, []), Name, Table);
+act(["machine", Name | Words], Table) ->
+    Args = {machine, Table, Name, Words},
+    started(gen_statem:start({local, registered(Name, Table)}, ?MODULE, Args, []), Name, Table);
+act(["machine_link", Name | Words], Table) ->
+    Args = {machine, Table, Name, Words},
+    started(gen_statem:start_link({local, registered(Name, Table)}, ?MODULE, Args, []), Name, Table);
+%% Requests to a gen_statem are those to a gen_server.
 act(["call", Name, Ms | Ask], Table) ->
     try gen_server:call(server(Name, Table), Ask, list_to_integer(Ms)) of
         Reply -> io_lib:format("reply ~s", [Reply])
@@ -129,6 +135,13 @@ act(["mailbox"], _) ->
     {message_queue_len, Length} = process_info(self(), message_queue_len),
     io_lib:format("mailbox ~b", [Length]).
 
+started(Result, Name, Table) ->
+    case Result of
+        {ok, Pid} -> runner(Table) ! {watch, Name, Pid}, "started";
+        {error, {already_started, _}} -> "taken";
+        {error, Reason} -> io_lib:format("refused ~s", [word(Reason)])
+    end.
+
 failure({noproc, _}) -> "noproc";
 failure({timeout, _}) -> "timeout";
 failure({Reason, _}) -> io_lib:format("exited ~s", [word(Reason)]).
@@ -151,6 +164,8 @@ registered(Name, Table) ->
 
 %% The server: its state is the table, its name, and the callers that wait.
 
+init({machine, Table, Name, Words}) ->
+    init_machine(Table, Name, Words);
 init({Table, Name, Words}) ->
     process_flag(trap_exit, lists:member("trap", Words)),
     State = {Table, Name, []},
@@ -201,3 +216,73 @@ handle_continue(on, State) -> note("continue", State), {noreply, State}.
 terminate(Reason, State) -> note(io_lib:format("terminate ~s", [word(Reason)]), State).
 
 note(Text, {Table, Name, _}) -> see(Table, "~s ~s", [Name, Text]).
+
+%% The state machine: its data is the table, its name, and the callers that wait.
+
+callback_mode() -> [handle_event_function, state_enter].
+
+init_machine(Table, Name, Words) ->
+    process_flag(trap_exit, lists:member("trap", Words)),
+    Data = {Table, Name, []},
+    case [Word || Word <- Words, Word =/= "trap"] of
+        ["refuse:" ++ Reason] -> {stop, list_to_atom(Reason)};
+        ["break"] -> error(boom);
+        Script ->
+            {keep_state, Data, Actions} = obey(Script, none, "shut", Data),
+            {ok, "shut", Data, Actions}
+    end.
+
+handle_event(enter, Old, State, Data) ->
+    note(["enter ", State, " from ", Old], Data),
+    case State of
+        "lit" -> {keep_state_and_data, {state_timeout, 20, over}};
+        "dark" -> {keep_state_and_data, {state_timeout, cancel}};
+        "trap" -> {stop, fell};
+        _ -> keep_state_and_data
+    end;
+handle_event(Type, Content, State, Data) ->
+    {Kind, From} = case Type of {call, Caller} -> {"call", Caller}; _ -> {kind(Type), none} end,
+    Script = case Content of {mail, Text} -> string:split(Text, "+", all); over -> []; _ -> Content end,
+    note([State, " ", Kind, [[" ", hd(Script)] || Script =/= []]], Data),
+    obey(case Script of [] -> []; [_ | Words] -> Words end, From, State, Data).
+
+kind({timeout, Name}) -> "timeout " ++ Name;
+kind(timeout) -> "event_timeout";
+kind(Type) -> atom_to_list(Type).
+
+%% Does what the words say, from the left to the right.
+obey(Words, From, State, Data) ->
+    case lists:member("postpone_in:" ++ State, Words) of
+        true -> {keep_state, Data, postpone};
+        false -> lists:foldl(fun(Word, Result) -> obey_word(Word, From, Result) end, {keep_state, Data, []}, Words)
+    end.
+
+obey_word("postpone_in:" ++ _, _, Result) -> Result;
+obey_word("next:" ++ Next, _, {keep_state, Data, Actions}) -> {next_state, Next, Data, Actions};
+obey_word("repeat", _, {keep_state, Data, Actions}) -> {repeat_state, Data, Actions};
+obey_word("stop:" ++ Reason, _, {keep_state, Data, []}) -> {stop, list_to_atom(Reason), Data};
+obey_word("stop:" ++ Reason, _, {keep_state, Data, Replies}) ->
+    {stop_and_reply, list_to_atom(Reason), Replies, Data};
+obey_word("break", _, _) -> error(boom);
+obey_word("sleep:" ++ Ms, _, Result) -> timer:sleep(list_to_integer(Ms)), Result;
+obey_word("hold", From, {keep_state, {Table, Name, Held}, Actions}) ->
+    {keep_state, {Table, Name, Held ++ [From]}, Actions};
+obey_word("release:" ++ Reply, _, {keep_state, {Table, Name, Held}, Actions}) ->
+    {keep_state, {Table, Name, []}, Actions ++ [{reply, From, Reply} || From <- Held]};
+obey_word(Word, From, Result) ->
+    Last = tuple_size(Result),
+    setelement(Last, Result, element(Last, Result) ++ [action(Word, From)]).
+
+action("reply:" ++ Reply, From) -> {reply, From, Reply};
+action("internal:" ++ Words, _) -> {next_event, internal, string:split(Words, "+", all)};
+action("state:off", _) -> {state_timeout, cancel};
+action("state:" ++ Ms, _) -> {state_timeout, list_to_integer(Ms), over};
+action("event:off", _) -> {timeout, cancel};
+action("event:" ++ Ms, _) -> {timeout, list_to_integer(Ms), over};
+action("timeout:" ++ Words, _) ->
+    case string:split(Words, ":") of
+        [Name, "off"] -> {{timeout, Name}, cancel};
+        [Name, Ms] -> {{timeout, Name}, list_to_integer(Ms), over}
+    end.
+
+terminate(Reason, State, Data) -> note(io_lib:format("~s terminate ~s", [State, word(Reason)]), Data).

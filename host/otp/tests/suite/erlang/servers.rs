@@ -1,15 +1,20 @@
-//! Servers: init, calls, casts, timeouts, replies that come later, ends.
+//! Servers and state machines: init, calls, casts, timeouts, replies that come later, ends.
 
+use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use rusm_otp::{
     CallError, CallFrom, Context, ExitReason, GenServer, Message, Next, ServerError, ServerRef, SpawnOptions,
-    Target, multi_call, start_server,
+    StateMachineRef, Target, multi_call, start_server, start_state_machine,
 };
 
 use super::{Scene, compare, reason_of, word};
 use crate::support::on_virtual_time;
+
+mod machine;
+
+use machine::Machine;
 
 #[test]
 fn servers_do_what_erlangs_do() {
@@ -21,6 +26,8 @@ struct World {
     scene: Scene,
     /// What clients have heard and who has ended since the last command: what comes together has no order.
     lines: Mutex<Vec<String>>,
+    /// The names of those who are not servers.
+    machines: Mutex<HashSet<String>>,
 }
 
 type Words = Vec<String>;
@@ -32,7 +39,8 @@ impl World {
     fn run(commands: &[String]) -> Vec<String> {
         let mut seen = Vec::new();
         on_virtual_time(async {
-            let world = Arc::new(Self { scene: Scene::new(), lines: Mutex::default() });
+            let world =
+                Arc::new(Self { scene: Scene::new(), lines: Mutex::default(), machines: Mutex::default() });
             for command in commands {
                 world.scene.see(format!("> {command}"));
                 let words: Vec<&str> = command.split(' ').collect();
@@ -104,6 +112,17 @@ impl World {
             [start @ ("start" | "start_link"), server, ref how @ ..] => {
                 return Some(self.start(context, server, start == "start_link", how).await);
             }
+            [start @ ("machine" | "machine_link"), machine, ref how @ ..] => {
+                self.machines.lock().expect("a lock").insert(machine.to_owned());
+                return Some(self.start_machine(context, machine, start == "machine_link", how).await);
+            }
+            ["call", name, ms, ref ask @ ..] if self.is_machine(name) => {
+                let reply = self.machine(name).call(context, owned(ask), millis(ms)).await;
+                return Some(reply.map_or_else(failure, |reply| format!("reply {reply}")));
+            }
+            ["cast", name, ref tell @ ..] if self.is_machine(name) => {
+                self.machine(name).cast(context, owned(tell)).expect("its mailbox has no bound");
+            }
             ["call", server, ms, ref ask @ ..] => {
                 let reply = self.server(server).call(context, owned(ask), millis(ms)).await;
                 return Some(reply.map_or_else(failure, |reply| format!("reply {reply}")));
@@ -135,18 +154,43 @@ impl World {
 
     async fn start(self: &Arc<Self>, context: &Context, name: &str, link: bool, how: &[&str]) -> String {
         let args = Start { world: self.clone(), name: name.to_owned(), how: owned(how) };
-        let mut options = SpawnOptions::new(name).name(name);
-        if link {
-            options = options.parent(context.pid()).link(true);
-        }
-        match start_server::<Scripted>(context.runtime(), options, args).await {
-            Ok(server) => {
-                let Target::Process(pid) = *server.target() else { panic!("a name") };
-                self.watch(name, pid);
+        let started = start_server::<Scripted>(context.runtime(), options(context, name, link), args).await;
+        self.started(name, started.as_ref().map(ServerRef::target))
+    }
+
+    async fn start_machine(
+        self: &Arc<Self>,
+        context: &Context,
+        name: &str,
+        link: bool,
+        how: &[&str],
+    ) -> String {
+        let args = Start { world: self.clone(), name: name.to_owned(), how: owned(how) };
+        let started =
+            start_state_machine::<Machine>(context.runtime(), options(context, name, link), args).await;
+        self.started(name, started.as_ref().map(StateMachineRef::target))
+    }
+
+    fn started(self: &Arc<Self>, name: &str, started: Result<&Target, &ServerError>) -> String {
+        match started {
+            Ok(Target::Process(pid)) => {
+                self.watch(name, *pid);
                 "started".into()
             }
-            Err(ServerError::Init(reason)) => format!("refused {}", word(&reason)),
+            Ok(Target::Name(name)) => panic!("no pid but {name}"),
+            Err(ServerError::Init(reason)) => format!("refused {}", word(reason)),
             Err(ServerError::AlreadyRegistered(_)) => "taken".into(),
+        }
+    }
+
+    fn is_machine(&self, name: &str) -> bool {
+        self.machines.lock().expect("a lock").contains(name.trim_start_matches('@'))
+    }
+
+    fn machine(&self, name: &str) -> StateMachineRef<Machine> {
+        match name.strip_prefix('@') {
+            Some(name) => StateMachineRef::new(name),
+            None => StateMachineRef::new(self.scene.pid(name)),
         }
     }
 
@@ -157,6 +201,11 @@ impl World {
             None => ServerRef::new(self.scene.pid(name)),
         }
     }
+}
+
+fn options(context: &Context, name: &str, link: bool) -> SpawnOptions {
+    let options = SpawnOptions::new(name).name(name);
+    if link { options.parent(context.pid()).link(true) } else { options }
 }
 
 fn owned(words: &[&str]) -> Words {
