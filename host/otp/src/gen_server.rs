@@ -5,15 +5,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::task::coop::consume_budget;
-use tokio::time::Instant;
 
-use crate::typed::{self, Client, Protocol, Ready, Received, drop_at_end, initialised};
+use crate::typed::{self, Client, Protocol, Ready, Received, deadline, drop_at_end, initialised};
 use crate::{
     CallError, CallFrom, ChildSpec, Context, ExitReason, Message, Parent, Runtime, SendError, ServerError,
     SpawnOptions, Target,
 };
 
 /// A process that answers calls, one after the other: Erlang's `gen_server`.
+///
+/// Where Erlang differs: it runs [`terminate`](Self::terminate) after a crash, too, with the state before the message; it
+/// begins calls, and requests to stop, whose callers have given up; the caller of a call that is dropped without a reply
+/// waits there, and is told `cancelled` here; a server that calls itself crashes there, and waits until its deadline here.
+/// A reply is sent when [`CallFrom::reply`] is called, before `terminate`; Erlang's `{stop, Reason, Reply, State}` sends it
+/// afterwards.
 ///
 /// ```
 /// use std::time::Duration;
@@ -240,7 +245,7 @@ pub async fn multi_call<S>(
 where
     S: GenServer<Call: Clone>,
 {
-    let deadline = Instant::now() + limit;
+    let deadline = deadline(limit);
     let send = |server: &ServerRef<S>| server.client.send(context, call.clone(), deadline);
     let sent: Vec<_> = servers.iter().map(send).collect();
     let mut replies = Vec::new();

@@ -1,5 +1,5 @@
-//! Erlang/OTP's processes in Rust: mailboxes, links, monitors, exit reasons, names, timers, streams, servers and
-//! supervisors.
+//! Erlang/OTP's processes in Rust: mailboxes, links, monitors, exit reasons, names, timers, streams, servers, state
+//! machines, tasks, agents and supervisors.
 //!
 //! A [`Runtime`] is one node. It spawns processes, each a future with a [`Context`]; everybody else knows a process by
 //! its [`Pid`] or its name. Nothing here knows WebAssembly or sockets.

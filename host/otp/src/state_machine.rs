@@ -20,9 +20,9 @@ use timeouts::{Fired, Settings, Timeout, Timeouts};
 /// A process that handles each event by the state that it is in: Erlang's `gen_statem`, with `handle_event_function`.
 ///
 /// The value itself is what Erlang calls the data; the state is what decides when postponed events are tried again and
-/// a state timeout ends. Where Erlang differs: a crash does not run [`terminate`](Self::terminate), an
-/// [`enter`](Self::enter) cannot change the state or add events, and [`Transition::internal`] adds an event of its own
-/// kind only.
+/// when a state timeout ends. Where Erlang differs, beside what is said of [`GenServer`](crate::GenServer): an
+/// [`enter`](Self::enter) cannot repeat itself or add events; the first state is entered from none, and not from itself;
+/// [`Transition::internal`] adds an event of its own kind only; timeouts carry nothing.
 ///
 /// ```
 /// use std::time::Duration;

@@ -9,6 +9,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
+use crate::typed::deadline;
 use crate::{Context, ExitReason, Message, Pid, Reference, Runtime, SpawnOptions};
 
 /// A process that computes one value for the process that starts it, its owner: Elixir's `Task`.
@@ -349,12 +350,3 @@ impl<I, F, T> fmt::Debug for TaskStream<I, F, T> {
 fn is_down(message: &Message, wanted: Reference) -> bool {
     matches!(message, Message::Down { monitor, .. } if *monitor == wanted)
 }
-
-/// A time that no clock reaches, if the limit is longer than one can tell.
-fn deadline(limit: Duration) -> Instant {
-    let now = Instant::now();
-    now.checked_add(limit).unwrap_or(now + FAR)
-}
-
-/// 30 years.
-const FAR: Duration = Duration::from_secs(30 * 365 * 24 * 60 * 60);

@@ -59,7 +59,7 @@ impl<P: Protocol> Client<P> {
         call: P::Call,
         limit: Duration,
     ) -> Result<P::Reply, CallError> {
-        let Sent { pending, slot } = self.send(context, call, Instant::now() + limit)?;
+        let Sent { pending, slot } = self.send(context, call, deadline(limit))?;
         let answer = context.answer(pending).await;
         taken(answer, &slot)
     }
@@ -86,7 +86,7 @@ impl<P: Protocol> Client<P> {
         reason: ExitReason,
         limit: Duration,
     ) -> Result<(), CallError> {
-        let (term, deadline) = (Box::new(Stop(reason.clone())), Some(Instant::now() + limit));
+        let (term, deadline) = (Box::new(Stop(reason.clone())), Some(deadline(limit)));
         let pending = context.runtime().call_term(context.pid(), &self.target, term, deadline)?;
         // Nobody answers it: the end of the process does.
         match context.answer(pending).await {
@@ -277,3 +277,12 @@ async fn unwound<T>(future: impl Future<Output = T>) -> Result<T, Box<dyn Any + 
     })
     .await
 }
+
+/// When a limit is over; a time that no clock reaches, if it is longer than one can tell.
+pub(crate) fn deadline(limit: Duration) -> Instant {
+    let now = Instant::now();
+    now.checked_add(limit).unwrap_or(now + FAR)
+}
+
+/// 30 years.
+pub(crate) const FAR: Duration = Duration::from_secs(30 * 365 * 24 * 60 * 60);

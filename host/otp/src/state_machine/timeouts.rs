@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use crate::typed::FAR;
 use crate::{Context, Reference};
 
 /// Which timeout: a machine has at most one of each.
@@ -61,7 +62,7 @@ impl Timeouts {
                 None => {}
                 Some(Duration::ZERO) => self.due.push_back(timeout),
                 Some(time) => {
-                    let timer = context.runtime().send_after(context.pid(), time, Bytes::new());
+                    let timer = context.runtime().send_after(context.pid(), time.min(FAR), Bytes::new());
                     self.running.insert(timeout.clone(), timer);
                     self.fires.insert(timer, Some(timeout));
                 }

@@ -306,6 +306,16 @@ fn whoever_stops_a_server_waits_for_its_end() {
 }
 
 #[test]
+fn a_call_may_wait_longer_than_time() {
+    let (reply, _) =
+        with_desk(
+            "",
+            |context, desk| async move { desk.call(&context, Ask::Double(2), Duration::MAX).await },
+        );
+    assert_eq!(reply, Ok(4));
+}
+
+#[test]
 fn a_server_that_goes_on_for_ever_can_be_ended() {
     struct Restless;
     impl GenServer for Restless {

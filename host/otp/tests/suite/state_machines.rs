@@ -310,6 +310,18 @@ fn timeouts_without_a_time_come_after_what_is_queued_and_before_mail() {
 }
 
 #[test]
+fn a_timeout_without_a_time_can_be_replaced_before_it_comes() {
+    let replace = |time: Option<Duration>| {
+        let inner = step("replace", move || Transition::keep().timeout("t", time));
+        step("set", move || Transition::keep().timeout("t", Duration::ZERO).internal(inner))
+    };
+    let log = ["shut: set", "shut: internal replace"];
+    assert_eq!(told([replace(None)]), log);
+    assert_eq!(told([replace(Some(millis(10)))]), [log[0], log[1], "shut: timeout t"]);
+    assert_eq!(told([replace(Some(Duration::MAX))]), log);
+}
+
+#[test]
 fn a_timer_that_has_fired_can_be_cancelled() {
     // It fires while the machine dozes, and its message waits in the mailbox when it is cancelled.
     let set = || step("set", || Transition::keep().timeout("t", millis(10)));
