@@ -12,8 +12,8 @@ use crate::{
 
 /// A process that keeps a value, for whoever wants to look at it or change it: Elixir's `Agent`.
 ///
-/// What it is given runs in its own process, one after the other. If that panics, the agent crashes, and whoever waits
-/// hears of it.
+/// What it is given runs in its own process, one after the other. If that panics, the agent
+/// crashes, and whoever waits hears of it.
 ///
 /// ```
 /// use std::time::Duration;
@@ -39,8 +39,8 @@ pub struct Agent<S> {
     server: ServerRef<Keeper<S>>,
 }
 
-// None of these is an `async fn`: from such a one the compiler does not learn that its future is `Send` where the value
-// has a `&'static str` in it.
+// None of these is an `async fn`: from such a one the compiler does not learn that its future is
+// `Send` where the value has a `&'static str` in it.
 impl<S: Send + 'static> Agent<S> {
     /// Starts one, with the value that `init` makes there.
     ///
@@ -55,8 +55,8 @@ impl<S: Send + 'static> Agent<S> {
         async { started.await.map(|server| Self { server }) }
     }
 
-    /// The agent that is this process, or has this name at each call. One that keeps another kind of value answers
-    /// `unknown function`.
+    /// The agent that is this process, or has this name at each call. One that keeps another kind
+    /// of value answers `unknown function`.
     pub fn new(target: impl Into<Target>) -> Self {
         Self { server: ServerRef::new(target) }
     }
@@ -148,7 +148,8 @@ impl<S> fmt::Debug for Agent<S> {
 }
 
 impl ChildSpec {
-    /// A permanent child that is an agent, registered under its id; each start makes its value anew.
+    /// A permanent child that is an agent, registered under its id; each start makes its value
+    /// anew.
     pub fn agent<S: Send + 'static>(
         id: impl Into<Arc<str>>,
         init: impl Fn() -> S + Send + Sync + 'static,

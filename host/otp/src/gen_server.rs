@@ -14,11 +14,12 @@ use crate::{
 
 /// A process that answers calls, one after the other: Erlang's `gen_server`.
 ///
-/// Where Erlang differs: it runs [`terminate`](Self::terminate) after a crash, too, with the state before the message; it
-/// begins calls, and requests to stop, whose callers have given up; the caller of a call that is dropped without a reply
-/// waits there, and is told `cancelled` here; a server that calls itself crashes there, and waits until its deadline here.
-/// A reply is sent when [`CallFrom::reply`] is called, before `terminate`; Erlang's `{stop, Reason, Reply, State}` sends it
-/// afterwards.
+/// Where Erlang differs: it runs [`terminate`](Self::terminate) after a crash, too, with the state
+/// before the message; it begins calls, and requests to stop, whose callers have given up; the
+/// caller of a call that is dropped without a reply waits there, and is told `cancelled` here; a
+/// server that calls itself crashes there, and waits until its deadline here. A reply is sent when
+/// [`CallFrom::reply`] is called, before `terminate`; Erlang's `{stop, Reason, Reply, State}` sends
+/// it afterwards.
 ///
 /// ```
 /// use std::time::Duration;

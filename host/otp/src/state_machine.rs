@@ -17,12 +17,14 @@ mod timeouts;
 
 use timeouts::{Fired, Settings, Timeout, Timeouts};
 
-/// A process that handles each event by the state that it is in: Erlang's `gen_statem`, with `handle_event_function`.
+/// A process that handles each event by the state that it is in: Erlang's `gen_statem`, with
+/// `handle_event_function`.
 ///
-/// The value itself is what Erlang calls the data; the state is what decides when postponed events are tried again and
-/// when a state timeout ends. Where Erlang differs, beside what is said of [`GenServer`](crate::GenServer): an
-/// [`enter`](Self::enter) cannot repeat itself or add events; the first state is entered from none, and not from itself;
-/// [`Transition::internal`] adds an event of its own kind only; timeouts carry nothing.
+/// The value itself is what Erlang calls the data; the state is what decides when postponed events
+/// are tried again and when a state timeout ends. Where Erlang differs, beside what is said of
+/// [`GenServer`](crate::GenServer): an [`enter`](Self::enter) cannot repeat itself or add events;
+/// the first state is entered from none, and not from itself; [`Transition::internal`] adds an
+/// event of its own kind only; timeouts carry nothing.
 ///
 /// ```
 /// use std::time::Duration;
@@ -95,8 +97,9 @@ pub trait StateMachine: Sized + Send + 'static {
     /// What it can be told, by others and by itself.
     type Cast: Send + 'static;
 
-    /// Makes the machine, its first state and what is to be done there, which may be [`Transition::keep`]. Whoever starts
-    /// it waits for it; an error ends the process, and is the starter's error.
+    /// Makes the machine, its first state and what is to be done there, which may be
+    /// [`Transition::keep`]. Whoever starts it waits for it; an error ends the process, and is the
+    /// starter's error.
     fn init(
         args: Self::Args,
         context: &Context,
@@ -110,8 +113,8 @@ pub trait StateMachine: Sized + Send + 'static {
         context: &Context,
     ) -> impl Future<Output = Transition<Self>> + Send;
 
-    /// Comes into a state, before any event is handled there: from none at the start, from the same one after
-    /// [`Transition::repeat`]. Does nothing, if it is not overwritten.
+    /// Comes into a state, before any event is handled there: from none at the start, from the same
+    /// one after [`Transition::repeat`]. Does nothing, if it is not overwritten.
     fn enter(
         &mut self,
         old: Option<&Self::State>,
@@ -183,8 +186,8 @@ impl<M: StateMachine> Transition<M> {
         Self::to(To::Keep)
     }
 
-    /// Goes to a state. If it is another one, its state timeout ends, and what was postponed is handled again; the same
-    /// one is as [`keep`](Self::keep).
+    /// Goes to a state. If it is another one, its state timeout ends, and what was postponed is
+    /// handled again; the same one is as [`keep`](Self::keep).
     pub fn next(state: M::State) -> Self {
         Self::to(To::Next(state))
     }
@@ -194,7 +197,8 @@ impl<M: StateMachine> Transition<M> {
         Self::to(To::Repeat)
     }
 
-    /// Ends. Nothing else that the transition says is done; calls that are not answered have the reason as their answer.
+    /// Ends. Nothing else that the transition says is done; calls that are not answered have the
+    /// reason as their answer.
     pub fn stop(reason: ExitReason) -> Self {
         Self::to(To::Stop(reason))
     }
@@ -203,8 +207,8 @@ impl<M: StateMachine> Transition<M> {
         Self { to, postponed: None, internal: Vec::new(), timeouts: Settings::default() }
     }
 
-    /// Gives back the event, to be handled again in the next other state: before anything that comes later, in the order
-    /// in which postponed events came.
+    /// Gives back the event, to be handled again in the next other state: before anything that
+    /// comes later, in the order in which postponed events came.
     pub fn postpone(mut self, event: Event<M>) -> Self {
         self.postponed = Some(event);
         self
@@ -216,21 +220,23 @@ impl<M: StateMachine> Transition<M> {
         self
     }
 
-    /// Lets [`Event::StateTimeout`] come after a while in the state that it goes to; none cancels it. A state timeout that
-    /// runs is replaced. One without a time comes after the events that are there, before anything from outside.
+    /// Lets [`Event::StateTimeout`] come after a while in the state that it goes to; none cancels
+    /// it. A state timeout that runs is replaced. One without a time comes after the events that
+    /// are there, before anything from outside.
     pub fn state_timeout(mut self, time: impl Into<Option<Duration>>) -> Self {
         self.timeouts.add(Timeout::State, time.into());
         self
     }
 
-    /// Lets [`Event::EventTimeout`] come if no event does for a while; one that is there already is an event.
+    /// Lets [`Event::EventTimeout`] come if no event does for a while; one that is there already is
+    /// an event.
     pub fn event_timeout(mut self, time: impl Into<Option<Duration>>) -> Self {
         self.timeouts.add(Timeout::Event, time.into());
         self
     }
 
-    /// Lets [`Event::Timeout`] come after a while, whatever happens until then; none cancels it. One of the same name that
-    /// runs is replaced.
+    /// Lets [`Event::Timeout`] come after a while, whatever happens until then; none cancels it.
+    /// One of the same name that runs is replaced.
     pub fn timeout(mut self, name: impl Into<Arc<str>>, time: impl Into<Option<Duration>>) -> Self {
         self.timeouts.add(Timeout::Named(name.into()), time.into());
         self
@@ -248,7 +254,8 @@ impl Entry {
         Self { stop: Some(reason), ..Self::default() }
     }
 
-    /// As [`Transition::state_timeout`], for the state that was entered. It holds against the transition's own.
+    /// As [`Transition::state_timeout`], for the state that was entered. It holds against the
+    /// transition's own.
     pub fn state_timeout(mut self, time: impl Into<Option<Duration>>) -> Self {
         self.timeouts.add(Timeout::State, time.into());
         self
@@ -306,8 +313,8 @@ pub struct StateMachineRef<M> {
 }
 
 impl<M: StateMachine> StateMachineRef<M> {
-    /// The machine that is this process, or has this name at each call. Nothing checks that it is of this kind: one that
-    /// is not answers `unknown function`.
+    /// The machine that is this process, or has this name at each call. Nothing checks that it is
+    /// of this kind: one that is not answers `unknown function`.
     pub fn new(target: impl Into<Target>) -> Self {
         Self { client: Client::new(target.into()) }
     }
@@ -338,7 +345,8 @@ impl<M: StateMachine> StateMachineRef<M> {
         self.client.cast(context, cast)
     }
 
-    /// Ends it by [`StateMachine::terminate`], after what was sent to it before, and waits until it is gone.
+    /// Ends it by [`StateMachine::terminate`], after what was sent to it before, and waits until it
+    /// is gone.
     ///
     /// # Errors
     /// [`CallError`]; `exited` if it ended for another reason.
@@ -407,7 +415,8 @@ async fn run<M: StateMachine>(args: M::Args, context: Context, ready: Ready) -> 
 struct Running<M: StateMachine> {
     machine: M,
     state: M::State,
-    /// To be handled before anything from the mailbox: internal events, and those that were postponed in another state.
+    /// To be handled before anything from the mailbox: internal events, and those that were
+    /// postponed in another state.
     queue: VecDeque<Event<M>>,
     /// In the order in which they were postponed.
     postponed: Vec<Event<M>>,

@@ -14,8 +14,9 @@ use crate::{Context, ExitReason, Message, Pid, Reference, Runtime, SpawnOptions}
 
 /// A process that computes one value for the process that starts it, its owner: Elixir's `Task`.
 ///
-/// The value does not come as mail: only what waits for the task takes something out of the owner's mailbox, and nothing
-/// of the task is left there. Dropping a task lets it run on, and nobody hears of its value; a link remains.
+/// The value does not come as mail: only what waits for the task takes something out of the owner's
+/// mailbox, and nothing of the task is left there. Dropping a task lets it run on, and nobody hears
+/// of its value; a link remains.
 ///
 /// ```
 /// use std::time::Duration;
@@ -65,7 +66,8 @@ pub enum TaskError {
 }
 
 impl<T: Send + 'static> Task<T> {
-    /// Starts a task that is linked to its owner: if it crashes, so does the owner, unless that traps exits.
+    /// Starts a task that is linked to its owner: if it crashes, so does the owner, unless that
+    /// traps exits.
     pub fn start<F, Run>(owner: &Context, body: F) -> Self
     where
         F: FnOnce(Context) -> Run + Send + 'static,
@@ -108,7 +110,8 @@ impl<T: Send + 'static> Task<T> {
         self.pid
     }
 
-    /// Its value, at most after so long. A task that is late is killed: nobody could take its value any more.
+    /// Its value, at most after so long. A task that is late is killed: nobody could take its value
+    /// any more.
     ///
     /// # Errors
     /// [`TaskError`].
@@ -140,14 +143,14 @@ impl<T: Send + 'static> Task<T> {
         }
     }
 
-    /// Its value, if it is there within the time, which may be zero; otherwise it can be asked again. Never
-    /// [`TaskError::Timeout`].
+    /// Its value, if it is there within the time, which may be zero; otherwise it can be asked
+    /// again. Never [`TaskError::Timeout`].
     pub async fn try_join(&mut self, context: &Context, limit: Duration) -> Option<Result<T, TaskError>> {
         self.outcome(context, deadline(limit)).await
     }
 
-    /// Ends it by `shutdown`, by force if it has not ended after so long, and waits until it is gone. Its value if it was
-    /// done before.
+    /// Ends it by `shutdown`, by force if it has not ended after so long, and waits until it is
+    /// gone. Its value if it was done before.
     ///
     /// # Errors
     /// [`TaskError::Exited`] if it ended for another reason before; [`TaskError::NotOwner`].
@@ -237,9 +240,11 @@ impl<T> fmt::Debug for Task<T> {
 pub struct TaskOptions {
     /// The most tasks at once, at least one; as many as the machine has processors by default.
     pub concurrency: usize,
-    /// How long one may take, five seconds by default. A task that is late is killed when its value is waited for.
+    /// How long one may take, five seconds by default. A task that is late is killed when its value
+    /// is waited for.
     pub limit: Duration,
-    /// Whether the values come in the order of the items, which is the default, or as they are done.
+    /// Whether the values come in the order of the items, which is the default, or as they are
+    /// done.
     pub ordered: bool,
 }
 
@@ -250,10 +255,12 @@ impl Default for TaskOptions {
     }
 }
 
-/// Runs a function on every item, several at once, each in a task of its own: Elixir's `async_stream_nolink`.
+/// Runs a function on every item, several at once, each in a task of its own: Elixir's
+/// `async_stream_nolink`.
 ///
-/// A task is started when a value is asked for and there are fewer than may be; so there are never more values waiting
-/// than tasks at once. A crash is that item's value, and not the end of the owner.
+/// A task is started when a value is asked for and there are fewer than may be; so there are never
+/// more values waiting than tasks at once. A crash is that item's value, and not the end of the
+/// owner.
 ///
 /// ```
 /// use rusm_otp::{ExitReason, Runtime, SpawnOptions, TaskOptions, map_concurrently};

@@ -155,8 +155,8 @@ impl<P: Protocol> Received<P> {
     }
 }
 
-/// Whoever waits for a call's reply. Dropped by its server without one, it answers `cancelled`; if the server ends first,
-/// that is the answer.
+/// Whoever waits for a call's reply. Dropped by its server without one, it answers `cancelled`; if
+/// the server ends first, that is the answer.
 pub struct CallFrom<R> {
     runtime: Runtime,
     server: Pid,

@@ -21,8 +21,8 @@ pub(crate) struct Settings(Vec<(Timeout, Option<Duration>)>);
 
 /// The timeouts that are set.
 ///
-/// Invariants: a timeout is in `running` or in `due` or in neither; `fires` has the timers in `running`, and those that
-/// were cancelled after they had fired, whose messages are still to come.
+/// Invariants: a timeout is in `running` or in `due` or in neither; `fires` has the timers in
+/// `running`, and those that were cancelled after they had fired, whose messages are still to come.
 #[derive(Debug, Default)]
 pub(crate) struct Timeouts {
     running: HashMap<Timeout, Reference>,
