@@ -5,6 +5,7 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use crate::supervisor::Supervision;
+use crate::timers::deadline;
 use crate::{ExitReason, Message, Pid, ProcessInfo, Runtime, SpawnOptions, StartError, Supervisor};
 
 /// A named supervision tree, which is started and stopped as a whole.
@@ -79,7 +80,7 @@ impl RunningApplication {
     /// Stops the tree, each supervisor its children in reverse order, and kills what is left after so long.
     pub async fn stop(&self, limit: Duration) -> ShutdownReport {
         let tree = self.runtime.below(self.supervision.pid);
-        self.runtime.stop_processes(vec![self.supervision.pid], tree, Instant::now() + limit).await
+        self.runtime.stop_processes(vec![self.supervision.pid], tree, deadline(limit)).await
     }
 }
 
@@ -93,7 +94,7 @@ impl Runtime {
     /// Stops everything in good order: the applications, the one that was started last first, then whoever stands outside
     /// of them; and kills what is left after so long. The node can be used again afterwards.
     pub async fn shutdown(&self, limit: Duration) -> ShutdownReport {
-        let deadline = Instant::now() + limit;
+        let deadline = deadline(limit);
         let mut report = ShutdownReport::default();
         let applications = std::mem::take(&mut *self.node().applications.lock());
         for (_, pid) in applications.into_iter().rev() {

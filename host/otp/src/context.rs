@@ -16,6 +16,7 @@ use crate::process::{Desk, Letter, Stamp, State};
 use crate::scheduler::{may_send, may_take, run_woken};
 use crate::stream::StreamEnd;
 use crate::table::Slot;
+use crate::timers::deadline;
 use crate::{ExitReason, Message, Payload, Pid, Reference, Runtime, SendError, Target};
 
 /// A process's own view of the node: what only it may do.
@@ -82,7 +83,7 @@ impl Context {
     ) -> Option<Message> {
         // One that only looks would find its time up when it comes back.
         let yields = !limit.is_zero();
-        timeout_at(Instant::now() + limit, self.take(Mark(0), admits, yields)).await.ok()
+        timeout_at(deadline(limit), self.take(Mark(0), admits, yields)).await.ok()
     }
 
     /// This moment. Made before a request is sent, it lets [`receive_since`](Self::receive_since) find the answer without a
@@ -230,7 +231,7 @@ impl Context {
         body: Bytes,
         limit: Duration,
     ) -> Result<Bytes, CallError> {
-        let deadline = Some(Instant::now() + limit);
+        let deadline = Some(deadline(limit));
         let pending = self.runtime.call(self.pid, target, key, body, None, deadline)?;
         self.answer(pending).await
     }
@@ -310,7 +311,7 @@ impl Context {
 
     /// Waits.
     pub async fn sleep(&self, time: Duration) {
-        sleep_until(Instant::now() + time).await;
+        sleep_until(deadline(time)).await;
     }
 
     /// Lets others run.

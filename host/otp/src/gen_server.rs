@@ -1,25 +1,27 @@
-use std::any::Any;
 use std::fmt;
-use std::future::{Future, poll_fn};
+use std::future::Future;
 use std::marker::PhantomData;
-use std::panic::AssertUnwindSafe;
-use std::pin::pin;
 use std::sync::Arc;
-use std::task::Poll;
 use std::time::Duration;
 
-use bytes::Bytes;
-use parking_lot::Mutex;
-use tokio::sync::oneshot;
-use tokio::time::Instant;
+use tokio::task::coop::consume_budget;
 
-use crate::scheduler::is_running;
+use crate::system;
+use crate::timers::deadline;
+use crate::typed::{self, Client, Protocol, Ready, Received, drop_at_end, initialised, parent_of};
 use crate::{
-    AlreadyRegistered, CallError, ChildSpec, Context, ExitReason, Message, Parent, PendingCall, Pid,
-    Reference, Runtime, SendError, SpawnOptions, Target,
+    CallError, CallFrom, ChildSpec, Context, ExitReason, Message, Parent, Runtime, SendError, ServerError,
+    SpawnOptions, Target,
 };
 
 /// A process that answers calls, one after the other: Erlang's `gen_server`.
+///
+/// Where Erlang differs: it runs [`terminate`](Self::terminate) after a crash, too, with the state
+/// before the message; it begins calls, and requests to stop, whose callers have given up; the
+/// caller of a call that is dropped without a reply waits there, and is told `cancelled` here; a
+/// server that calls itself crashes there, and is told [`CallError::Cycle`] here. A reply is sent when
+/// [`CallFrom::reply`] is called, before `terminate`; Erlang's `{stop, Reason, Reply, State}` sends
+/// it afterwards.
 ///
 /// ```
 /// use std::time::Duration;
@@ -110,6 +112,11 @@ pub trait GenServer: Sized + Send + 'static {
         std::future::ready(Next::Wait)
     }
 
+    /// Its state as a text, for [`status`](crate::status); the name of its type, if it is not overwritten.
+    fn format_status(&self) -> String {
+        std::any::type_name::<Self>().to_owned()
+    }
+
     /// The server is about to end in good order: by [`Next::Stop`], or by its parent's exit if it traps exits.
     fn terminate(&mut self, reason: &ExitReason, context: &Context) -> impl Future<Output = ()> + Send {
         let _ = (reason, context);
@@ -130,83 +137,29 @@ pub enum Next {
     Stop(ExitReason),
 }
 
-/// Whoever waits for a call's reply. Dropped without one, it answers `cancelled`.
-pub struct CallFrom<R> {
-    runtime: Runtime,
-    server: Pid,
-    /// The process that called.
-    pub caller: Pid,
-    reference: Reference,
-    slot: Arc<Mutex<Option<R>>>,
-    answered: bool,
-}
+struct Server<S>(PhantomData<fn() -> S>);
 
-impl<R> CallFrom<R> {
-    /// Answers. False if nobody waits any more.
-    pub fn reply(mut self, reply: R) -> bool {
-        *self.slot.lock() = Some(reply);
-        self.answered = true;
-        self.runtime.reply(self.server, self.reference, Ok(Bytes::new()))
-    }
-}
-
-impl<R> Drop for CallFrom<R> {
-    fn drop(&mut self) {
-        // A server that ends drops what it has not answered, and its end is the answer.
-        if !self.answered && is_running(self.server) {
-            self.runtime.reply(self.server, self.reference, Err(CallError::Cancelled));
-        }
-    }
-}
-
-impl<R> fmt::Debug for CallFrom<R> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("CallFrom").field("caller", &self.caller).finish_non_exhaustive()
-    }
-}
-
-/// What travels in a call, and in a cast.
-struct TypedCall<S: GenServer>(S::Call, Arc<Mutex<Option<S::Reply>>>);
-struct TypedCast<S: GenServer>(S::Cast);
-
-/// A call under way, and where its reply will be.
-struct Sent<S: GenServer> {
-    pending: PendingCall,
-    slot: Arc<Mutex<Option<S::Reply>>>,
-}
-
-fn taken<R>(answer: Result<Bytes, CallError>, slot: &Mutex<Option<R>>) -> Result<R, CallError> {
-    answer?;
-    slot.lock().take().ok_or(CallError::Cancelled)
-}
-
-/// Why a server did not start.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum ServerError {
-    /// Its `init` refused, or it crashed there.
-    #[error("it did not start: {0}")]
-    Init(ExitReason),
-    /// The name that it should have is taken.
-    #[error(transparent)]
-    AlreadyRegistered(#[from] AlreadyRegistered),
+impl<S: GenServer> Protocol for Server<S> {
+    type Call = S::Call;
+    type Reply = S::Reply;
+    type Cast = S::Cast;
 }
 
 /// A server, for whoever calls it.
 pub struct ServerRef<S> {
-    target: Target,
-    server: PhantomData<fn() -> S>,
+    client: Client<Server<S>>,
 }
 
 impl<S: GenServer> ServerRef<S> {
     /// The server that is this process, or has this name at each call. Nothing checks that it is of this kind: one that
     /// is not answers `unknown function`.
     pub fn new(target: impl Into<Target>) -> Self {
-        Self { target: target.into(), server: PhantomData }
+        Self { client: Client::new(target.into()) }
     }
 
     /// Where its messages go.
     pub fn target(&self) -> &Target {
-        &self.target
+        &self.client.target
     }
 
     /// Calls and waits for the reply, at most so long.
@@ -219,16 +172,7 @@ impl<S: GenServer> ServerRef<S> {
         call: S::Call,
         limit: Duration,
     ) -> Result<S::Reply, CallError> {
-        let Sent { pending, slot } = self.send(context, call, Instant::now() + limit)?;
-        let answer = context.answer(pending).await;
-        taken(answer, &slot)
-    }
-
-    fn send(&self, context: &Context, call: S::Call, deadline: Instant) -> Result<Sent<S>, CallError> {
-        let slot = Arc::new(Mutex::new(None));
-        let term = Box::new(TypedCall::<S>(call, slot.clone()));
-        let pending = context.runtime().call_term(context.pid(), &self.target, term, Some(deadline))?;
-        Ok(Sent { pending, slot })
+        self.client.call(context, call, limit).await
     }
 
     /// Tells it something; nobody waits.
@@ -236,19 +180,32 @@ impl<S: GenServer> ServerRef<S> {
     /// # Errors
     /// [`SendError`] if its mailbox is full.
     pub fn cast(&self, context: &Context, cast: S::Cast) -> Result<(), SendError> {
-        context.runtime().send_term(context.pid(), &self.target, TypedCast::<S>(cast))
+        self.client.cast(context, cast)
+    }
+
+    /// Ends it by [`GenServer::terminate`], after what was sent to it before, and waits until it is gone.
+    ///
+    /// # Errors
+    /// [`CallError`]; `exited` if it ended for another reason.
+    pub async fn stop(
+        &self,
+        context: &Context,
+        reason: ExitReason,
+        limit: Duration,
+    ) -> Result<(), CallError> {
+        self.client.stop(context, reason, limit).await
     }
 }
 
 impl<S> Clone for ServerRef<S> {
     fn clone(&self) -> Self {
-        Self { target: self.target.clone(), server: PhantomData }
+        Self { client: self.client.clone() }
     }
 }
 
 impl<S> fmt::Debug for ServerRef<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("ServerRef").field(&self.target).finish()
+        f.debug_tuple("ServerRef").field(&self.client.target).finish()
     }
 }
 
@@ -261,31 +218,27 @@ pub async fn start_server<S: GenServer>(
     options: SpawnOptions,
     args: S::Args,
 ) -> Result<ServerRef<S>, ServerError> {
-    let pid = start::<S>(runtime, options, args).await?;
+    let pid = typed::start(runtime, options, |context, ready| serve::<S>(args, context, ready)).await?;
     Ok(ServerRef::new(pid))
-}
-
-async fn start<S: GenServer>(
-    runtime: &Runtime,
-    options: SpawnOptions,
-    args: S::Args,
-) -> Result<Pid, ServerError> {
-    let (ready, is_ready) = oneshot::channel();
-    let spawned = runtime.spawn(options, move |context| serve::<S>(args, context, ready))?;
-    // It was ended from outside before it was ready.
-    let outcome = is_ready.await.unwrap_or(Err(ExitReason::Killed));
-    outcome.map(|()| spawned.pid).map_err(ServerError::Init)
 }
 
 impl ChildSpec {
     /// A permanent child that is a server, registered under its id.
     pub fn server<S: GenServer<Args: Clone + Sync>>(id: impl Into<Arc<str>>, args: S::Args) -> Self {
-        let id = id.into();
+        Self::registered(id.into(), move |context, ready| serve::<S>(args.clone(), context, ready))
+    }
+
+    /// A child that says when it is ready, registered under its id.
+    pub(crate) fn registered<F, Run>(id: Arc<str>, body: F) -> Self
+    where
+        F: Fn(Context, Ready) -> Run + Clone + Send + Sync + 'static,
+        Run: Future<Output = ExitReason> + Send + 'static,
+    {
         let name = id.clone();
         Self::new(id, move |parent: Parent| {
             let options = SpawnOptions::new(name.clone()).name(name.clone()).parent(parent.pid).link(true);
-            let args = args.clone();
-            async move { start::<S>(&parent.runtime, options, args).await.map_err(|error| error.to_string()) }
+            let body = body.clone();
+            async move { typed::start(&parent.runtime, options, body).await.map_err(|error| error.to_string()) }
         })
     }
 }
@@ -300,99 +253,57 @@ pub async fn multi_call<S>(
 where
     S: GenServer<Call: Clone>,
 {
-    let deadline = Instant::now() + limit;
-    let sent: Vec<_> = servers.iter().map(|server| server.send(context, call.clone(), deadline)).collect();
+    let deadline = deadline(limit);
+    let send = |server: &ServerRef<S>| server.client.send(context, call.clone(), deadline);
+    let sent: Vec<_> = servers.iter().map(send).collect();
     let mut replies = Vec::new();
     for sent in sent {
         replies.push(match sent {
-            Ok(Sent { pending, slot }) => taken(context.wait(pending).await, &slot),
+            Ok(sent) => sent.wait(context).await,
             Err(error) => Err(error),
         });
     }
     replies
 }
 
-async fn serve<S: GenServer>(
-    args: S::Args,
-    context: Context,
-    ready: oneshot::Sender<Result<(), ExitReason>>,
-) -> ExitReason {
-    let started = match unwound(S::init(args, &context)).await {
+/// The body of a server's process.
+pub(crate) async fn serve<S: GenServer>(args: S::Args, context: Context, ready: Ready) -> ExitReason {
+    let (mut server, mut next) = match initialised(S::init(args, &context), &context, ready).await {
         Ok(started) => started,
-        Err(panic) => Err(context.runtime().panicked(context.pid(), panic.as_ref())),
+        Err(reason) => return reason,
     };
-    // Whoever started it may have ended: then its link tells the server.
-    let (mut server, mut next) = match started {
-        Ok(started) => {
-            let _ = ready.send(Ok(()));
-            started
-        }
-        Err(reason) => {
-            let _ = ready.send(Err(reason.clone()));
-            return reason;
-        }
-    };
-    // As in Erlang, one without a parent is its own.
-    let parent = context.runtime().parent(context.pid()).unwrap_or(context.pid());
+    let parent = parent_of(&context);
+    let mut suspended = false;
     loop {
         let message = match next {
-            Next::Wait => Some(context.receive().await),
-            Next::Timeout(limit) => context.receive_within(limit, |_| true).await,
+            Next::Wait => system::receive(&context, parent, suspended, None).await,
+            Next::Timeout(limit) => system::receive(&context, parent, suspended, Some(limit)).await,
             Next::Continue => {
+                // One that goes on for ever can still be ended.
+                consume_budget().await;
                 next = server.handle_continue(&context).await;
                 continue;
             }
             Next::Stop(reason) => {
                 server.terminate(&reason, &context).await;
+                drop_at_end(server);
                 return reason;
             }
         };
-        next = match message {
-            None => server.handle_timeout(&context).await,
-            Some(Message::Call(mut request)) => {
-                let typed = match request.term.take() {
-                    Some(term) => term.downcast::<TypedCall<S>>().ok(),
-                    None => None,
-                };
-                match typed {
-                    Some(call) => {
-                        let TypedCall(call, slot) = *call;
-                        let from = CallFrom {
-                            runtime: context.runtime().clone(),
-                            server: context.pid(),
-                            caller: request.sender,
-                            reference: request.reference,
-                            slot,
-                            answered: false,
-                        };
-                        server.handle_call(call, from, &context).await
-                    }
-                    None => {
-                        let text = format!("{} does not take such calls", context.label());
-                        context.reply(request.reference, Err(CallError::UnknownFunction(text)));
-                        Next::Wait
-                    }
-                }
+        let message = match message {
+            None => {
+                next = server.handle_timeout(&context).await;
+                continue;
             }
-            Some(Message::Term { sender, value }) => match value.downcast::<TypedCast<S>>() {
-                Ok(cast) => server.handle_cast(cast.0, &context).await,
-                Err(value) => server.handle_info(Message::Term { sender, value }, &context).await,
-            },
-            Some(Message::Exit { pid, reason }) if pid == parent => Next::Stop(reason),
-            Some(message) => server.handle_info(message, &context).await,
+            Some(message) => system::obey(&context, message, &mut suspended, || server.format_status()),
+        };
+        let Some(message) = message else { continue };
+        next = match Received::<Server<S>>::new(message, parent, &context) {
+            Received::Call(call, from) => server.handle_call(call, from, &context).await,
+            Received::Cast(cast) => server.handle_cast(cast, &context).await,
+            Received::Other(message) => server.handle_info(message, &context).await,
+            Received::Stop(reason) => Next::Stop(reason),
+            Received::Refused => Next::Wait,
         };
     }
-}
-
-/// A future's value, or what it panicked with.
-async fn unwound<T>(future: impl Future<Output = T>) -> Result<T, Box<dyn Any + Send>> {
-    let mut future = pin!(future);
-    poll_fn(|task| {
-        let poll = AssertUnwindSafe(|| future.as_mut().poll(task));
-        match std::panic::catch_unwind(poll) {
-            Ok(poll) => poll.map(Ok),
-            Err(panic) => Poll::Ready(Err(panic)),
-        }
-    })
-    .await
 }

@@ -1,5 +1,5 @@
-//! Erlang/OTP's processes in Rust: mailboxes, links, monitors, exit reasons, names, timers, streams, servers and
-//! supervisors.
+//! Erlang/OTP's processes in Rust: mailboxes, links, monitors, exit reasons, names, timers, streams, servers, state
+//! machines, tasks, agents and supervisors.
 //!
 //! A [`Runtime`] is one node. It spawns processes, each a future with a [`Context`]; everybody else knows a process by
 //! its [`Pid`] or its name. Nothing here knows WebAssembly or sockets.
@@ -29,6 +29,7 @@
 //! # }
 //! ```
 
+mod agent;
 mod application;
 mod body;
 mod call;
@@ -47,16 +48,21 @@ mod registry;
 mod runtime;
 mod scheduler;
 mod small_map;
+mod state_machine;
 mod stream;
 mod supervisor;
+mod system;
 mod table;
+mod task;
 mod timers;
+mod typed;
 
+pub use agent::Agent;
 pub use application::{Application, RunningApplication, ShutdownReport};
 pub use call::{CallError, PendingCall};
 pub use context::{Context, Mark};
 pub use counters::NodeCounters;
-pub use gen_server::{CallFrom, GenServer, Next, ServerError, ServerRef, multi_call, start_server};
+pub use gen_server::{GenServer, Next, ServerRef, multi_call, start_server};
 pub use groups::GroupChange;
 pub use latency::{Latency, Quantiles};
 pub use message::{Alias, Filter, Message, Request, SendError, Target};
@@ -67,8 +73,12 @@ pub use process::{AlreadyRegistered, Overflow, ProcessInfo, SpawnOptions, Spawne
 pub use reason::{Crash, ExitReason};
 pub use registry::{Keys, NameRegistry, Registry, Via};
 pub use runtime::{ProcessTree, Runtime};
+pub use state_machine::{Entry, Event, StateMachine, StateMachineRef, Transition, start_state_machine};
 pub use stream::{STREAM_WINDOW, StreamEnd, StreamError, StreamReader, StreamWriter, TryWrite, stream};
 pub use supervisor::{
     AutoShutdown, Backoff, ChildCounts, ChildError, ChildInfo, ChildKind, ChildSpec, ChildState, Excess,
     Parent, Restart, Shutdown, StartError, Strategy, Supervision, Supervisor,
 };
+pub use system::{ServerStatus, resume, status, suspend};
+pub use task::{Task, TaskError, TaskOptions, TaskStream, map_concurrently};
+pub use typed::{CallFrom, ServerError};

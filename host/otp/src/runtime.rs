@@ -17,7 +17,7 @@ use crate::names::Names;
 use crate::process::{Desk, Owner, State};
 use crate::scheduler::Scheduler;
 use crate::table::{Table, next_reference};
-use crate::timers::{Due, Timers};
+use crate::timers::{Due, Timers, deadline};
 use crate::{
     AlreadyRegistered, Context, Crash, ExitReason, Message, Pid, Reference, RegisterError, SpawnOptions,
     Spawned, Target,
@@ -285,7 +285,7 @@ impl Runtime {
         if let Some(mut state) = self.node.table.lock(pid) {
             // Under the lock, so that the process's end finds the timer.
             state.has_timers = true;
-            self.node.timers.insert(pid, timer, Instant::now() + after, due);
+            self.node.timers.insert(pid, timer, deadline(after), due);
         }
         timer
     }

@@ -126,6 +126,15 @@ impl Drop for Timers {
     }
 }
 
+/// When a limit is over; a time that no clock reaches, if it is longer than one can tell.
+pub(crate) fn deadline(limit: Duration) -> Instant {
+    let now = Instant::now();
+    now.checked_add(limit).unwrap_or(now + FAR)
+}
+
+/// 30 years.
+pub(crate) const FAR: Duration = Duration::from_secs(30 * 365 * 24 * 60 * 60);
+
 async fn drive(node: Weak<Node>, changed: Arc<Notify>) {
     // The node is not yet there when its timers start; the first timer or its end is what wakes the driver.
     changed.notified().await;

@@ -10,6 +10,7 @@ use std::sync::Mutex;
 use rusm_otp::{Context, ExitReason, Message, Pid, Runtime, SpawnOptions};
 
 mod processes;
+mod servers;
 mod supervisors;
 
 /// Runs the scenarios of a file in Erlang and here. Erlang's side waits for real until nothing more happens, which a busy
@@ -47,13 +48,26 @@ fn differ(all: &[Scenario], expected: &[Scenario], run: impl Fn(&[String]) -> Ve
     let mut differences = String::new();
     for ((name, commands), (of, erlang)) in all.iter().zip(expected) {
         assert_eq!(name, of);
-        let own = run(commands);
-        if own != *erlang {
+        let is_expected = |line: &String| line.starts_with("erlang ") || line.starts_with("here ");
+        let (expected, commands): (Vec<_>, Vec<_>) = commands.iter().cloned().partition(is_expected);
+        let own = run(&commands);
+        let common = (without(erlang, &expected, "erlang "), without(&own, &expected, "here "));
+        if common.0.is_none() || common.0 != common.1 {
             let (erlang, own) = (erlang.join("\n"), own.join("\n"));
             let _ = writeln!(differences, "== {name}\n-- Erlang\n{erlang}\n-- here\n{own}");
         }
     }
     differences
+}
+
+/// What was seen but for the lines that only this side is to see; none if it has not seen one of them.
+fn without(seen: &[String], expected: &[String], side: &str) -> Option<Vec<String>> {
+    let mut seen = seen.to_vec();
+    for line in expected.iter().filter_map(|line| line.strip_prefix(side)) {
+        let place = seen.iter().position(|seen| seen == line)?;
+        seen.remove(place);
+    }
+    Some(seen)
 }
 
 /// The lines below each line `scenario NAME`.

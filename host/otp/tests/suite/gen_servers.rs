@@ -282,6 +282,69 @@ fn a_server_that_stops_is_told_first() {
 }
 
 #[test]
+fn the_reason_of_a_stop_answers_whoever_waits_for_later() {
+    let (replies, log) = with_desk("", |context, desk| async move {
+        let stopper = async {
+            context.sleep(Duration::from_millis(20)).await;
+            desk.cast(&context, Tell::Stop).expect("it is taken");
+        };
+        tokio::join!(desk.call(&context, Ask::Later, LIMIT), stopper).0
+    });
+    assert_eq!(replies, Err(CallError::Exited(ExitReason::Shutdown)));
+    assert_eq!(log, ["ends shutdown"]);
+}
+
+#[test]
+fn whoever_stops_a_server_waits_for_its_end() {
+    let (ends, log) = with_desk("", |context, desk| async move {
+        desk.cast(&context, Tell::Note("before")).expect("it is taken");
+        let first = desk.stop(&context, ExitReason::Shutdown, LIMIT).await;
+        (first, desk.stop(&context, ExitReason::Shutdown, LIMIT).await)
+    });
+    assert_eq!(ends, (Ok(()), Err(CallError::NoProc)));
+    assert_eq!(log, ["before", "ends shutdown"]);
+}
+
+#[test]
+fn a_call_may_wait_longer_than_time() {
+    let (reply, _) =
+        with_desk(
+            "",
+            |context, desk| async move { desk.call(&context, Ask::Double(2), Duration::MAX).await },
+        );
+    assert_eq!(reply, Ok(4));
+}
+
+#[test]
+fn a_server_that_goes_on_for_ever_can_be_ended() {
+    struct Restless;
+    impl GenServer for Restless {
+        type Args = ();
+        type Call = ();
+        type Reply = ();
+        type Cast = ();
+        async fn init((): (), _: &Context) -> Result<(Self, Next), ExitReason> {
+            Ok((Self, Next::Continue))
+        }
+        async fn handle_call(&mut self, (): (), _: CallFrom<()>, _: &Context) -> Next {
+            Next::Wait
+        }
+        async fn handle_continue(&mut self, _: &Context) -> Next {
+            Next::Continue
+        }
+    }
+    on_virtual_time(async {
+        let runtime = Runtime::new();
+        let options = SpawnOptions::new("restless").name("restless");
+        start_server::<Restless>(&runtime, options, ()).await.expect("it starts");
+        runtime.kill(runtime.whereis("restless").expect("it runs"));
+        while runtime.whereis("restless").is_some() {
+            tokio::task::yield_now().await;
+        }
+    });
+}
+
+#[test]
 fn mail_and_calls_of_another_kind() {
     struct Other;
     impl GenServer for Other {
@@ -348,4 +411,111 @@ fn a_supervised_server_keeps_its_name_and_is_told_of_the_stop() {
         tree.stop().await;
     });
     assert_eq!(*log.lock().expect("a lock"), ["ends shutdown"]);
+}
+
+/// Answers with what another server answers, which it calls.
+struct Relay(Option<ServerRef<Relay>>);
+
+impl GenServer for Relay {
+    type Args = ();
+    type Call = ();
+    type Reply = Result<(), CallError>;
+    type Cast = ServerRef<Relay>;
+
+    async fn init((): (), _: &Context) -> Result<(Self, Next), ExitReason> {
+        Ok((Self(None), Next::Wait))
+    }
+
+    async fn handle_call(&mut self, (): (), from: CallFrom<Self::Reply>, context: &Context) -> Next {
+        let answer = match &self.0 {
+            Some(next) => next.call(context, (), Duration::from_secs(5)).await.and_then(|answer| answer),
+            None => Ok(()),
+        };
+        from.reply(answer);
+        Next::Wait
+    }
+
+    async fn handle_cast(&mut self, next: ServerRef<Relay>, _: &Context) -> Next {
+        self.0 = Some(next);
+        Next::Wait
+    }
+
+    fn format_status(&self) -> String {
+        format!("relays: {}", self.0.is_some())
+    }
+}
+
+/// So many relays in a row.
+async fn relays(runtime: &Runtime, names: &[&'static str]) -> Vec<ServerRef<Relay>> {
+    let mut relays = Vec::new();
+    for name in names {
+        let options = SpawnOptions::new(*name).name(*name);
+        relays.push(start_server::<Relay>(runtime, options, ()).await.expect("it starts"));
+    }
+    relays
+}
+
+#[test]
+fn servers_that_call_each_other_in_a_circle_are_told_at_once_and_by_name() {
+    on_virtual_time(async {
+        for names in [&["a", "b"][..], &["a", "b", "c"], &["a"]] {
+            let runtime = Runtime::new();
+            let servers = relays(&runtime, names).await;
+            let first = servers[0].clone();
+            let start = Instant::now();
+            let answers = run(&runtime, move |context| async move {
+                for (place, server) in servers.iter().enumerate() {
+                    server.cast(&context, servers[(place + 1) % servers.len()].clone()).expect("it is taken");
+                }
+                let answer = first.call(&context, (), Duration::from_secs(5)).await;
+                // They go on afterwards.
+                (answer, first.call(&context, (), Duration::from_secs(5)).await)
+            });
+            let answers = answers.await;
+            assert_eq!(start.elapsed(), Duration::ZERO);
+            let Ok(Err(CallError::Cycle(chain))) = &answers.0 else { panic!("{answers:?}") };
+            // The one that closes the circle is the last one, which calls the first.
+            let mut expected = vec![names[names.len() - 1]];
+            expected.extend(names);
+            assert_eq!(*chain, expected);
+            assert_eq!(answers.0, answers.1);
+        }
+    });
+}
+
+#[test]
+fn a_chain_of_servers_that_is_no_circle_answers() {
+    on_virtual_time(async {
+        let runtime = Runtime::new();
+        let servers = relays(&runtime, &["a", "b", "c", "d"]).await;
+        let answer = run(&runtime, move |context| async move {
+            for (server, next) in servers.iter().zip(&servers[1..]) {
+                server.cast(&context, next.clone()).expect("it is taken");
+            }
+            servers[0].call(&context, (), Duration::from_secs(5)).await
+        });
+        assert_eq!(answer.await, Ok(Ok(())));
+    });
+}
+
+#[test]
+fn a_suspended_server_answers_nothing_but_system_messages() {
+    on_virtual_time(async {
+        let runtime = Runtime::new();
+        let server = relays(&runtime, &["a"]).await.remove(0);
+        let seen = run(&runtime, move |context| async move {
+            let (target, limit) = (server.target().clone(), Duration::from_millis(50));
+            rusm_otp::suspend(&context, &target, limit).await.expect("it is suspended");
+            let waited = server.call(&context, (), limit).await;
+            let suspended = rusm_otp::status(&context, &target, limit).await.expect("it answers");
+            rusm_otp::resume(&context, &target, limit).await.expect("it goes on");
+            let answer = server.call(&context, (), limit).await;
+            let resumed = rusm_otp::status(&context, &target, limit).await.expect("it answers");
+            (waited, suspended, answer, resumed)
+        });
+        let (waited, suspended, answer, resumed) = seen.await;
+        assert_eq!((waited, answer), (Err(CallError::Timeout), Ok(Ok(()))));
+        assert_eq!((suspended.suspended, resumed.suspended), (true, false));
+        assert_eq!(suspended.state, "relays: false");
+    });
 }

@@ -1,12 +1,15 @@
 //! The semantics of processes, streams and supervisors, on virtual time.
 
+mod agents;
 mod applications;
 mod erlang;
 mod gen_servers;
 mod groups;
 mod mailboxes;
 mod processes;
+mod state_machines;
 mod streams;
 mod supervisors;
 mod support;
+mod tasks;
 mod turns;
