@@ -94,13 +94,14 @@ pub(crate) fn obey(
         Message::Call(request) => request,
         message => return Some(message),
     };
-    let call = match request.term.take().map(Box::downcast::<SystemCall>) {
-        Some(Ok(call)) => call,
+    let call = match request.term.take() {
+        Some(term) if term.is::<SystemCall>() => term.downcast::<SystemCall>(),
         term => {
-            request.term = term.and_then(Result::err);
+            request.term = term;
             return Some(Message::Call(request));
         }
     };
+    let Ok(call) = call else { return None };
     let SystemCall(what, answer) = *call;
     match what {
         What::Suspend => *suspended = true,
