@@ -290,7 +290,9 @@ fn log_cast(context: &Context, component: &Component, key: u32, outcome: &Outcom
 /// A message as a guest sees it.
 pub(crate) fn event(context: &Context, message: Message) -> Option<Event> {
     Some(match message {
-        Message::Mail { sender, body } => Event::Mail(types::Mail { sender: sender.into(), body: body.into() }),
+        Message::Mail { sender, body } => {
+            Event::Mail(types::Mail { sender: sender.into(), body: body.into() })
+        }
         Message::Call(request) => {
             let origin = types::Request {
                 sender: request.sender.into(),
@@ -309,8 +311,8 @@ pub(crate) fn event(context: &Context, message: Message) -> Option<Event> {
         }
         Message::Exit { pid, reason } => Event::Exit(types::Exit { pid: pid.into(), reason: reason.into() }),
         Message::Timer { timer, body } => Event::Timer(types::Timer { timer, body }),
-        // Values of Rust are for native processes.
-        Message::Term { .. } => return None,
+        // Values of Rust and groups are for native processes.
+        Message::Term { .. } | Message::Group { .. } => return None,
         Message::Demand { handle } => Event::Demand(handle),
         Message::StreamEnd { handle, reason } => {
             Event::StreamEnd(types::StreamEnd { handle, reason: reason.into() })
