@@ -1,7 +1,7 @@
 //! RUSM's own figures of the group `otp`: a line of JSON each, `{ "measure", "value" }`.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -20,8 +20,20 @@ async fn main() {
         row("idle", idle().await);
     }
     let runtime = Runtime::new();
-    macro_rules! lowest { ($name:literal, $run:expr) => { if wanted($name) { row($name, best(async || $run.await).await); } } }
-    macro_rules! highest { ($name:literal, $run:expr) => { if wanted($name) { row($name, -best(async || -$run.await).await); } } }
+    macro_rules! lowest {
+        ($name:literal, $run:expr) => {
+            if wanted($name) {
+                row($name, best(async || $run.await).await);
+            }
+        };
+    }
+    macro_rules! highest {
+        ($name:literal, $run:expr) => {
+            if wanted($name) {
+                row($name, -best(async || -$run.await).await);
+            }
+        };
+    }
     highest!("spawn", spawn(&runtime));
     lowest!("ping-pong", ping_pong(&runtime));
     lowest!("send-1-1", send(&runtime, 1));
@@ -31,6 +43,7 @@ async fn main() {
     lowest!("selective", selective(&runtime));
     highest!("broadcast", broadcast(&runtime));
     highest!("lookup", lookup(&runtime));
+    lowest!("event-in-flood", event_in_flood(&runtime));
 }
 
 fn row(measure: &str, value: f64) {
@@ -91,23 +104,30 @@ async fn idle() -> f64 {
 /// Processes a second, spawned by two processes at once, run and gone.
 async fn spawn(runtime: &Runtime) -> f64 {
     let start = Instant::now();
-    let drivers = [(); 2].map(|()| tokio::spawn({
-        let runtime = runtime.clone();
-        async move { within(&runtime, |context| async move {
-        for _ in 0..500 {
-            let left = Arc::new(AtomicU64::new(1000));
-            let driver = context.pid();
-            for _ in 0..1000 {
-                let left = left.clone();
-                spawn_plain(context.runtime(), async move |context| {
-                    if left.fetch_sub(1, Ordering::AcqRel) == 1 {
-                        let _ = context.runtime().send(context.pid(), &driver.into(), Payload::new());
+    let drivers = [(); 2].map(|()| {
+        tokio::spawn({
+            let runtime = runtime.clone();
+            async move {
+                within(&runtime, |context| async move {
+                    for _ in 0..500 {
+                        let left = Arc::new(AtomicU64::new(1000));
+                        let driver = context.pid();
+                        for _ in 0..1000 {
+                            let left = left.clone();
+                            spawn_plain(context.runtime(), async move |context| {
+                                if left.fetch_sub(1, Ordering::AcqRel) == 1 {
+                                    let _ =
+                                        context.runtime().send(context.pid(), &driver.into(), Payload::new());
+                                }
+                            });
+                        }
+                        context.receive().await;
                     }
-                });
+                })
+                .await
             }
-            context.receive().await;
-        }
-    }).await }}));
+        })
+    });
     for driver in drivers {
         driver.await.expect("a driver");
     }
@@ -249,17 +269,20 @@ async fn broadcast(runtime: &Runtime) -> f64 {
     let left = Arc::new(AtomicU64::new(0));
     let time = within(runtime, move |context| async move {
         let sender = context.pid();
-        let members: Vec<Target> = (0..MEMBERS).map(|_| {
-            let left = left.clone();
-            spawn_plain(context.runtime(), async move |context| {
-                for _ in 0..ROUNDS {
-                    let _ = context.receive().await;
-                    if left.fetch_sub(1, Ordering::AcqRel) == 1 {
-                        let _ = context.runtime().send(context.pid(), &sender.into(), Payload::new());
+        let members: Vec<Target> = (0..MEMBERS)
+            .map(|_| {
+                let left = left.clone();
+                spawn_plain(context.runtime(), async move |context| {
+                    for _ in 0..ROUNDS {
+                        let _ = context.receive().await;
+                        if left.fetch_sub(1, Ordering::AcqRel) == 1 {
+                            let _ = context.runtime().send(context.pid(), &sender.into(), Payload::new());
+                        }
                     }
-                }
-            }).into()
-        }).collect();
+                })
+                .into()
+            })
+            .collect();
         let start = Instant::now();
         for _ in 0..ROUNDS {
             left.store(MEMBERS, Ordering::Release);
@@ -274,6 +297,31 @@ async fn broadcast(runtime: &Runtime) -> f64 {
     (MEMBERS * ROUNDS) as f64 / time.await.as_secs_f64()
 }
 
+/// Nanoseconds from the end of a monitored process to its message, for a process that takes what comes from the runtime
+/// first and has 100,000 other messages to go through.
+async fn event_in_flood(runtime: &Runtime) -> f64 {
+    let (done, took) = oneshot::channel();
+    let flooded = async move |context: Context| {
+        let runtime = context.runtime();
+        let victim = spawn_plain(runtime, async |context| drop(context.receive().await));
+        runtime.monitor(context.pid(), &victim.into());
+        for number in 0..100_000 {
+            let _ = runtime.send(context.pid(), &context.pid().into(), mail(number));
+        }
+        let killed = Arc::new(OnceLock::new());
+        let at = killed.clone();
+        spawn_plain(runtime, async move |context| {
+            let _ = at.set(Instant::now());
+            context.runtime().kill(victim);
+        });
+        while let Message::Mail { .. } = context.receive().await {}
+        let _ = done.send(killed.get().map_or(f64::NAN, |at| at.elapsed().as_secs_f64() * 1e9));
+        ExitReason::Normal
+    };
+    runtime.spawn(SpawnOptions::default().system_first(true), flooded).expect("no name");
+    took.await.expect("an answer")
+}
+
 /// Names looked up a second by two processes, which register and unregister some of their own.
 async fn lookup(runtime: &Runtime) -> f64 {
     const ROUNDS: usize = 200_000;
@@ -281,24 +329,30 @@ async fn lookup(runtime: &Runtime) -> f64 {
     let mut holders = Vec::new();
     for name in names.iter() {
         let options = SpawnOptions::default().name(name.as_str());
-        let body = async |context: Context| { context.receive().await; ExitReason::Normal };
+        let body = async |context: Context| {
+            context.receive().await;
+            ExitReason::Normal
+        };
         holders.push(runtime.spawn(options, body).expect("a free name").pid);
     }
     let start = Instant::now();
     let workers = ["churn-0", "churn-1"].map(|own| {
         let (names, runtime) = (names.clone(), runtime.clone());
-        tokio::spawn(async move { within(&runtime, move |context| async move {
-            let runtime = context.runtime();
-            let mut place = 0;
-            for _ in 0..ROUNDS {
-                for _ in 0..8 {
-                    assert!(runtime.whereis(&names[place]).is_some());
-                    place = (place + 1) % names.len();
+        tokio::spawn(async move {
+            within(&runtime, move |context| async move {
+                let runtime = context.runtime();
+                let mut place = 0;
+                for _ in 0..ROUNDS {
+                    for _ in 0..8 {
+                        assert!(runtime.whereis(&names[place]).is_some());
+                        place = (place + 1) % names.len();
+                    }
+                    runtime.register(context.pid(), own).expect("a free name");
+                    runtime.unregister(context.pid(), own);
                 }
-                runtime.register(context.pid(), own).expect("a free name");
-                runtime.unregister(context.pid(), own);
-            }
-        }).await })
+            })
+            .await
+        })
     });
     for worker in workers {
         worker.await.expect("a worker");

@@ -1,0 +1,49 @@
+use rusm_setup::Need;
+
+use super::{BEAM, Figures, Group, Measure, Peer, RUSM, Reach, figures};
+use crate::tools::{command, root, setup};
+
+/// Native processes.
+pub const GROUP: Group = Group {
+    name: "otp",
+    measures: &[
+        Measure { name: "spawn", unit: "1/s", higher: true, reach: Reach::Best(1.5) },
+        Measure { name: "ping-pong", unit: "ns", higher: false, reach: Reach::Best(0.7) },
+        Measure { name: "send-1-1", unit: "ns", higher: false, reach: Reach::Best(0.8) },
+        Measure { name: "send-8-1", unit: "ns", higher: false, reach: Reach::Best(0.8) },
+        Measure { name: "call", unit: "ns", higher: false, reach: Reach::Peer(0.5, BEAM) },
+        Measure { name: "idle", unit: "B", higher: false, reach: Reach::Value(1_000.0) },
+        Measure { name: "restart", unit: "1/s", higher: true, reach: Reach::Best(2.0) },
+        Measure { name: "selective", unit: "ns", higher: false, reach: Reach::Peer(1.0, BEAM) },
+        Measure { name: "broadcast", unit: "1/s", higher: true, reach: Reach::Best(3.0) },
+        Measure { name: "lookup", unit: "1/s", higher: true, reach: Reach::Best(1.0) },
+        Measure { name: "event-in-flood", unit: "ns", higher: false, reach: Reach::None },
+    ],
+    runs: 2,
+    ours,
+    peers: &[
+        Peer { name: BEAM, measure: beam },
+        Peer { name: RUSM, measure: || peer("peer-rusm-otp") },
+        Peer { name: "hydra", measure: || peer("peer-hydra") },
+        Peer { name: "ractor", measure: || peer("peer-ractor") },
+    ],
+};
+
+fn ours() -> anyhow::Result<Figures> {
+    setup(&[Need::Rust])?;
+    figures(
+        command("cargo", &["run", "--release", "--quiet", "-p", "bench-otp"])
+            .current_dir(root().join("bench")),
+    )
+}
+
+fn beam() -> anyhow::Result<Figures> {
+    setup(&[Need::Erlang])?;
+    figures(&mut command("escript", &["bench/beam/otp.escript"]))
+}
+
+fn peer(package: &str) -> anyhow::Result<Figures> {
+    setup(&[Need::Rust])?;
+    let what = ["run", "--release", "--quiet", "--bin", package];
+    figures(command("cargo", &what).current_dir(root().join("bench/peers")))
+}
