@@ -227,7 +227,7 @@ async fn call(runtime: &Runtime) -> f64 {
 
 /// Restarts a second of a child that crashes as soon as it runs.
 async fn restart(runtime: &Runtime) -> f64 {
-    const RESTARTS: u64 = 100_000;
+    const RESTARTS: u64 = 1_000_000;
     let child = ChildSpec::process("crashing", async |_| ExitReason::Custom(Bytes::from_static(b"crash")));
     let supervisor = Supervisor::new("bench").intensity(usize::MAX, Duration::from_secs(1)).child(child);
     let start = Instant::now();

@@ -1,10 +1,12 @@
 use std::collections::{BTreeMap, HashMap};
+use std::hash::BuildHasherDefault;
 use std::sync::Arc;
 
 use tokio::time::Instant;
 
 use super::{ChildCounts, ChildInfo, ChildKind, ChildSpec, ChildState};
 use crate::Pid;
+use crate::table::IdHasher;
 
 /// A child's place in the order of starts; a later one is greater.
 pub(super) type Place = u64;
@@ -15,9 +17,11 @@ pub(super) type Place = u64;
 #[derive(Debug, Default)]
 pub(super) struct Children {
     all: BTreeMap<Place, Child>,
-    by_pid: HashMap<Pid, Place>,
+    by_pid: HashMap<Pid, Place, BuildHasherDefault<IdHasher>>,
     by_id: HashMap<Arc<str>, Place>,
     named: bool,
+    /// Whether anybody wants to know how long a child has run.
+    timed: bool,
     next: Place,
 }
 
@@ -25,15 +29,15 @@ pub(super) struct Children {
 pub(super) struct Child {
     pub(super) spec: ChildSpec,
     pub(super) state: ChildState,
-    /// When it was started last.
+    /// When it was started last, or added, if nobody wants to know the former.
     pub(super) since: Instant,
     /// Restarts in a row.
     pub(super) restarts: u32,
 }
 
 impl Children {
-    pub(super) fn new(named: bool) -> Self {
-        Self { named, ..Self::default() }
+    pub(super) fn new(named: bool, timed: bool) -> Self {
+        Self { named, timed, ..Self::default() }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -84,7 +88,9 @@ impl Children {
         }
         child.state = state;
         if let ChildState::Running(pid) = state {
-            child.since = Instant::now();
+            if self.timed {
+                child.since = Instant::now();
+            }
             self.by_pid.insert(pid, place);
         }
     }

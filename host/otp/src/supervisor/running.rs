@@ -52,7 +52,7 @@ impl Running {
         restarts: Arc<AtomicU64>,
         parent: Option<Pid>,
     ) -> Self {
-        let mut children = Children::new(spec.strategy != Strategy::Dynamic);
+        let mut children = Children::new(spec.strategy != Strategy::Dynamic, spec.backoff.is_some());
         for child in std::mem::take(&mut spec.children) {
             children.add(child);
         }
@@ -283,31 +283,33 @@ impl Running {
     async fn restart_now(&mut self, place: Place) -> Result<(), ExitReason> {
         self.restarts.fetch_add(1, Ordering::Relaxed);
         let from = match self.spec.strategy {
-            Strategy::OneForOne | Strategy::Dynamic => None,
-            Strategy::OneForAll => Some(0),
-            Strategy::RestForOne => Some(place),
-        };
-        let places = match from {
-            None => vec![place],
-            Some(from) => {
-                let places = self.children.places_from(from);
-                for place in places.iter().rev() {
-                    self.stop_and_forget_temporary(*place).await;
-                }
-                self.children.places_from(from)
+            Strategy::OneForOne | Strategy::Dynamic => {
+                self.start_again(place).await;
+                return Ok(());
             }
+            Strategy::OneForAll => 0,
+            Strategy::RestForOne => place,
         };
-        for place in places {
-            if let Err(error) = self.start(place).await {
-                tracing::warn!(supervisor = %self.name, %error, "child did not restart");
-                self.children.set(place, ChildState::Restarting);
-                let own = self.context.pid();
-                // Behind whatever waits already; its own mailbox has no bound.
-                let _ = self.context.runtime().send_term(own, &own.into(), Command::TryAgain(place));
+        for place in self.children.places_from(from).into_iter().rev() {
+            self.stop_and_forget_temporary(place).await;
+        }
+        for place in self.children.places_from(from) {
+            if !self.start_again(place).await {
                 break;
             }
         }
         Ok(())
+    }
+
+    /// False if it did not start: then it is tried again, after whatever else waits.
+    async fn start_again(&mut self, place: Place) -> bool {
+        let Err(error) = self.start(place).await else { return true };
+        tracing::warn!(supervisor = %self.name, %error, "child did not restart");
+        self.children.set(place, ChildState::Restarting);
+        let own = self.context.pid();
+        // Its own mailbox has no bound.
+        let _ = self.context.runtime().send_term(own, &own.into(), Command::TryAgain(place));
+        false
     }
 
     /// How long a child that keeps crashing has to wait.
