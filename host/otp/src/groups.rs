@@ -122,7 +122,8 @@ impl Runtime {
         (monitor, members)
     }
 
-    /// Ends a monitor of a group; what it has told already stays. False if there was no such monitor.
+    /// Ends a monitor of a group and takes back what it has told and nobody has received. False if there was no such
+    /// monitor.
     pub fn demonitor_group(&self, pid: Pid, monitor: Reference) -> bool {
         let groups = &self.node().groups;
         let mut name = None;
@@ -130,7 +131,11 @@ impl Runtime {
             let place = part.monitors.iter().position(|(reference, _)| *reference == monitor);
             name = place.map(|place| part.monitors.swap_remove(place).1);
         });
-        name.is_some_and(|name| groups.stop_monitor(&name, monitor))
+        let stopped = name.is_some_and(|name| groups.stop_monitor(&name, monitor));
+        let is_stale =
+            |message: &Message| matches!(message, Message::Group { monitor: of, .. } if *of == monitor);
+        self.take_back(pid, is_stale);
+        stopped
     }
 }
 

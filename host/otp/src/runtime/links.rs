@@ -47,19 +47,24 @@ impl Runtime {
 
     /// Ends a monitor and takes back its message, if there is one. False if there was no such monitor.
     pub fn demonitor(&self, pid: Pid, monitor: Reference) -> bool {
-        let Some(slot) = self.node.table.slot(pid) else { return false };
-        let Some(mut desk) = slot.desk(pid) else { return false };
-        let Some(mut state) = slot.lock(pid) else { return false };
-        if let Some(other) = state.watching.remove(monitor) {
-            drop((state, desk));
+        let watched = self.node.table.lock(pid).and_then(|mut state| state.watching.remove(monitor));
+        if let Some(other) = watched {
             if let Some(mut state) = self.node.table.lock(other) {
                 state.watchers.remove(monitor);
             }
             return true;
         }
-        let is_stale =
-            |message: &Message| matches!(message, Message::Down { monitor: of, .. } if *of == monitor);
-        state.take_back(&mut desk, is_stale)
+        self.take_back(
+            pid,
+            |message| matches!(message, Message::Down { monitor: reference, .. } if *reference == monitor),
+        )
+    }
+
+    /// Takes messages back that a process has not received yet. False if there were none.
+    pub(crate) fn take_back(&self, pid: Pid, is_stale: impl Fn(&Message) -> bool) -> bool {
+        let Some(slot) = self.node.table.slot(pid) else { return false };
+        let Some(mut desk) = slot.desk(pid) else { return false };
+        slot.lock(pid).is_some_and(|mut state| state.take_back(&mut desk, is_stale))
     }
 
     /// Sends an exit to a process, as Erlang's `exit/2`: one that traps exits gets it as a message, another ends

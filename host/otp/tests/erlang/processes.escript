@@ -126,6 +126,52 @@ act(["send_after", Ms, Text, Timer], Table) ->
 act(["cancel", Timer], Table) ->
     [{_, Ref}] = ets:lookup(Table, {timer, Timer}),
     case erlang:cancel_timer(Ref) of false -> "false"; _ -> "left" end;
+act(["remaining", Timer], Table) ->
+    [{_, Ref}] = ets:lookup(Table, {timer, Timer}),
+    case erlang:cancel_timer(Ref) of false -> "false"; Left -> integer_to_list(round(Left / 1000)) end;
+act(["interval", Ms, Text, Timer], Table) ->
+    {ok, Ref} = timer:send_interval(list_to_integer(Ms), {timer, Text}),
+    ets:insert(Table, {{timer, Timer}, Ref}), nothing;
+act(["cancel_interval", Timer], Table) ->
+    [{_, Ref}] = ets:lookup(Table, {timer, Timer}),
+    {ok, cancel} = timer:cancel(Ref), "left";
+act(["alias", Alias], Table) ->
+    ets:insert(Table, {{alias, Alias}, alias()}), nothing;
+act(["reply_alias", Alias], Table) ->
+    ets:insert(Table, {{alias, Alias}, alias([reply])}), nothing;
+act(["unalias", Alias], Table) ->
+    [{_, Ref}] = ets:lookup(Table, {alias, Alias}),
+    atom_to_list(unalias(Ref));
+act(["send_alias", Alias, Text], Table) ->
+    [{_, Ref}] = ets:lookup(Table, {alias, Alias}),
+    Ref ! {mail, self(), Text}, nothing;
+act(["join", Group], Table) -> ok = pg:join(scope(Table), Group, self()), nothing;
+act(["leave", Group], Table) -> atom_to_list(pg:leave(scope(Table), Group, self()));
+act(["members", Group], Table) ->
+    ["members", [[" ", Name] || Name <- lists:sort([name(Pid, Table) || Pid <- pg:get_members(scope(Table), Group)])]];
+act(["groups"], Table) ->
+    ["groups", [[" ", Group] || Group <- lists:sort(pg:which_groups(scope(Table)))]];
+act(["monitor_group", Group, Monitor], Table) ->
+    {Ref, Pids} = pg:monitor(scope(Table), Group),
+    ets:insert(Table, {{monitor, Monitor}, Ref}),
+    ["members", [[" ", Name] || Name <- lists:sort([name(Pid, Table) || Pid <- Pids])]];
+act(["demonitor_group", Monitor], Table) ->
+    [{_, Ref}] = ets:lookup(Table, {monitor, Monitor}),
+    atom_to_list(pg:demonitor(scope(Table), Ref));
+act(["broadcast", Group, Text], Table) ->
+    [Pid ! {mail, self(), Text} || Pid <- pg:get_members(scope(Table), Group)], nothing;
+act(["via_register", Name], Table) ->
+    case global:register_name(registered(Name, Table), self()) of yes -> "ok"; no -> "taken" end;
+act(["via_unregister", Name], Table) -> global:unregister_name(registered(Name, Table)), nothing;
+act(["via_whereis", Name], Table) ->
+    case global:whereis_name(registered(Name, Table)) of
+        undefined -> "undefined";
+        Pid -> name(Pid, Table)
+    end;
+act(["via_send", Name, Text], Table) ->
+    try global:send(registered(Name, Table), {mail, self(), Text}) of _ -> nothing catch exit:_ -> nothing end;
+act(["sleep", Ms], _) -> timer:sleep(list_to_integer(Ms)), nothing;
+act(["yield"], _) -> erlang:yield(), nothing;
 act(["alive", Name], Table) -> atom_to_list(is_process_alive(pid(Name, Table)));
 act(["links"], Table) ->
     {links, Links} = process_info(self(), links),
@@ -146,7 +192,8 @@ act(["receive", "any", Ms], Table) ->
     receive {mail, _, _} = Got -> got(Got, Table);
             {timer, _} = Got -> got(Got, Table);
             {'DOWN', _, _, _, _} = Got -> got(Got, Table);
-            {'EXIT', _, _} = Got -> got(Got, Table)
+            {'EXIT', _, _} = Got -> got(Got, Table);
+            {_, Change, _, [_]} = Got when Change =:= join; Change =:= leave -> got(Got, Table)
     after list_to_integer(Ms) -> "nothing" end;
 act(["receive", "mail", Ms], Table) ->
     receive {mail, _, _} = Got -> got(Got, Table) after list_to_integer(Ms) -> "nothing" end;
@@ -165,12 +212,20 @@ child(Name, Pid, Table) ->
     nothing.
 
 got({mail, From, Text}, Table) -> ["mail ", name(From, Table), " ", Text];
+got({_, join, Group, [Pid]}, Table) -> ["joined ", Group, " ", name(Pid, Table)];
+got({_, leave, Group, [Pid]}, Table) -> ["left ", Group, " ", name(Pid, Table)];
 got({timer, Text}, _) -> ["timer ", Text];
 got({'EXIT', Pid, Reason}, Table) -> io_lib:format("exit ~s ~s", [name(Pid, Table), Reason]);
 got({'DOWN', Ref, _, Object, Reason}, Table) ->
     [Monitor] = [Monitor || {{monitor, Monitor}, Own} <- ets:tab2list(Table), Own =:= Ref],
     Who = case Object of {_, _} -> "name"; Pid -> name(Pid, Table) end,
     io_lib:format("down ~s ~s ~s", [Monitor, Who, Reason]).
+
+%% Groups are of the whole node, too.
+scope(Table) ->
+    Scope = registered("groups", Table),
+    case whereis(Scope) of undefined -> {ok, _} = pg:start(Scope); _ -> ok end,
+    Scope.
 
 pid(Name, Table) ->
     [{_, Pid}] = ets:lookup(Table, {pid, Name}),

@@ -125,6 +125,11 @@ act(["stop", Name, Reason, Ms], Table) ->
         exit:timeout -> "timeout";
         exit:Ended -> failure(Ended)
     end;
+act(["suspend", Name], Table) -> atom_to_list(sys:suspend(server(Name, Table)));
+act(["resume", Name], Table) -> atom_to_list(sys:resume(server(Name, Table)));
+act(["status", Name], Table) ->
+    {status, _, _, [_, Status | _]} = sys:get_status(server(Name, Table)),
+    atom_to_list(Status);
 act(["exit", Name, Reason], Table) ->
     exit(pid(Name, Table), list_to_atom(Reason)), nothing;
 act(["die", Reason], _) ->

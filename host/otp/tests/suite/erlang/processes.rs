@@ -4,7 +4,10 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use rusm_otp::{Context, ExitReason, Filter, Message, Pid, Reference, RegisterError, SpawnOptions};
+use rusm_otp::{
+    Alias, Context, ExitReason, Filter, GroupChange, Keys, Message, Pid, Reference, RegisterError, Registry,
+    SpawnOptions,
+};
 use tokio::sync::oneshot;
 
 use super::{Scene, compare, reason_of, word};
@@ -22,6 +25,8 @@ struct World {
     ends: Mutex<Vec<String>>,
     monitors: Mutex<HashMap<String, Reference>>,
     timers: Mutex<HashMap<String, Reference>>,
+    aliases: Mutex<HashMap<String, Alias>>,
+    names: Registry<Arc<str>, ()>,
 }
 
 /// What a process does, and where it says what came of it.
@@ -34,8 +39,12 @@ impl World {
     fn run(commands: &[String]) -> Vec<String> {
         let mut seen = Vec::new();
         on_virtual_time(async {
+            let scene = Scene::new();
+            let names = Registry::new(&scene.runtime, Keys::Unique);
             let world = Arc::new(Self {
-                scene: Scene::new(),
+                scene,
+                names,
+                aliases: Mutex::default(),
                 ends: Mutex::default(),
                 monitors: Mutex::default(),
                 timers: Mutex::default(),
@@ -153,11 +162,67 @@ impl World {
                 let timer = self.timers.lock().expect("a lock")[timer];
                 return Some(if runtime.cancel_timer(timer).is_some() { "left" } else { "false" }.into());
             }
+            ["remaining", timer] => {
+                let timer = self.timers.lock().expect("a lock")[timer];
+                let left = runtime.cancel_timer(timer);
+                return Some(left.map_or("false".into(), |left| format!("{:.0}", left.as_secs_f64())));
+            }
+            ["interval", ms, text, timer] => {
+                let set = runtime.send_interval(own, millis(ms), text.to_owned().into());
+                self.timers.lock().expect("a lock").insert(timer.to_owned(), set);
+            }
+            ["cancel_interval", timer] => {
+                let timer = self.timers.lock().expect("a lock")[timer];
+                return Some(if runtime.cancel_timer(timer).is_some() { "left" } else { "false" }.into());
+            }
+            ["alias", name] => self.alias(name, runtime.alias(own)),
+            ["reply_alias", name] => self.alias(name, runtime.reply_alias(own)),
+            ["unalias", name] => {
+                let alias = self.aliases.lock().expect("a lock")[name];
+                return Some(runtime.unalias(alias).to_string());
+            }
+            ["send_alias", name, text] => {
+                let alias = self.aliases.lock().expect("a lock")[name].into();
+                runtime.send(own, &alias, text.to_owned().into()).expect("it is taken, or dropped");
+            }
+            ["join", group] => assert!(runtime.join(group, own)),
+            ["leave", group] => {
+                return Some(if runtime.leave(group, own) { "ok" } else { "not_joined" }.into());
+            }
+            ["members", group] => return Some(self.listed("members", &runtime.members(group))),
+            ["groups"] => {
+                let mut groups = runtime.groups();
+                groups.sort();
+                return Some(groups.iter().fold("groups".to_owned(), |line, group| line + " " + group));
+            }
+            ["monitor_group", group, monitor] => {
+                let (reference, members) = runtime.monitor_group(own, group);
+                self.note(monitor, reference);
+                return Some(self.listed("members", &members));
+            }
+            ["demonitor_group", monitor] => {
+                let monitor = self.monitors.lock().expect("a lock")[monitor];
+                return Some(if runtime.demonitor_group(own, monitor) { "ok" } else { "false" }.into());
+            }
+            ["broadcast", group, text] => drop(runtime.broadcast(own, group, &text.into())),
+            ["via_register", name] => {
+                let registered = self.names.register(own, name.into(), ());
+                return Some(if registered.is_ok() { "ok" } else { "taken" }.into());
+            }
+            ["via_unregister", name] => drop(self.names.unregister(own, &name.into())),
+            ["via_whereis", name] => {
+                let holder = runtime.resolve(&self.names.via(name).into()).map(|pid| self.name(pid));
+                return Some(holder.unwrap_or_else(|| "undefined".into()));
+            }
+            ["via_send", name, text] => {
+                let sent = runtime.send(own, &self.names.via(name).into(), text.to_owned().into());
+                sent.expect("its mailbox has no bound");
+            }
+            ["sleep", ms] => context.sleep(millis(ms)).await,
+            ["yield"] => context.yield_now().await,
             ["alive", name] => return Some(runtime.is_alive(self.scene.pid(name)).to_string()),
             ["links"] => {
-                let mut names: Vec<_> = context.links().into_iter().map(|pid| self.name(pid)).collect();
-                names.sort();
-                return Some(names.iter().fold("links".to_owned(), |line, name| line + " " + name));
+                return Some(self.listed("links", &context.links()));
             }
             ["mailbox"] => return runtime.info(own).map(|info| info.mailbox.to_string()),
             ["spawn", name] => drop(self.spawn(name, SpawnOptions::new(name).parent(own), false)),
@@ -173,6 +238,16 @@ impl World {
             _ => panic!("no such command: {words:?}"),
         }
         None
+    }
+
+    fn listed(&self, what: &str, pids: &[Pid]) -> String {
+        let mut names: Vec<_> = pids.iter().map(|pid| self.name(*pid)).collect();
+        names.sort();
+        names.iter().fold(what.to_owned(), |line, name| line + " " + name)
+    }
+
+    fn alias(&self, name: &str, alias: Alias) {
+        self.aliases.lock().expect("a lock").insert(name.to_owned(), alias);
     }
 
     fn note(&self, name: &str, monitor: Reference) {
@@ -193,6 +268,10 @@ impl World {
             Some(Message::Mail { sender, body }) => format!("mail {} {}", self.name(sender), text(&body)),
             Some(Message::Timer { body, .. }) => format!("timer {}", text(&body)),
             Some(Message::Exit { pid, reason }) => format!("exit {} {}", self.name(pid), word(&reason)),
+            Some(Message::Group { group, pid, change, .. }) => {
+                let what = if change == GroupChange::Joined { "joined" } else { "left" };
+                format!("{what} {group} {}", self.name(pid))
+            }
             Some(Message::Down { monitor, pid, reason }) => {
                 let monitors = self.monitors.lock().expect("a lock");
                 let own = monitors.iter().find(|(_, reference)| **reference == monitor);

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use rusm_otp::{
     CallError, CallFrom, Context, ExitReason, GenServer, Message, Next, ServerError, ServerRef, SpawnOptions,
-    StateMachineRef, Target, multi_call, start_server, start_state_machine,
+    StateMachineRef, Target, multi_call, resume, start_server, start_state_machine, status, suspend,
 };
 
 use super::{Scene, compare, reason_of, word};
@@ -144,6 +144,20 @@ impl World {
                 let stopped = self.server(server).stop(context, reason_of(reason), millis(ms)).await;
                 return Some(stopped.map_or_else(failure, |()| "stopped".into()));
             }
+            ["suspend", server] => {
+                let target = self.scene.pid(server).into();
+                suspend(context, &target, LIMIT).await.expect("it is suspended");
+                return Some("ok".into());
+            }
+            ["resume", server] => {
+                resume(context, &self.scene.pid(server).into(), LIMIT).await.expect("it goes on");
+                return Some("ok".into());
+            }
+            ["status", server] => {
+                let status = status(context, &self.scene.pid(server).into(), LIMIT).await;
+                let suspended = status.expect("it answers").suspended;
+                return Some(if suspended { "suspended" } else { "running" }.into());
+            }
             ["exit", server, reason] => runtime.exit(own, self.scene.pid(server), reason_of(reason)),
             ["alive", server] => return Some(runtime.is_alive(self.scene.pid(server)).to_string()),
             ["mailbox"] => return runtime.info(own).map(|info| format!("mailbox {}", info.mailbox)),
@@ -211,6 +225,8 @@ fn options(context: &Context, name: &str, link: bool) -> SpawnOptions {
 fn owned(words: &[&str]) -> Words {
     words.iter().map(|word| (*word).to_owned()).collect()
 }
+
+const LIMIT: Duration = Duration::from_secs(5);
 
 fn millis(text: &str) -> Duration {
     Duration::from_millis(text.parse().expect("a time"))
