@@ -3,7 +3,7 @@
 %% Runs the scenarios of a file (see supervisors.txt) on OTP's own supervisors, and prints a line for each thing seen.
 -module(supervisors).
 -mode(compile).
--export([main/1, init/1, start_child/2, start_child/3, child/3]).
+-export([main/1, init/1, start_child/2, start_child/3, child/3, start/2, stop/1]).
 
 main([File]) ->
     logger:set_primary_config(level, none),
@@ -58,6 +58,14 @@ command(["start", S], Table, Known) ->
             see(Table, "error ~s", [failure(Reason)])
     end,
     settle(Table), Known;
+command(["start_application", S], Table, Known) ->
+    see(Table, "> start_application ~s", [S]),
+    App = application(S, Table),
+    Spec = [{vsn, "1"}, {modules, []}, {registered, []}, {applications, [kernel, stdlib]},
+            {mod, {?MODULE, {S, Table, Known}}}],
+    ok = application:load({application, App, Spec}),
+    see(Table, "~s", [case application:start(App) of ok -> "ok"; {error, _} -> "error" end]),
+    settle(Table), Known;
 command(Line, Table, Known) ->
     see(Table, "> ~s", [lists:join(" ", Line)]),
     act(Line, Table),
@@ -70,6 +78,12 @@ act(["kill", Name], Table) ->
     exit(pid(Name, Table), kill);
 act(["signal", Name, Reason], Table) ->
     exit(pid(Name, Table), list_to_atom(Reason));
+act(["stop_application", S], Table) ->
+    ok = application:stop(application(S, Table));
+act(["applications"], Table) ->
+    Running = [App || {App, _, _} <- application:which_applications()],
+    Own = [S || {{application, S}, App} <- ets:tab2list(Table), lists:member(App, Running)],
+    see(Table, "applications~s", [[[" ", S] || S <- lists:sort(Own)]]);
 act(["stop", S], Table) ->
     Pid = pid(S, Table),
     exit(Pid, shutdown);
@@ -98,6 +112,19 @@ act(["count_children", S], Table) ->
     Count = fun(Key) -> proplists:get_value(Key, Counts) end,
     see(Table, "specs ~b active ~b supervisors ~b workers ~b",
         [Count(specs), Count(active), Count(supervisors), Count(workers)]).
+
+%% Applications are of the whole node: each scenario has its own.
+application(S, Table) ->
+    App = list_to_atom(lists:concat([S, "-", pid_to_list(self())])),
+    ets:insert(Table, {{application, S}, App}),
+    App.
+
+start(_, {S, Table, Known}) ->
+    {ok, Pid} = supervisor:start_link(?MODULE, {S, Known}),
+    ets:insert(Table, {{pid, S}, Pid}),
+    {ok, Pid}.
+
+stop(_) -> ok.
 
 pid(Name, Table) ->
     [{_, Pid}] = ets:lookup(Table, {pid, Name}),

@@ -6,8 +6,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use rusm_otp::{
-    AutoShutdown, ChildError, ChildKind, ChildSpec, ChildState, Context, ExitReason, Message, Parent, Pid,
-    Restart, Shutdown, SpawnOptions, StartError, Strategy, Supervision, Supervisor,
+    Application, AutoShutdown, ChildError, ChildKind, ChildSpec, ChildState, Context, ExitReason, Message,
+    Parent, Pid, Restart, RunningApplication, Shutdown, SpawnOptions, StartError, Strategy, Supervision,
+    Supervisor,
 };
 use tokio::sync::oneshot;
 
@@ -24,6 +25,7 @@ struct World {
     scene: Scene,
     starts: Mutex<HashMap<String, u32>>,
     running: Mutex<HashMap<String, Supervision>>,
+    applications: Mutex<HashMap<String, RunningApplication>>,
 }
 
 /// What a child does as soon as it is told.
@@ -33,8 +35,12 @@ impl World {
     fn run(commands: &[String]) -> Vec<String> {
         let mut seen = Vec::new();
         on_virtual_time(async {
-            let world =
-                Arc::new(Self { scene: Scene::new(), starts: Mutex::default(), running: Mutex::default() });
+            let world = Arc::new(Self {
+                scene: Scene::new(),
+                starts: Mutex::default(),
+                running: Mutex::default(),
+                applications: Mutex::default(),
+            });
             let mut declared: HashMap<String, Supervisor> = HashMap::new();
             let mut templates: HashMap<String, Vec<String>> = HashMap::new();
             for command in commands {
@@ -73,6 +79,11 @@ impl World {
                         world.start(supervisor, declared[supervisor].clone()).await;
                         world.settle().await;
                     }
+                    ["start_application", name] => {
+                        world.scene.see(format!("> {command}"));
+                        world.start_application(name, declared[name].clone()).await;
+                        world.settle().await;
+                    }
                     _ => {
                         world.scene.see(format!("> {command}"));
                         world.act(&words, &templates).await;
@@ -108,6 +119,15 @@ impl World {
         }
     }
 
+    async fn start_application(&self, name: &str, supervisor: Supervisor) {
+        let started = Application::new(name, supervisor).start(&self.scene.runtime).await;
+        self.scene.see(if started.is_ok() { "ok" } else { "error" }.into());
+        if let Ok(application) = started {
+            self.note(name, &application.supervision);
+            self.applications.lock().expect("a lock").insert(name.to_owned(), application);
+        }
+    }
+
     fn note(&self, name: &str, running: &Supervision) {
         self.scene.name(name, running.pid);
         self.running.lock().expect("a lock").insert(name.to_owned(), running.clone());
@@ -127,6 +147,16 @@ impl World {
             ["kill", name] => self.scene.runtime.kill(self.scene.pid(name)),
             ["signal", name, reason] => {
                 self.scene.runtime.exit(nobody, self.scene.pid(name), reason_of(reason));
+            }
+            ["stop_application", name] => {
+                let application = self.applications.lock().expect("a lock")[name].clone();
+                let report = application.stop(Duration::from_secs(60)).await;
+                assert_eq!((report.killed.len(), report.stuck.len()), (0, 0));
+            }
+            ["applications"] => {
+                let mut names = self.scene.runtime.applications();
+                names.sort();
+                self.scene.see(names.iter().fold("applications".to_owned(), |line, name| line + " " + name));
             }
             ["stop", name] => self.supervision(name).stop().await,
             ["wait", ms] => tokio::time::sleep(Duration::from_millis(ms.parse().expect("a time"))).await,
