@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 
 use crate::call::{CallError, PendingCall, ReplyTo};
 use crate::latency::Spent;
-use crate::process::{Desk, Letter, Stamp, State};
+use crate::process::{Callback, Desk, Letter, Stamp, State};
 use crate::scheduler::{may_send, may_take, run_woken};
 use crate::stream::StreamEnd;
 use crate::table::Slot;
@@ -288,6 +288,13 @@ impl Context {
     pub fn serves(&self) {
         if let Some(mut state) = self.runtime.state(self.pid) {
             state.serves = true;
+        }
+    }
+
+    /// Notes which callback this process is in.
+    pub(crate) fn enter(&self, callback: Callback) {
+        if let Some(slot) = self.slot() {
+            slot.callback.store(callback as u8, Ordering::Relaxed);
         }
     }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio::task::coop::consume_budget;
 
+use crate::process::Callback;
 use crate::system;
 use crate::timers::deadline;
 use crate::typed::{self, Client, Protocol, Ready, Received, drop_at_end, initialised, parent_of};
@@ -275,16 +276,19 @@ pub(crate) async fn serve<S: GenServer>(args: S::Args, context: Context, ready: 
     let parent = parent_of(&context);
     let mut suspended = false;
     loop {
+        context.enter(Callback::None);
         let message = match next {
             Next::Wait => system::receive(&context, parent, suspended, None).await,
             Next::Timeout(limit) => system::receive(&context, parent, suspended, Some(limit)).await,
             Next::Continue => {
                 // One that goes on for ever can still be ended.
                 consume_budget().await;
+                context.enter(Callback::Continue);
                 next = server.handle_continue(&context).await;
                 continue;
             }
             Next::Stop(reason) => {
+                context.enter(Callback::Terminate);
                 server.terminate(&reason, &context).await;
                 drop_at_end(server);
                 return reason;
@@ -292,6 +296,7 @@ pub(crate) async fn serve<S: GenServer>(args: S::Args, context: Context, ready: 
         };
         let message = match message {
             None => {
+                context.enter(Callback::Timeout);
                 next = server.handle_timeout(&context).await;
                 continue;
             }
@@ -299,9 +304,18 @@ pub(crate) async fn serve<S: GenServer>(args: S::Args, context: Context, ready: 
         };
         let Some(message) = message else { continue };
         next = match Received::<Server<S>>::new(message, parent, &context) {
-            Received::Call(call, from) => server.handle_call(call, from, &context).await,
-            Received::Cast(cast) => server.handle_cast(cast, &context).await,
-            Received::Other(message) => server.handle_info(message, &context).await,
+            Received::Call(call, from) => {
+                context.enter(Callback::Call);
+                server.handle_call(call, from, &context).await
+            }
+            Received::Cast(cast) => {
+                context.enter(Callback::Cast);
+                server.handle_cast(cast, &context).await
+            }
+            Received::Other(message) => {
+                context.enter(Callback::Info);
+                server.handle_info(message, &context).await
+            }
             Received::Stop(reason) => Next::Stop(reason),
             Received::Refused => Next::Wait,
         };

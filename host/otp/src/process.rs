@@ -67,6 +67,8 @@ pub struct ProcessInfo {
     pub parent: Option<Pid>,
     /// What it does now.
     pub status: Status,
+    /// The callback that a server or a state machine is in: `handle_call`, for example.
+    pub function: Option<&'static str>,
     /// Messages that wait.
     pub mailbox: usize,
     /// Messages that a full mailbox has dropped.
@@ -252,6 +254,45 @@ pub(crate) trait Owner: std::fmt::Debug + Send + Sync {
     fn ended(&self, runtime: &Runtime, pid: Pid);
 }
 
+/// What a server or a state machine is in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Callback {
+    None,
+    Init,
+    Call,
+    Cast,
+    Info,
+    Timeout,
+    Continue,
+    Event,
+    Enter,
+    Terminate,
+}
+
+impl Callback {
+    const ALL: [(Self, Option<&'static str>); 10] = [
+        (Self::None, None),
+        (Self::Init, Some("init")),
+        (Self::Call, Some("handle_call")),
+        (Self::Cast, Some("handle_cast")),
+        (Self::Info, Some("handle_info")),
+        (Self::Timeout, Some("handle_timeout")),
+        (Self::Continue, Some("handle_continue")),
+        (Self::Event, Some("handle_event")),
+        (Self::Enter, Some("enter")),
+        (Self::Terminate, Some("terminate")),
+    ];
+
+    pub(crate) fn from_code(code: u8) -> Self {
+        Self::ALL.get(usize::from(code)).map_or(Self::None, |(callback, _)| *callback)
+    }
+
+    fn name(self) -> Option<&'static str> {
+        Self::ALL.iter().find(|(callback, _)| *callback == self).and_then(|(_, name)| *name)
+    }
+}
+
 /// What only a process itself uses, mostly: locked before its state where both are.
 #[derive(Debug, Default)]
 pub(crate) struct Desk {
@@ -345,7 +386,13 @@ impl State {
     }
 
     /// What is known of it, besides what lies on its desk and whom it calls.
-    pub(crate) fn info(&self, pid: Pid, desk: &Desk, calling: Option<Pid>) -> ProcessInfo {
+    pub(crate) fn info(
+        &self,
+        pid: Pid,
+        desk: &Desk,
+        calling: Option<Pid>,
+        function: Callback,
+    ) -> ProcessInfo {
         let waits = if self.waiting { Status::Waiting } else { Status::Running };
         let (turns, run_time) = self.body.as_ref().map(|body| body.used()).unwrap_or_default();
         let system = self.rare().map_or(0, |rare| rare.system.len());
@@ -359,6 +406,7 @@ impl State {
             name: self.name.clone(),
             parent: self.parent,
             status: calling.map_or(waits, Status::Calling),
+            function: function.name(),
             mailbox,
             dropped: self.rare().map_or(0, |rare| rare.dropped),
             links: self.links.keys(),

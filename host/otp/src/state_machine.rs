@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tokio::task::coop::consume_budget;
 
+use crate::process::Callback;
 use crate::system;
 use crate::typed::{self, Client, Protocol, Ready, Received, drop_at_end, initialised, parent_of};
 use crate::{
@@ -415,6 +416,7 @@ async fn run<M: StateMachine>(args: M::Args, context: Context, ready: Ready) -> 
         Ok(()) => running.handle_events().await,
         Err(reason) => reason,
     };
+    running.context.enter(Callback::Terminate);
     running.machine.terminate(&reason, &running.state, &running.context).await;
     drop_at_end(running);
     reason
@@ -454,6 +456,7 @@ impl<M: StateMachine> Running<M> {
                 Ok(event) => event,
                 Err(reason) => return reason,
             };
+            self.context.enter(Callback::Event);
             let transition = self.machine.handle_event(&self.state, event, &self.context).await;
             if let Err(reason) = self.make(transition).await {
                 return reason;
@@ -472,6 +475,7 @@ impl<M: StateMachine> Running<M> {
             return Ok(timeout.into());
         }
         loop {
+            self.context.enter(Callback::None);
             let message = system::receive(&self.context, self.parent, self.suspended, None).await;
             let state = || self.machine.format_status(&self.state);
             let message =
@@ -516,6 +520,7 @@ impl<M: StateMachine> Running<M> {
     }
 
     async fn enter(&mut self, old: Option<&M::State>, timeouts: &mut Settings) -> Result<(), ExitReason> {
+        self.context.enter(Callback::Enter);
         let entry = self.machine.enter(old, &self.state, &self.context).await;
         timeouts.append(entry.timeouts);
         entry.stop.map_or(Ok(()), Err)

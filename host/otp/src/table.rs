@@ -1,6 +1,6 @@
 use std::cell::Cell;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
 use parking_lot::{Mutex, MutexGuard};
 
@@ -42,6 +42,8 @@ pub(crate) struct Slot {
     pub(crate) left: AtomicUsize,
     /// Whose desk it is: the id of its pid, 0 for nobody's.
     holder: AtomicU64,
+    /// The code of the callback that the process is in.
+    pub(crate) callback: AtomicU8,
     /// Whom the process calls and waits for: the id of its pid, 0 for nobody.
     pub(crate) calling: AtomicU64,
 }
@@ -148,6 +150,7 @@ impl Slot {
         self.holder.store(0, Ordering::Release);
         self.calling.store(0, Ordering::Relaxed);
         self.left.store(0, Ordering::Relaxed);
+        self.callback.store(0, Ordering::Relaxed);
         let mut desk = self.desk.lock();
         desk.used().then(|| std::mem::take(&mut *desk))
     }

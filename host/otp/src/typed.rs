@@ -14,6 +14,7 @@ use parking_lot::Mutex;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
+use crate::process::Callback;
 use crate::scheduler::is_running;
 use crate::timers::deadline;
 use crate::{
@@ -252,6 +253,7 @@ pub(crate) async fn initialised<T>(
     context: &Context,
     ready: Ready,
 ) -> Result<T, ExitReason> {
+    context.enter(Callback::Init);
     let outcome = match unwound(init).await {
         Ok(outcome) => outcome,
         Err(panic) => Err(context.runtime().panicked(context.pid(), panic.as_ref())),

@@ -1,6 +1,8 @@
 use std::collections::HashMap;
+use std::sync::atomic::Ordering;
 
 use super::Runtime;
+use crate::process::Callback;
 use crate::table::Slot;
 use crate::{Latency, NodeCounters, Pid, ProcessInfo};
 
@@ -24,7 +26,7 @@ impl Runtime {
         let slot = self.node.table.slot(pid)?;
         let desk = slot.desk(pid)?;
         let state = slot.lock(pid)?;
-        Some(state.info(pid, &desk, self.callee(slot)))
+        Some(state.info(pid, &desk, self.callee(slot), callback(slot)))
     }
 
     /// Who spawned a living process.
@@ -38,7 +40,7 @@ impl Runtime {
             let desk = slot.desk_any();
             let state = slot.lock_any();
             let pid = Pid::new(self.node.id, index, state.generation);
-            state.live.then(|| state.info(pid, &desk, self.callee(slot)))
+            state.live.then(|| state.info(pid, &desk, self.callee(slot), callback(slot)))
         };
         self.node.table.slots().filter_map(info).collect()
     }
@@ -77,11 +79,15 @@ impl Runtime {
     }
 
     fn callee(&self, slot: &Slot) -> Option<Pid> {
-        match slot.calling.load(std::sync::atomic::Ordering::Relaxed) {
+        match slot.calling.load(Ordering::Relaxed) {
             0 => None,
             id => Some(Pid { node: self.node.id, id }),
         }
     }
+}
+
+fn callback(slot: &Slot) -> Callback {
+    Callback::from_code(slot.callback.load(Ordering::Relaxed))
 }
 
 fn grow(parent: Option<Pid>, below: &mut HashMap<Option<Pid>, Vec<ProcessInfo>>) -> Vec<ProcessTree> {

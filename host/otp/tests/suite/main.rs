@@ -12,4 +12,5 @@ mod streams;
 mod supervisors;
 mod support;
 mod tasks;
+mod timers;
 mod turns;
