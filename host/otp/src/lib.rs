@@ -1,8 +1,7 @@
-//! Erlang/OTP's processes in Rust: mailboxes, links, monitors, exit reasons, names, timers, streams, servers, state
-//! machines, tasks, agents and supervisors.
+//! Erlang/OTP in Rust: processes with mailboxes, links and monitors, and what is built of them.
 //!
 //! A [`Runtime`] is one node. It spawns processes, each a future with a [`Context`]; everybody else knows a process by
-//! its [`Pid`] or its name. Nothing here knows WebAssembly or sockets.
+//! its [`Pid`] or its name. Nothing here knows WebAssembly, and nothing opens a socket.
 //!
 //! ```
 //! use rusm_otp::{ExitReason, Message, Runtime, SpawnOptions};
@@ -28,6 +27,61 @@
 //! assert_eq!(result.await.unwrap(), "hello");
 //! # }
 //! ```
+//!
+//! # What there is
+//!
+//! - Processes: [`Runtime::spawn`] with [`SpawnOptions`] (name, parent, link, monitor, label, bounds); exits with
+//!   [reasons](ExitReason), links, monitors, aliases.
+//! - The mailbox: [`Context::receive`], by predicate, within a time, since a [`Mark`]. Up to 23 bytes lie in a message itself,
+//!   more are shared ([`Payload`]); values of Rust travel as they are ([`Message::Term`]).
+//! - Behaviours: [`GenServer`], [`StateMachine`], [`Task`], [`Agent`]; [`suspend`], [`resume`] and [`status`].
+//! - Supervision: [`Supervisor`] and [`ChildSpec`], trees of them, and [`Application`].
+//! - Names and groups: [`Runtime::register`], [`Registry`] with unique or duplicate keys, [`Via`], [`Runtime::join`] and
+//!   [`Runtime::broadcast`].
+//! - Timers: [`Runtime::send_after`], [`Runtime::send_interval`], [`Runtime::cancel_timer`].
+//! - Byte streams between processes with back-pressure: [`stream`].
+//! - What goes on: [`Runtime::info`], [`Runtime::processes`], [`Runtime::tree`], [`Runtime::counters`],
+//!   [`Runtime::latencies`]. All of it is on at all times.
+//! - The end: [`Runtime::shutdown`] stops everything in good order and names who did not.
+//!
+//! # How processes run
+//!
+//! Processes share the workers of the tokio runtime that is current when the node is made. A process runs until it waits;
+//! one that takes or sends many messages lets others run in between, one that computes does not: `spawn_blocking` of tokio is
+//! for that. A process that calls an idle server usually finds the reply there when the call is sent, because the server
+//! has run within its turn. A panic ends its process alone, as [`ExitReason::Crash`].
+//!
+//! # Bad input
+//!
+//! | what | answer |
+//! |---|---|
+//! | a message to a pid that is gone, or whose place has a new process | it is gone, as in Erlang; a call gets [`CallError::NoProc`] |
+//! | a message or call to a pid of another node | [`SendError::NoConnection`], [`CallError::NoConnection`] |
+//! | a full mailbox | [`SendError::Overloaded`] and [`CallError::Overloaded`], or by [`Overflow`] the message is dropped and counted |
+//! | a name that is taken, a second name | [`RegisterError`], [`AlreadyRegistered`] |
+//! | a link to oneself | nothing |
+//! | a link to nobody | the exit `noproc`, as a signal |
+//! | a call to oneself, or one that comes back over others | [`CallError::Cycle`] at once, with the names |
+//! | a call whose caller has given up | it is not begun |
+//! | a child that does not start | [`StartError`]; within a time, if [`ChildSpec::start_timeout`] says so |
+//! | a child that crashes whenever it starts | the supervisor gives up by its intensity, or as [`Excess`] and [`Backoff`] say |
+//! | a child that ignores `shutdown` | it is killed when its [`Shutdown`] is over |
+//! | a process that never waits | it keeps its worker; [`ShutdownReport::stuck`] names it in the end |
+//!
+//! # Where it differs from Erlang
+//!
+//! Erlang is the oracle of the tests: more than 250 scenarios run on a real `erl` and here, and both have to see the same.
+//! These differences are by design; the first five are scenarios, which say what either does.
+//!
+//! - A name is given back by its holder alone, because a guest must not take another one's.
+//! - A crash of a server does not run its `terminate`: its state is what broke.
+//! - A call whose caller has given up is not begun, nor is a request to stop: nobody would hear of it.
+//! - A call that a server drops without a reply is answered `cancelled`; in Erlang its caller waits.
+//! - A server that calls itself is told so and goes on; Erlang crashes it.
+//! - A link to a process that is gone is an exit signal also for one that does not trap exits; Erlang raises an error there.
+//! - A mailbox may have a bound. The runtime's own messages are taken all the same.
+//! - To skip what waits in a long mailbox, a process says so by a [`Mark`]; Erlang's compiler finds the place.
+//! - There is no process dictionary, no `ignore` from an `init`, no hibernation, and no change of code.
 
 mod agent;
 mod application;
