@@ -16,6 +16,7 @@ use crate::{
 mod accepting;
 mod connection;
 mod error;
+mod pump;
 mod socket;
 
 pub use connection::{Connection, ConnectionReader, ConnectionWriter, MOST_EXACT, connect};

@@ -2,4 +2,5 @@
 
 mod connections;
 mod listeners;
+mod streams;
 mod support;
