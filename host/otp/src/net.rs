@@ -137,7 +137,7 @@ impl ListenOptions {
         Self {
             process: SpawnOptions::new(label.clone()),
             label,
-            // A process, its socket and the system's two buffers: about 100 KB each when all of them wait.
+            // Each is a file, of which systems often allow a process a few thousand more than this.
             most_connections: 10_000,
             grace: Duration::from_secs(5),
             backlog: 1024,

@@ -127,8 +127,11 @@ where
     fn obey(&mut self, message: Message) -> Option<Stop> {
         let text = || format!("{} connections on {}", self.connections.pids.len(), self.addr);
         match system::obey(&self.context, message, &mut self.suspended, text)? {
-            Message::Down { pid, .. } => {
+            Message::Down { pid, reason, .. } => {
                 self.connections.pids.remove(&pid);
+                if matches!(reason, ExitReason::Crash(_)) {
+                    tracing::warn!(addr = %self.addr, %pid, %reason, "connection crashed");
+                }
             }
             Message::Exit { pid, reason } if self.is_stopped_by(pid, &reason) => {
                 return Some(Stop(reason, None));

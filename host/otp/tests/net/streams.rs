@@ -165,6 +165,52 @@ fn a_peer_that_does_not_read_makes_the_streams_writer_wait() {
 }
 
 #[test]
+fn a_peer_that_never_reads_keeps_nothing_alive() {
+    // On one thread, whose clock can be stopped.
+    let workers = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    workers.block_on(async {
+        let runtime = Runtime::new();
+        let (near, mut far) = pair(&runtime).await;
+        run(&runtime, |context| async move {
+            let stream = near.split().1.into_stream(&context, WINDOW);
+            while timeout(Duration::from_millis(200), stream.write(vec![1; 50_000].into())).await.is_ok() {}
+            StreamEnd::Writer(stream).close();
+        })
+        .await;
+        tokio::time::pause();
+        let before = tokio::time::Instant::now();
+        while !runtime.processes().is_empty() {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+        let took = before.elapsed();
+        tokio::time::resume();
+        assert!(took >= Duration::from_secs(29) && took <= Duration::from_secs(32), "{took:?}");
+        assert!(matches!(rest(&mut far).await, Err(ConnectionError::Reset(_))));
+    });
+}
+
+#[test]
+fn a_process_that_writes_a_stream_ends_well_when_all_is_written() {
+    on_sockets(|runtime| async move {
+        let (near, mut far) = pair(&runtime).await;
+        let (theirs, ours) = stream(WINDOW);
+        let ended = run(&runtime, move |context| async move {
+            let (_reader, writer) = near.split();
+            let pump = writer.write_stream(&context, ours);
+            let monitor = context.runtime().monitor(context.pid(), &pump.into());
+            theirs.write("all of it".into()).await.expect("it is drained");
+            StreamEnd::Writer(theirs).close();
+            let is_down =
+                |message: &Message| matches!(message, Message::Down { monitor: of, .. } if *of == monitor);
+            context.receive_within(LIMIT, is_down).await
+        });
+        let Some(Message::Down { reason, .. }) = ended.await else { panic!("it has not ended") };
+        assert_eq!(reason, ExitReason::Normal);
+        assert_eq!(rest(&mut far).await.expect("an end"), b"all of it");
+    });
+}
+
+#[test]
 fn a_reset_aborts_both_streams() {
     on_sockets(|runtime| async move {
         let (near, far) = pair(&runtime).await;
