@@ -3,6 +3,9 @@
 //! A [`Runtime`] is one node. It spawns processes, each a future with a [`Context`]; everybody else knows a process by
 //! its [`Pid`] or its name. Nothing here knows WebAssembly, and nothing opens a socket.
 //!
+//! The one exception is the feature `net`, off by default: a TCP driver, whose listeners run a process for each connection
+//! and stand in supervision trees, and whose connections end with the processes that hold them. `listen` has an example.
+//!
 //! ```
 //! use rusm_otp::{ExitReason, Message, Runtime, SpawnOptions};
 //!
@@ -94,6 +97,8 @@ mod groups;
 mod latency;
 mod message;
 mod names;
+#[cfg(feature = "net")]
+mod net;
 mod payload;
 mod pid;
 mod process;
@@ -121,6 +126,11 @@ pub use groups::GroupChange;
 pub use latency::{Latency, Quantiles};
 pub use message::{Alias, Filter, Message, Request, SendError, Target};
 pub use names::RegisterError;
+#[cfg(feature = "net")]
+pub use net::{
+    CloseError, ConnectError, Connection, ConnectionError, ConnectionReader, ConnectionWriter, ListenError,
+    ListenOptions, ListenerInfo, Listening, MOST_EXACT, ReadExactError, connect, listen,
+};
 pub use payload::Payload;
 pub use pid::{Pid, Reference};
 pub use process::{AlreadyRegistered, Overflow, ProcessInfo, SpawnOptions, Spawned, Status};
