@@ -87,20 +87,29 @@ fn guest_sources(folder: &str) -> anyhow::Result<Vec<std::path::PathBuf>> {
 }
 
 fn lints() -> anyhow::Result<()> {
-    execute(&mut command("cargo", &["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))?;
-    let mut doc = command("cargo", &["doc", "--workspace", "--no-deps", "--document-private-items"]);
-    execute(doc.env("RUSTDOCFLAGS", "-D warnings"))
+    execute(workspace("clippy").args(["--all-targets", "--", "-D", "warnings"]))?;
+    execute(
+        workspace("doc").args(["--no-deps", "--document-private-items"]).env("RUSTDOCFLAGS", "-D warnings"),
+    )
+}
+
+/// A command of cargo's for everything, with what is off by default.
+fn workspace(what: &str) -> Command {
+    command("cargo", &[what, "--workspace", "--features", "rusm-otp/net"])
 }
 
 fn rust_tests(fix: bool) -> anyhow::Result<Count> {
     let has_nextest =
         command("cargo", &["nextest", "--version"]).output().is_ok_and(|out| out.status.success());
-    let arguments: &[&str] = if has_nextest {
-        &["nextest", "run", "--workspace", "--no-fail-fast", "--color", "never"]
+    let mut tests = if has_nextest {
+        let mut nextest = command("cargo", &["nextest", "run", "--workspace", "--features", "rusm-otp/net"]);
+        nextest.args(["--no-fail-fast", "--color", "never"]);
+        nextest
     } else {
-        &["test", "--workspace", "--all-targets", "--no-fail-fast"]
+        let mut test = workspace("test");
+        test.args(["--all-targets", "--no-fail-fast"]);
+        test
     };
-    let mut tests = command("cargo", arguments);
     if fix {
         tests.env("RUSM_BLESS", "1").env("TRYBUILD", "overwrite");
     }
@@ -108,7 +117,7 @@ fn rust_tests(fix: bool) -> anyhow::Result<Count> {
 }
 
 fn doc_tests() -> anyhow::Result<Count> {
-    counted(&mut command("cargo", &["test", "--workspace", "--doc", "--no-fail-fast"]), rust_count)
+    counted(workspace("test").args(["--doc", "--no-fail-fast"]), rust_count)
 }
 
 fn typescript_tests() -> anyhow::Result<Count> {

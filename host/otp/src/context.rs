@@ -339,15 +339,17 @@ impl Context {
         self.runtime.doom(self.pid, reason);
     }
 
-    /// Makes this process the owner of an end of a stream, under a handle. If the process ends, the other end hears it.
+    /// Makes this process the owner of an end of a stream, under a handle, until [`take_stream`](Self::take_stream). If the
+    /// process ends, the other end hears it.
     pub fn own_stream(&self, end: StreamEnd) -> u64 {
         let Some((_, mut desk)) = self.desk() else { return 0 };
         desk.next_handle += 1;
         let handle = desk.next_handle;
+        desk.streams.insert(handle, end.clone());
+        drop(desk);
         if let StreamEnd::Writer(writer) = &end {
             writer.notify(self.runtime.clone(), self.pid, handle);
         }
-        desk.streams.insert(handle, end);
         handle
     }
 

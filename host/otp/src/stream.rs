@@ -148,9 +148,17 @@ impl StreamWriter {
     }
 
     /// The process that owns this end gets [`Message::Demand`] when it asked for it, and [`Message::StreamEnd`] when the
-    /// reader is gone.
+    /// reader is gone, which may be at once.
     pub(crate) fn notify(&self, runtime: Runtime, pid: Pid, handle: u64) {
-        self.0.lock().owner = Some((runtime, pid, handle));
+        let mut shared = self.0.lock();
+        match &shared.reader.end {
+            None => shared.owner = Some((runtime, pid, handle)),
+            Some(end) => {
+                let reason = end.error();
+                drop(shared);
+                runtime.notify(pid, Message::StreamEnd { handle, reason });
+            }
+        }
     }
 
     fn end(&self, end: End) {

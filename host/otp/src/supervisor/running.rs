@@ -11,6 +11,7 @@ use super::{
     AutoShutdown, ChildCounts, ChildError, ChildInfo, ChildSpec, ChildState, Excess, Parent, Restart,
     Shutdown, StartError, Strategy, Supervisor,
 };
+use crate::timers::deadline;
 use crate::{Context, ExitReason, Message, Pid};
 
 /// What a supervisor can be asked. Whoever asks waits for the answer, or learns from its absence that it has ended.
@@ -383,7 +384,7 @@ impl Running {
             }
         }
         let limit = match how {
-            Shutdown::Timeout(limit) => Some(Instant::now() + limit),
+            Shutdown::Timeout(limit) => Some(deadline(limit)),
             _ => None,
         };
         Stop { pid, monitor, limit }

@@ -106,3 +106,18 @@ fn an_owner_is_told_of_demand_when_it_asks_and_of_the_readers_end() {
         assert_eq!(events.await, (true, true, true, StreamError::Aborted("enough".into())));
     });
 }
+
+#[test]
+fn a_writer_whose_reader_is_gone_already_hears_it_when_it_gets_the_end() {
+    on_virtual_time(async {
+        let runtime = Runtime::new();
+        let heard = run(&runtime, |context| async move {
+            let (writer, reader) = stream(10);
+            StreamEnd::Reader(reader).close();
+            let handle = context.own_stream(StreamEnd::Writer(writer));
+            let message = context.receive().await;
+            matches!(message, Message::StreamEnd { handle: of, reason: StreamError::Closed } if of == handle)
+        });
+        assert!(heard.await);
+    });
+}

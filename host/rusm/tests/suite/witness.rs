@@ -259,15 +259,23 @@ async fn a_raw_process_takes_its_messages_by_itself() {
 async fn guests_that_call_each_other_in_a_circle_are_told_by_name() {
     let node = TestNode::boot().await;
     let [rust, ts] = WITNESSES;
-    for (first, rest) in
-        [(rust, vec![rust]), (ts, vec![ts]), (rust, vec![ts, rust]), (ts, vec![rust, ts]), (rust, vec![ts, ts])]
-    {
+    for (first, rest) in [
+        (rust, vec![rust]),
+        (ts, vec![ts]),
+        (rust, vec![ts, rust]),
+        (ts, vec![rust, ts]),
+        (rust, vec![ts, ts]),
+    ] {
         let last = rest[rest.len() - 1];
         let names: Vec<String> = rest.iter().map(|name| format!("{name:?}")).collect();
         let answer = node.call(first, &format!("round([{}])", names.join(", "))).await;
         // The one whose call closes the circle is told, and answers that.
         let closes = if rest.len() > 1 { rest[rest.len() - 2] } else { first };
-        let chain = if closes == last { format!("{last} -> {last}") } else { format!("{closes} -> {last} -> {closes}") };
+        let chain = if closes == last {
+            format!("{last} -> {last}")
+        } else {
+            format!("{closes} -> {last} -> {closes}")
+        };
         let text = format!("\"cycle: a call that comes back to its caller: {chain}\"");
         assert_eq!(answer, Ok(text), "{first} {rest:?}");
         assert_eq!(node.call(first, "round([])").await, Ok("\"the end\"".into()));
