@@ -175,17 +175,13 @@ impl Runtime {
         }
         self.clear(slot.take_desk(), reason);
         refuse_calls(state.incoming.drain(..).map(|letter| letter.message), reason);
-        for (other, ()) in state.links.into_entries() {
-            self.exit_signal(pid, other, reason, true);
-        }
-        for (monitor, watcher) in state.watchers.into_entries() {
-            self.down(watcher, monitor, pid, reason);
-        }
-        for (monitor, other) in state.watching.into_entries() {
+        state.links.for_each(|other, ()| self.exit_signal(pid, other, reason, true));
+        state.watchers.for_each(|monitor, watcher| self.down(watcher, monitor, pid, reason));
+        state.watching.for_each(|monitor, other| {
             if let Some(mut state) = self.node.table.lock(other) {
                 state.watchers.remove(monitor);
             }
-        }
+        });
         if state.has_timers {
             self.node.timers.cancel_all(pid);
         }

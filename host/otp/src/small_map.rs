@@ -1,11 +1,13 @@
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::hash::{BuildHasherDefault, Hash};
 
 use crate::table::IdHasher;
 
-/// A map that is a list while it is short, as the links and monitors of most processes are.
+/// A map that is a list while it is short, as the links and monitors of most processes are; most of all have one.
 #[derive(Debug)]
 pub(crate) enum SmallMap<K, V> {
+    One(K, V),
     Few(Vec<(K, V)>),
     #[expect(clippy::box_collection, reason = "the few with many links pay, not every process")]
     Many(Box<HashMap<K, V, BuildHasherDefault<IdHasher>>>),
@@ -18,33 +20,47 @@ impl<K: Copy + Eq + Hash, V> SmallMap<K, V> {
 
     /// False if the key is there already: then nothing changes.
     pub(crate) fn insert(&mut self, key: K, value: V) -> bool {
-        match self {
-            Self::Few(entries) if entries.iter().any(|(other, _)| *other == key) => false,
-            Self::Few(entries) if entries.len() < FEW => {
-                entries.push((key, value));
-                true
-            }
-            Self::Few(entries) => {
-                let mut many: Box<HashMap<_, _, _>> = Box::new(entries.drain(..).collect());
-                many.insert(key, value);
-                *self = Self::Many(many);
-                true
-            }
-            Self::Many(many) => match many.entry(key) {
-                std::collections::hash_map::Entry::Occupied(_) => false,
-                std::collections::hash_map::Entry::Vacant(entry) => {
+        if let Self::Many(many) = self {
+            return match many.entry(key) {
+                Entry::Occupied(_) => false,
+                Entry::Vacant(entry) => {
                     entry.insert(value);
                     true
                 }
-            },
+            };
         }
+        if self.get(key).is_some() {
+            return false;
+        }
+        *self = match std::mem::take(self) {
+            Self::Few(few) if few.is_empty() => Self::One(key, value),
+            Self::Few(mut few) if few.len() < FEW => {
+                few.push((key, value));
+                Self::Few(few)
+            }
+            others => {
+                let mut entries = others.into_entries();
+                entries.push((key, value));
+                if entries.len() <= FEW {
+                    Self::Few(entries)
+                } else {
+                    Self::Many(Box::new(entries.into_iter().collect()))
+                }
+            }
+        };
+        true
     }
 
     pub(crate) fn remove(&mut self, key: K) -> Option<V> {
         match self {
-            Self::Few(entries) => {
-                let place = entries.iter().position(|(other, _)| *other == key)?;
-                Some(entries.swap_remove(place).1)
+            Self::One(own, _) if *own == key => match std::mem::take(self) {
+                Self::One(_, value) => Some(value),
+                _ => None,
+            },
+            Self::One(..) => None,
+            Self::Few(few) => {
+                let place = few.iter().position(|(other, _)| *other == key)?;
+                Some(few.swap_remove(place).1)
             }
             Self::Many(many) => many.remove(&key),
         }
@@ -52,21 +68,24 @@ impl<K: Copy + Eq + Hash, V> SmallMap<K, V> {
 
     pub(crate) fn get(&self, key: K) -> Option<&V> {
         match self {
-            Self::Few(entries) => entries.iter().find(|(other, _)| *other == key).map(|(_, value)| value),
+            Self::One(own, value) => (*own == key).then_some(value),
+            Self::Few(few) => few.iter().find(|(other, _)| *other == key).map(|(_, value)| value),
             Self::Many(many) => many.get(&key),
         }
     }
 
     pub(crate) fn len(&self) -> usize {
         match self {
-            Self::Few(entries) => entries.len(),
+            Self::One(..) => 1,
+            Self::Few(few) => few.len(),
             Self::Many(many) => many.len(),
         }
     }
 
     pub(crate) fn keys(&self) -> Vec<K> {
         match self {
-            Self::Few(entries) => entries.iter().map(|(key, _)| *key).collect(),
+            Self::One(key, _) => vec![*key],
+            Self::Few(few) => few.iter().map(|(key, _)| *key).collect(),
             Self::Many(many) => many.keys().copied().collect(),
         }
     }
@@ -76,15 +95,25 @@ impl<K: Copy + Eq + Hash, V> SmallMap<K, V> {
         V: Copy,
     {
         match self {
-            Self::Few(entries) => entries.iter().map(|(_, value)| *value).collect(),
+            Self::One(_, value) => vec![*value],
+            Self::Few(few) => few.iter().map(|(_, value)| *value).collect(),
             Self::Many(many) => many.values().copied().collect(),
         }
     }
 
     pub(crate) fn into_entries(self) -> Vec<(K, V)> {
         match self {
-            Self::Few(entries) => entries,
+            Self::One(key, value) => vec![(key, value)],
+            Self::Few(few) => few,
             Self::Many(many) => many.into_iter().collect(),
+        }
+    }
+
+    /// Calls a function for each entry.
+    pub(crate) fn for_each(self, mut each: impl FnMut(K, V)) {
+        match self {
+            Self::One(key, value) => each(key, value),
+            others => others.into_entries().into_iter().for_each(|(key, value)| each(key, value)),
         }
     }
 }
@@ -97,3 +126,35 @@ impl<K: Copy + Eq + Hash, V> Default for SmallMap<K, V> {
 
 /// Searching so many is faster than hashing.
 const FEW: usize = 32;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_is_the_same_map_however_many_entries_it_has() {
+        let mut map = SmallMap::new();
+        for key in 0..100_u64 {
+            assert!(map.insert(key, key * 2) && !map.insert(key, 0));
+            assert_eq!((map.len() as u64, map.get(key)), (key + 1, Some(&(key * 2))));
+        }
+        let mut keys = map.keys();
+        keys.sort_unstable();
+        assert!(keys.into_iter().eq(0..100));
+        for key in 0..99_u64 {
+            assert_eq!((map.remove(key), map.remove(key), map.get(key)), (Some(key * 2), None, None));
+        }
+        assert_eq!((map.len(), map.values()), (1, vec![198]));
+        let mut seen = Vec::new();
+        map.for_each(|key, value| seen.push((key, value)));
+        assert_eq!(seen, [(99, 198)]);
+    }
+
+    #[test]
+    fn a_map_of_one_takes_no_memory_of_its_own() {
+        let mut map = SmallMap::new();
+        assert!(map.insert(7_u64, 'a'));
+        assert!(matches!(map, SmallMap::One(7, 'a')));
+        assert_eq!((map.remove(8), map.remove(7), map.len()), (None, Some('a'), 0));
+    }
+}

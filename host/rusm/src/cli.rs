@@ -3,6 +3,7 @@
 use std::io::{IsTerminal as _, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 use rusm_engine::EngineConfig;
@@ -161,7 +162,7 @@ fn start(project: &Project, no_build: bool) -> anyhow::Result<()> {
         tokio::select! {
             () = asked_to_stop() => {
                 say!("Stopping.");
-                node.stop().await;
+                stop(&node).await?;
             }
             reason = node.ended() => {
                 anyhow::bail!("the supervision tree has ended: {reason}; the log above says why");
@@ -170,6 +171,23 @@ fn start(project: &Project, no_build: bool) -> anyhow::Result<()> {
         Ok(())
     })
 }
+
+/// Whoever asks again does not want to wait.
+async fn stop(node: &Node) -> anyhow::Result<()> {
+    let report = tokio::select! {
+        report = node.stop(STOP_WITHIN) => report,
+        () = asked_to_stop() => node.stop(Duration::ZERO).await,
+    };
+    for process in report.killed {
+        let (label, pid) = (process.label, process.pid);
+        let name = process.name.map(|name| format!("{name} ")).unwrap_or_default();
+        say!("It did not stop in time and was killed: {name}({label}) {pid}");
+    }
+    Ok(())
+}
+
+/// Longer than a tree whose children each take the time that they have by default.
+const STOP_WITHIN: Duration = Duration::from_secs(300);
 
 async fn asked_to_stop() {
     let terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate());

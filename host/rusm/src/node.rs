@@ -1,9 +1,12 @@
 use std::fs;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use rusm_codegen::value::{TextError, parse_arguments};
 use rusm_engine::{Engine, EngineConfig, EngineError, LoadError, Spawn, SpawnError};
-use rusm_otp::{ChildSpec, ExitReason, Parent, Runtime, StartError, Supervision, Supervisor};
+use rusm_otp::{
+    Application, ChildSpec, ExitReason, Parent, Runtime, ShutdownReport, StartError, Supervision, Supervisor,
+};
 
 use crate::control::Listening;
 use crate::manifest::{ChildDecl, SupervisorDecl, What};
@@ -87,8 +90,9 @@ impl Node {
             engine.load(&built.name, bytes, profile).await?;
         }
         let tree = Tree { engine: &engine, file };
-        let root = tree.supervisor(&manifest.root)?.start(engine.runtime(), None).await?;
-        Ok(Self { engine, root, listening: None })
+        let supervisor = tree.supervisor(&manifest.root)?;
+        let application = Application::new(manifest.root.name.as_str(), supervisor).start(engine.runtime()).await?;
+        Ok(Self { engine, root: application.supervision, listening: None })
     }
 
     /// The engine.
@@ -130,9 +134,9 @@ impl Node {
         }
     }
 
-    /// Stops the tree in order: the last child first.
-    pub async fn stop(&self) {
-        self.root.stop().await;
+    /// Stops the tree in order, the last child first, and then whatever runs outside of it; kills what is left after so long.
+    pub async fn stop(&self, limit: Duration) -> ShutdownReport {
+        self.engine.runtime().shutdown(limit).await
     }
 }
 

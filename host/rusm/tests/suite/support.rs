@@ -45,7 +45,8 @@ impl TestNode {
     }
 
     pub async fn stop(self) {
-        self.node.stop().await;
+        let report = self.node.stop(Duration::from_secs(60)).await;
+        assert!(report.killed.is_empty(), "{report:?}");
     }
 
     pub fn key(&self, component: &str, function: &str) -> u32 {
