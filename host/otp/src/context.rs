@@ -101,10 +101,7 @@ impl Context {
     /// Takes a message; a process that `yields` lets others run when it has taken many on one turn.
     async fn take(&self, since: Mark, mut admits: impl FnMut(&Message) -> bool, yields: bool) -> Message {
         let mut search = Search { since: since.0, ..Search::default() };
-        // Whoever takes messages does not keep others waiting, whatever calls it has under way.
-        if let Some(slot) = self.slot().filter(|slot| slot.is_of(self.pid)) {
-            slot.calling.store(0, Ordering::Release);
-        }
+        let _receiving = self.slot().filter(|slot| slot.is_of(self.pid)).map(Receiving::begin);
         poll_fn(|task| {
             let Some(slot) = self.slot().filter(|slot| slot.is_of(self.pid)) else { return Poll::Pending };
             if let Some(outcome) = self.take_only(slot, &mut search, &mut admits, yields, task.waker()) {
@@ -301,7 +298,9 @@ impl Context {
     /// Notes whom this process waits for, unless that one waits for this process.
     fn waits_for(&self, callee: Pid) -> Result<Waiting<'_>, CallError> {
         let own = self.slot().filter(|slot| slot.is_of(self.pid));
-        let Some(slot) = own else { return Ok(Waiting(None)) };
+        let Some(slot) = own.filter(|slot| !slot.receiving.load(Ordering::Relaxed)) else {
+            return Ok(Waiting(None));
+        };
         // Before the look at the others: of two that begin to wait for each other, one sees it at least.
         slot.calling.store(callee.id, Ordering::SeqCst);
         let waiting = Waiting(Some(slot));
@@ -464,6 +463,23 @@ fn expire(message: Message) {
         if let Some(end) = request.stream {
             end.abort("the call was not begun");
         }
+    }
+}
+
+/// While it lives, a process takes messages: it does not keep others waiting, whatever calls it has under way.
+struct Receiving<'a>(&'a Slot);
+
+impl<'a> Receiving<'a> {
+    fn begin(slot: &'a Slot) -> Self {
+        slot.receiving.store(true, Ordering::Relaxed);
+        slot.calling.store(0, Ordering::Release);
+        Self(slot)
+    }
+}
+
+impl Drop for Receiving<'_> {
+    fn drop(&mut self) {
+        self.0.receiving.store(false, Ordering::Relaxed);
     }
 }
 

@@ -1,6 +1,6 @@
 use std::cell::Cell;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
 use parking_lot::{Mutex, MutexGuard};
 
@@ -44,6 +44,8 @@ pub(crate) struct Slot {
     holder: AtomicU64,
     /// The code of the callback that the process is in.
     pub(crate) callback: AtomicU8,
+    /// The process takes messages now, whatever else it waits for.
+    pub(crate) receiving: AtomicBool,
     /// Whom the process calls and waits for: the id of its pid, 0 for nobody.
     pub(crate) calling: AtomicU64,
 }
@@ -149,6 +151,7 @@ impl Slot {
     pub(crate) fn take_desk(&self) -> Option<Desk> {
         self.holder.store(0, Ordering::Release);
         self.calling.store(0, Ordering::Relaxed);
+        self.receiving.store(false, Ordering::Relaxed);
         self.left.store(0, Ordering::Relaxed);
         self.callback.store(0, Ordering::Relaxed);
         let mut desk = self.desk.lock();

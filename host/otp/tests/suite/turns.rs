@@ -160,3 +160,37 @@ fn a_process_that_is_flooded_lets_others_run() {
         }
     });
 }
+
+#[test]
+fn a_process_that_takes_messages_while_it_waits_is_no_part_of_a_circle() {
+    on_virtual_time(async {
+        let runtime = Runtime::new();
+        // Calls whoever asks it back, before it answers.
+        let back = |context: Context| async move {
+            context.serves();
+            loop {
+                if let Message::Call(request) = context.receive().await {
+                    let answer = context.call(&request.sender.into(), 1, "back".into(), LIMIT).await;
+                    context.reply(request.reference, answer);
+                }
+            }
+        };
+        let back = runtime.spawn(SpawnOptions::new("back"), back).expect("no name").pid;
+        let answer = run(&runtime, move |context| async move {
+            context.serves();
+            let serve = async {
+                loop {
+                    if let Message::Call(request) = context.receive().await {
+                        context.reply(request.reference, Ok(request.body));
+                    }
+                }
+            };
+            let back = Target::from(back);
+            tokio::select! {
+                () = serve => unreachable!("it serves for ever"),
+                answer = context.call(&back, 1, "there".into(), LIMIT) => answer,
+            }
+        });
+        assert_eq!(answer.await, Ok("back".into()));
+    });
+}
