@@ -1,4 +1,4 @@
-//! RUSM's own figures of the group `call`: a line of JSON each, `{ "measure", "value" }`.
+//! RUSM's own figures of the group `call`: a line of JSON each, `{ "measure", "value" }`. An argument names the one to measure.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -17,9 +17,15 @@ async fn main() -> anyhow::Result<()> {
     let file = project.root().join("rusm.toml");
     let node = Node::boot(project.manifest(), &file, &built, EngineConfig::default()).await?;
 
+    let only = std::env::args().nth(1);
+    let wanted = |measure: &str| only.as_deref().is_none_or(|only| only == measure);
     // First of all: places that others have used before are resident already.
-    row("idle-rust", idle(&node, "echo-rust", 1000).await?);
-    row("idle-ts", idle(&node, "echo-ts", 500).await?);
+    if wanted("idle-rust") {
+        row("idle-rust", idle(&node, "echo-rust", 1000).await?);
+    }
+    if wanted("idle-ts") {
+        row("idle-ts", idle(&node, "echo-ts", 500).await?);
+    }
     for (caller, callee, calls) in [
         ("caller-rust", "echo-rust", 200_000),
         ("caller-ts", "echo-rust", 20_000),
@@ -27,11 +33,19 @@ async fn main() -> anyhow::Result<()> {
         ("caller-ts", "echo-ts", 20_000),
     ] {
         let name = format!("call-{}-{}", tail(caller), tail(callee));
-        row(&name, best(3, || number(&node, caller, format!("call({callee:?}, {calls})"))).await?);
+        if wanted(&name) {
+            row(&name, best(3, || number(&node, caller, format!("call({callee:?}, {calls})"))).await?);
+        }
     }
-    row("send-rust", best(3, || number(&node, "caller-rust", "send(\"echo-rust\", 200000)".into())).await?);
-    row("spawn-rust", -best(3, async || Ok(-spawn_run_exit(&node, "short-rust", 40_000).await?)).await?);
-    row("spawn-ts", -best(3, async || Ok(-spawn_run_exit(&node, "echo-ts", 20_000).await?)).await?);
+    if wanted("send-rust") {
+        row("send-rust", best(3, || number(&node, "caller-rust", "send(\"echo-rust\", 200000)".into())).await?);
+    }
+    if wanted("spawn-rust") {
+        row("spawn-rust", -best(3, async || Ok(-spawn_run_exit(&node, "short-rust", 40_000).await?)).await?);
+    }
+    if wanted("spawn-ts") {
+        row("spawn-ts", -best(3, async || Ok(-spawn_run_exit(&node, "echo-ts", 20_000).await?)).await?);
+    }
     Ok(())
 }
 
