@@ -86,6 +86,10 @@
 //! - To skip what waits in a long mailbox, a process says so by a [`Mark`]; Erlang's compiler finds the place.
 //! - There is no process dictionary, no `ignore` from an `init`, no hibernation, and no change of code.
 
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}
+
 mod agent;
 mod application;
 mod body;
