@@ -288,7 +288,7 @@ impl Callback {
         Self::ALL.get(usize::from(code)).map_or(Self::None, |(callback, _)| *callback)
     }
 
-    fn name(self) -> Option<&'static str> {
+    pub(crate) fn name(self) -> Option<&'static str> {
         Self::ALL.iter().find(|(callback, _)| *callback == self).and_then(|(_, name)| *name)
     }
 }

@@ -14,7 +14,7 @@ use crate::counters::Counters;
 use crate::groups::Groups;
 use crate::latency::Latencies;
 use crate::names::Names;
-use crate::process::{Desk, Owner, State};
+use crate::process::{Callback, Desk, Owner, State};
 use crate::scheduler::Scheduler;
 use crate::table::{Table, next_reference};
 use crate::timers::{Due, Timers, deadline};
@@ -306,7 +306,7 @@ impl Runtime {
             backtrace: String::new(),
             component: self.label(pid),
             pid,
-            function: String::new(),
+            function: self.callback(pid).and_then(Callback::name).unwrap_or_default().to_owned(),
         }))
     }
 

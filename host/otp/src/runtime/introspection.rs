@@ -78,6 +78,11 @@ impl Runtime {
         self.node.latencies.read()
     }
 
+    /// What a server is in.
+    pub(crate) fn callback(&self, pid: Pid) -> Option<Callback> {
+        self.node.table.slot(pid).map(callback)
+    }
+
     fn callee(&self, slot: &Slot) -> Option<Pid> {
         match slot.calling.load(Ordering::Relaxed) {
             0 => None,
