@@ -227,7 +227,7 @@ fn a_call_that_is_not_answered_is_cancelled_and_one_that_breaks_has_its_crash() 
     });
     assert_eq!((replies.0, replies.1), (Err(CallError::Cancelled), Err(CallError::Timeout)));
     assert!(
-        matches!(&replies.2, Err(CallError::Exited(ExitReason::Crash(crash))) if crash.text == "broken on request")
+        matches!(&replies.2, Err(CallError::Exited(ExitReason::Crash(crash))) if (crash.text.as_str(), crash.function.as_str()) == ("broken on request", "handle_call"))
     );
     assert_eq!(replies.3, Err(CallError::NoProc));
     assert!(log.is_empty(), "a crash is no end in good order: {log:?}");
