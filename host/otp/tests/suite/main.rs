@@ -9,6 +9,7 @@ mod mailboxes;
 mod processes;
 mod state_machines;
 mod streams;
+mod supervision;
 mod supervisors;
 mod support;
 mod tasks;
