@@ -7,7 +7,6 @@ use std::task::{Poll, Waker};
 use std::time::Duration;
 
 use bytes::Bytes;
-use parking_lot::MutexGuard;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use crate::call::{CallError, PendingCall, ReplyTo};
@@ -15,6 +14,7 @@ use crate::latency::Spent;
 use crate::process::{Desk, Letter, Stamp, State};
 use crate::scheduler::{may_send, may_take, run_woken};
 use crate::stream::StreamEnd;
+use crate::sync::MutexGuard;
 use crate::table::Slot;
 use crate::timers::deadline;
 use crate::{ExitReason, Message, Payload, Pid, Reference, Runtime, SendError, Target};

@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use parking_lot::{Mutex, MutexGuard};
 use tokio::runtime::Handle;
 use tokio::time::Instant;
 
@@ -16,6 +15,7 @@ use crate::latency::Latencies;
 use crate::names::Names;
 use crate::process::{Desk, Owner, State};
 use crate::scheduler::Scheduler;
+use crate::sync::{Mutex, MutexGuard};
 use crate::table::{Table, next_reference};
 use crate::timers::{Due, Timers, deadline};
 use crate::{
