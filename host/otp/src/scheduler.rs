@@ -284,15 +284,16 @@ impl Scheduler {
         let mut entered = false;
         poll_fn(move |task| {
             let runner = &self.runners[own];
-            if entered && !runner.parked.load(Ordering::Acquire) || self.closed.load(Ordering::Acquire) {
-                self.searching.store(false, Ordering::SeqCst);
-                return Poll::Ready(());
-            }
             {
                 let mut waker = runner.waker.lock();
                 if !waker.as_ref().is_some_and(|waker| waker.will_wake(task.waker())) {
                     *waker = Some(task.waker().clone());
                 }
+            }
+            // After the waker is there: whoever closes before is seen, and whoever closes later wakes.
+            if entered && !runner.parked.load(Ordering::Acquire) || self.closed.load(Ordering::Acquire) {
+                self.searching.store(false, Ordering::SeqCst);
+                return Poll::Ready(());
             }
             if !entered {
                 entered = true;

@@ -7,7 +7,7 @@ use crate::{ExitReason, Runtime, SpawnOptions, check};
 
 #[test]
 fn processes_of_many_threads_all_run() {
-    check(1000, || {
+    check(20000, || {
         let runtime = Runtime::new();
         let spawning = (0..3).map(|_| {
             let runtime = runtime.clone();
@@ -24,4 +24,9 @@ fn processes_of_many_threads_all_run() {
         let spawning: Vec<_> = spawning.collect();
         spawning.into_iter().for_each(|thread| thread.join().expect("it does not panic"));
     });
+}
+
+#[test]
+fn the_runners_of_a_node_end_with_it() {
+    check(20000, || drop(Runtime::new()));
 }
