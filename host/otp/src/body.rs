@@ -87,11 +87,12 @@ impl Body {
         }
         match self.change(RUNNING, IDLE) {
             Ok(_) => false,
-            Err(ENDED) => {
+            Err(NOTIFIED) if self.change(NOTIFIED, QUEUED).is_ok() => true,
+            // It was given up meanwhile.
+            Err(_) => {
                 self.take_future();
                 false
             }
-            Err(_) => self.change(NOTIFIED, QUEUED).is_ok(),
         }
     }
 
