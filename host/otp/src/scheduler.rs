@@ -197,7 +197,7 @@ impl Scheduler {
     fn unpark(&self) {
         let mut parked = self.parked.lock();
         let Some(runner) = parked.pop() else {
-            drop(parked);
+            // Under the lock: work for whoever parks from now on wakes it again.
             self.searching.store(false, Ordering::Release);
             return;
         };
