@@ -153,7 +153,9 @@ impl Context {
             return None;
         }
         let mut state = slot.lock(self.pid)?;
-        if state.system_first || state.bounded || state.stamp.is_some() {
+        // Another task that receives for this process may have moved what has come since the first look.
+        let moved = slot.left.load(Ordering::Relaxed) > 0;
+        if moved || state.system_first || state.bounded || state.stamp.is_some() {
             return None;
         }
         let Some(Letter { message, .. }) = state.incoming.front() else {
@@ -217,6 +219,7 @@ impl Context {
             } else {
                 inbox.append(&mut state.incoming);
             }
+            slot.left.store(inbox.len(), Ordering::Relaxed);
         }
     }
 
