@@ -166,13 +166,14 @@ impl Runtime {
     pub(crate) fn finish(&self, pid: Pid, reason: &ExitReason) {
         let Some(slot) = self.node.table.slot(pid) else { return };
         let Some(mut guard) = slot.lock(pid) else { return };
+        // Before anybody can see that it is gone: then its name is free.
+        if let Some(name) = &guard.name {
+            self.node.names.remove(name, pid);
+        }
         let generation = guard.generation;
         let mut state = std::mem::replace(&mut *guard, State { generation, ..State::default() });
         drop(guard);
         self.node.counters.ended(state.arrived, matches!(reason, ExitReason::Crash(_)));
-        if let Some(name) = &state.name {
-            self.node.names.remove(name, pid);
-        }
         self.clear(slot.take_desk(), reason);
         refuse_calls(state.incoming.drain(..).map(|letter| letter.message), reason);
         for (other, ()) in state.links.into_entries() {
