@@ -5,6 +5,7 @@ mod bodies;
 mod mailboxes;
 mod scheduling;
 mod signals;
+mod support;
 mod sync;
 mod tables;
 mod workers;
