@@ -1,5 +1,6 @@
 use std::any::Any;
 use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -361,14 +362,22 @@ impl Default for Runtime {
     }
 }
 
-/// Answers calls whose callee will never see them.
+/// Answers calls whose callee will never see them, and drops all other messages.
 fn refuse_calls(messages: impl Iterator<Item = Message>, reason: &ExitReason) {
     for message in messages {
-        if let Message::Call(mut request) = message {
-            request.refuse(CallError::Exited(reason.clone()));
-            if let Some(end) = request.stream {
-                end.exited(reason);
-            }
+        // A value may panic when it is dropped: that ends neither the runner nor what is left to do.
+        let refused = catch_unwind(AssertUnwindSafe(|| refuse_call(message, reason)));
+        if refused.is_err() {
+            tracing::error!("a message of a process that has ended panicked when it was dropped");
+        }
+    }
+}
+
+fn refuse_call(message: Message, reason: &ExitReason) {
+    if let Message::Call(mut request) = message {
+        request.refuse(CallError::Exited(reason.clone()));
+        if let Some(end) = request.stream.take() {
+            end.exited(reason);
         }
     }
 }

@@ -11,10 +11,15 @@ mod tables;
 mod workers;
 
 use otp::*;
-use shuttle::scheduler::RandomScheduler;
+use shuttle::scheduler::{PctScheduler, RandomScheduler};
 
 /// The crate as `src/lib.rs` has it, but for its `sync` and `workers`.
-#[allow(dead_code, unused_imports, reason = "the models use a part of the crate")]
+#[allow(
+    clippy::all,
+    dead_code,
+    unused_imports,
+    reason = "it is linted as a crate; the models use a part of it"
+)]
 #[path = "../../src"]
 mod otp {
     pub(crate) mod agent;
@@ -72,7 +77,7 @@ mod otp {
     pub use typed::{CallFrom, ServerError};
 }
 
-/// Tries a model under so many schedules.
+/// Tries a model under so many schedules, half of them with priorities; `RUSM_MODEL_FACTOR` makes it more.
 fn check(schedules: usize, model: impl Fn() + Send + Sync + 'static) {
     let model = move || {
         // It is never driven: there is only its clock, and the task of the timers, which the models fire themselves.
@@ -84,8 +89,16 @@ fn check(schedules: usize, model: impl Fn() + Send + Sync + 'static) {
     let mut config = shuttle::Config::new();
     config.stack_size = STACK;
     config.silence_warnings = true;
-    shuttle::Runner::new(RandomScheduler::new(schedules), config).run(model);
+    let deeper = std::env::var("RUSM_MODEL_FACTOR").map_or(1, |factor| factor.parse().expect("a number"));
+    let half = schedules * deeper / 2;
+    let model = std::sync::Arc::new(model);
+    let again = model.clone();
+    shuttle::Runner::new(RandomScheduler::new(half), config.clone()).run(move || model());
+    shuttle::Runner::new(PctScheduler::new(SWITCHES, half), config).run(move || again());
 }
+
+/// How many switches at the wrong moment it takes to break something.
+const SWITCHES: usize = 4;
 
 /// Unoptimised code takes more than shuttle thinks.
 const STACK: usize = 512 * 1024;

@@ -7,6 +7,7 @@ mod gen_servers;
 mod groups;
 mod mailboxes;
 mod processes;
+mod remains;
 mod state_machines;
 mod streams;
 mod supervision;
