@@ -71,6 +71,8 @@ enum Answer {
     NotFound,
     Running,
     AlreadyPresent,
+    /// The child cannot be one of this supervisor.
+    Refused,
     NoProc,
 }
 
@@ -128,6 +130,11 @@ impl Model {
         let place = self.children.iter().position(|child| child.name == name);
         let runs = place.is_some_and(|place| self.children[place].runs);
         match (step, place) {
+            (Step::Start(_, kind), _)
+                if kind.significant && self.spec.auto_shutdown == AutoShutdown::Never =>
+            {
+                Answer::Refused
+            }
             (Step::Start(_, kind), None) => {
                 self.children.push(ModelChild { name, kind: *kind, runs: false, dead: false });
                 self.start_child(self.children.len() - 1);
@@ -302,6 +309,7 @@ impl World {
             Err(ChildError::NotFound) => Answer::NotFound,
             Err(ChildError::Running(_)) => Answer::Running,
             Err(ChildError::AlreadyPresent) => Answer::AlreadyPresent,
+            Err(ChildError::Start(_)) => Answer::Refused,
             Err(ChildError::NoProc) => Answer::NoProc,
             Err(other) => panic!("{step:?}: {other}"),
         }
@@ -371,7 +379,7 @@ fn spec() -> impl Strategy<Value = Spec> {
         Just(AutoShutdown::AnySignificant),
         Just(AutoShutdown::AllSignificant)
     ];
-    let children = proptest::collection::vec(kind(true), 1..=6);
+    let children = proptest::collection::vec(kind(), 1..=6);
     (strategy, auto_shutdown, 0..6_usize, 1..5000_u64, children).prop_map(
         |(strategy, auto_shutdown, most_restarts, period, children)| {
             let period = Duration::from_millis(period);
@@ -380,11 +388,11 @@ fn spec() -> impl Strategy<Value = Spec> {
     )
 }
 
-fn kind(may_be_significant: bool) -> impl Strategy<Value = Kind> {
+fn kind() -> impl Strategy<Value = Kind> {
     let restart = prop_oneof![Just(Restart::Permanent), Just(Restart::Transient), Just(Restart::Temporary)];
-    (restart, any::<bool>()).prop_map(move |(restart, significant)| Kind {
+    (restart, any::<bool>()).prop_map(|(restart, significant)| Kind {
         restart,
-        significant: significant && may_be_significant && restart != Restart::Permanent,
+        significant: significant && restart != Restart::Permanent,
     })
 }
 
@@ -400,7 +408,7 @@ fn script() -> impl Strategy<Value = Vec<Step>> {
         1 => name().prop_map(Step::Terminate),
         1 => name().prop_map(Step::Restart),
         1 => name().prop_map(Step::Delete),
-        1 => (name(), kind(false)).prop_map(|(name, kind)| Step::Start(name, kind)),
+        1 => (name(), kind()).prop_map(|(name, kind)| Step::Start(name, kind)),
         2 => (0..6000_u64).prop_map(|time| Step::Advance(Duration::from_millis(time))),
     ];
     proptest::collection::vec(step, 0..40)
