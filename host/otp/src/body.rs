@@ -5,12 +5,13 @@ use std::mem::ManuallyDrop;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::task::{Context as Task, Poll, Wake, Waker};
 use std::time::Duration;
 
 use crate::runtime::Runtime;
 use crate::scheduler::{Scheduler, as_current};
+use crate::sync::{AtomicBool, AtomicU8, AtomicU64};
 use crate::{ExitReason, Pid};
 
 /// What a process runs.
@@ -86,11 +87,12 @@ impl Body {
         }
         match self.change(RUNNING, IDLE) {
             Ok(_) => false,
-            Err(ENDED) => {
+            Err(NOTIFIED) if self.change(NOTIFIED, QUEUED).is_ok() => true,
+            // It was given up meanwhile.
+            Err(_) => {
                 self.take_future();
                 false
             }
-            Err(_) => self.change(NOTIFIED, QUEUED).is_ok(),
         }
     }
 

@@ -7,7 +7,6 @@ use std::task::{Poll, Waker};
 use std::time::Duration;
 
 use bytes::Bytes;
-use parking_lot::MutexGuard;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use crate::call::{CallError, PendingCall, ReplyTo};
@@ -15,7 +14,8 @@ use crate::latency::Spent;
 use crate::process::{Callback, Desk, Letter, Stamp, State};
 use crate::scheduler::{may_send, may_take, run_woken};
 use crate::stream::StreamEnd;
-use crate::table::Slot;
+use crate::sync::MutexGuard;
+use crate::table::{Slot, next_reference};
 use crate::timers::deadline;
 use crate::{ExitReason, Message, Payload, Pid, Reference, Runtime, SendError, Target};
 
@@ -102,9 +102,12 @@ impl Context {
     async fn take(&self, since: Mark, mut admits: impl FnMut(&Message) -> bool, yields: bool) -> Message {
         let mut search = Search { since: since.0, ..Search::default() };
         let _receiving = self.slot().filter(|slot| slot.is_of(self.pid)).map(Receiving::begin);
+        let mut receiver = Receiver { context: self, number: 0 };
         poll_fn(|task| {
             let Some(slot) = self.slot().filter(|slot| slot.is_of(self.pid)) else { return Poll::Pending };
-            if let Some(outcome) = self.take_only(slot, &mut search, &mut admits, yields, task.waker()) {
+            if let Some(outcome) =
+                self.take_only(slot, &mut search, &mut admits, yields, task.waker(), &mut receiver)
+            {
                 return outcome;
             }
             let Some(mut desk) = slot.desk(self.pid) else { return Poll::Pending };
@@ -123,7 +126,7 @@ impl Context {
                     Poll::Pending
                 }
                 Found::Nothing(mut state) => {
-                    wait(&mut state, task.waker());
+                    receiver.wait(&mut state, task.waker());
                     Poll::Pending
                 }
                 Found::Gone => Poll::Pending,
@@ -145,16 +148,19 @@ impl Context {
         admits: &mut impl FnMut(&Message) -> bool,
         yields: bool,
         waker: &Waker,
+        receiver: &mut Receiver<'_>,
     ) -> Option<Poll<Message>> {
         if slot.left.load(Ordering::Relaxed) > 0 {
             return None;
         }
         let mut state = slot.lock(self.pid)?;
-        if state.system_first || state.bounded || state.stamp.is_some() {
+        // Another task that receives for this process may have moved what has come since the first look.
+        let moved = slot.left.load(Ordering::Relaxed) > 0;
+        if moved || state.system_first || state.bounded || state.stamp.is_some() {
             return None;
         }
         let Some(Letter { message, .. }) = state.incoming.front() else {
-            wait(&mut state, waker);
+            receiver.wait(&mut state, waker);
             return Some(Poll::Pending);
         };
         let simple = state.incoming.len() == 1 && !matches!(message, Message::Call(_));
@@ -214,6 +220,7 @@ impl Context {
             } else {
                 inbox.append(&mut state.incoming);
             }
+            slot.left.store(inbox.len(), Ordering::Relaxed);
         }
     }
 
@@ -373,11 +380,45 @@ impl Context {
     }
 }
 
-/// Notes that a process waits for mail, and whom to wake.
-fn wait(state: &mut State, waker: &Waker) {
-    state.waiting = true;
-    if !state.body.as_ref().is_some_and(|body| body.is_woken_by(waker)) {
-        state.rare_mut().receivers.push(waker.clone());
+/// One receive.
+struct Receiver<'a> {
+    context: &'a Context,
+    /// Under which it has left a waker; 0 as long as it has not had to.
+    number: Reference,
+}
+
+impl Receiver<'_> {
+    /// Notes that the process waits for mail, and whom to wake.
+    fn wait(&mut self, state: &mut State, waker: &Waker) {
+        state.waiting = true;
+        if state.body.as_ref().is_some_and(|body| body.is_woken_by(waker)) {
+            return;
+        }
+        if self.number == 0 {
+            self.number = next_reference();
+        }
+        let receivers = &mut state.rare_mut().receivers;
+        match receivers.iter_mut().find(|(number, _)| *number == self.number) {
+            Some((_, known)) => known.clone_from(waker),
+            None => receivers.push((self.number, waker.clone())),
+        }
+    }
+}
+
+impl Drop for Receiver<'_> {
+    /// Nobody is left to be woken.
+    fn drop(&mut self) {
+        if self.number == 0 {
+            return;
+        }
+        let Some(mut state) = self.context.runtime.state(self.context.pid) else { return };
+        let left = state.rare.as_mut().and_then(|rare| {
+            let place = rare.receivers.iter().position(|(number, _)| *number == self.number)?;
+            Some(rare.receivers.swap_remove(place))
+        });
+        // Before the waker: whatever goes with it may need the lock.
+        drop(state);
+        drop(left);
     }
 }
 

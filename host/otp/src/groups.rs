@@ -3,9 +3,9 @@ use std::hash::BuildHasher;
 use std::sync::Arc;
 
 use foldhash::quality::RandomState;
-use parking_lot::{Mutex, RwLock};
 
 use crate::process::Owner;
+use crate::sync::{Mutex, RwLock};
 use crate::table::next_reference;
 use crate::{Message, Payload, Pid, Reference, Runtime};
 

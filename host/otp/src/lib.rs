@@ -114,11 +114,13 @@ mod small_map;
 mod state_machine;
 mod stream;
 mod supervisor;
+mod sync;
 mod system;
 mod table;
 mod task;
 mod timers;
 mod typed;
+mod workers;
 
 pub use agent::Agent;
 pub use application::{Application, RunningApplication, ShutdownReport};

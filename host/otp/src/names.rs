@@ -3,9 +3,9 @@ use std::hash::BuildHasher;
 use std::sync::Arc;
 
 use foldhash::quality::RandomState;
-use parking_lot::RwLock;
 
 use crate::Pid;
+use crate::sync::RwLock;
 
 /// Why a name was not given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

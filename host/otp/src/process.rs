@@ -238,8 +238,8 @@ pub(crate) struct Stamp {
 pub(crate) struct Rare {
     /// From the runtime, for a process that takes such messages first.
     pub(crate) system: VecDeque<Letter>,
-    /// Whoever receives under a waker that is not the process's own.
-    pub(crate) receivers: Vec<Waker>,
+    /// Receives under a waker that is not the process's own, each with a number of its own.
+    pub(crate) receivers: Vec<(Reference, Waker)>,
     /// Under which names it can be reached until it takes them back; true for those that end with the first message.
     pub(crate) aliases: SmallMap<Reference, bool>,
     /// Whoever has to know of its end, besides links and monitors.
@@ -323,6 +323,8 @@ impl Desk {
             || self.waiting_calls.capacity() > 0
             || self.next_handle > 0
             || self.alarm.is_some()
+            || self.stamp.is_some()
+            || self.handling.is_some()
     }
 }
 
@@ -343,7 +345,7 @@ impl State {
             return None;
         }
         if let Some(rare) = &mut self.rare {
-            rare.receivers.drain(..).for_each(Waker::wake);
+            rare.receivers.drain(..).for_each(|(_, waker)| waker.wake());
         }
         self.body.clone()
     }

@@ -5,9 +5,9 @@ use std::hash::{BuildHasher, Hash};
 use std::sync::{Arc, Weak};
 
 use foldhash::quality::RandomState;
-use parking_lot::RwLock;
 
 use crate::process::Owner;
+use crate::sync::RwLock;
 use crate::{Pid, RegisterError, Runtime};
 
 /// A place where names of processes are kept outside of the node's own: Erlang's `{via, Module, Name}`.

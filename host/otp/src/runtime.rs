@@ -1,10 +1,10 @@
 use std::any::Any;
 use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use parking_lot::{Mutex, MutexGuard};
 use tokio::runtime::Handle;
 use tokio::time::Instant;
 
@@ -16,6 +16,7 @@ use crate::latency::Latencies;
 use crate::names::Names;
 use crate::process::{Callback, Desk, Owner, State};
 use crate::scheduler::Scheduler;
+use crate::sync::{Mutex, MutexGuard};
 use crate::table::{Table, next_reference};
 use crate::timers::{Due, Timers, deadline};
 use crate::{
@@ -166,13 +167,14 @@ impl Runtime {
     pub(crate) fn finish(&self, pid: Pid, reason: &ExitReason) {
         let Some(slot) = self.node.table.slot(pid) else { return };
         let Some(mut guard) = slot.lock(pid) else { return };
+        // Before anybody can see that it is gone: then its name is free.
+        if let Some(name) = &guard.name {
+            self.node.names.remove(name, pid);
+        }
         let generation = guard.generation;
         let mut state = std::mem::replace(&mut *guard, State { generation, ..State::default() });
         drop(guard);
         self.node.counters.ended(state.arrived, matches!(reason, ExitReason::Crash(_)));
-        if let Some(name) = &state.name {
-            self.node.names.remove(name, pid);
-        }
         self.clear(slot.take_desk(), reason);
         refuse_calls(state.incoming.drain(..).map(|letter| letter.message), reason);
         state.links.for_each(|other, ()| self.exit_signal(pid, other, reason, true));
@@ -356,14 +358,22 @@ impl Default for Runtime {
     }
 }
 
-/// Answers calls whose callee will never see them.
+/// Answers calls whose callee will never see them, and drops all other messages.
 fn refuse_calls(messages: impl Iterator<Item = Message>, reason: &ExitReason) {
     for message in messages {
-        if let Message::Call(mut request) = message {
-            request.refuse(CallError::Exited(reason.clone()));
-            if let Some(end) = request.stream {
-                end.exited(reason);
-            }
+        // A value may panic when it is dropped: that ends neither the runner nor what is left to do.
+        let refused = catch_unwind(AssertUnwindSafe(|| refuse_call(message, reason)));
+        if refused.is_err() {
+            tracing::error!("a message of a process that has ended panicked when it was dropped");
+        }
+    }
+}
+
+fn refuse_call(message: Message, reason: &ExitReason) {
+    if let Message::Call(mut request) = message {
+        request.refuse(CallError::Exited(reason.clone()));
+        if let Some(end) = request.stream.take() {
+            end.exited(reason);
         }
     }
 }

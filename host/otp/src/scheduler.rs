@@ -1,18 +1,16 @@
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 use std::task::{Poll, Waker};
-use std::time::{Duration, Instant};
-
-use parking_lot::Mutex;
-use tokio::runtime::{Handle, RuntimeFlavor};
-use tokio::task::{coop::has_budget_remaining, yield_now};
+use std::time::Duration;
 
 use crate::Pid;
 use crate::body::Body;
 use crate::runtime::Node;
+use crate::sync::{AtomicBool, AtomicUsize, Mutex, fence, thread_local};
+use crate::workers::{self, Instant, has_budget_remaining, yield_now};
 
 /// Gives processes their turns: as many tasks of tokio as it has workers, each with a queue of its own.
 ///
@@ -89,13 +87,8 @@ enum Pause {
 impl Scheduler {
     /// For the workers of the current runtime.
     pub(crate) fn new() -> Arc<Self> {
-        let workers = Handle::current();
-        let runners = match workers.runtime_flavor() {
-            RuntimeFlavor::CurrentThread => 1,
-            _ => workers.metrics().num_workers(),
-        };
         Arc::new(Self {
-            runners: (0..runners).map(|_| Runner::default()).collect(),
+            runners: (0..workers::count()).map(|_| Runner::default()).collect(),
             injected: Mutex::default(),
             parked: Mutex::default(),
             parked_count: AtomicUsize::new(0),
@@ -110,7 +103,7 @@ impl Scheduler {
         for own in 0..self.runners.len() {
             let left = Left { node: node.clone(), scheduler: self.clone() };
             let scheduler = self.clone();
-            tokio::spawn(async move {
+            workers::spawn(async move {
                 let _left = left;
                 while !scheduler.closed.load(Ordering::Acquire) {
                     match scheduler.run(own) {
@@ -121,7 +114,7 @@ impl Scheduler {
             });
         }
         let scheduler = self.clone();
-        tokio::spawn(poll_fn(move |task| {
+        workers::spawn(poll_fn(move |task| {
             *scheduler.decoy.lock() = Some(task.waker().clone());
             if scheduler.closed.load(Ordering::Acquire) { Poll::Ready(()) } else { Poll::Pending }
         }));
@@ -204,7 +197,7 @@ impl Scheduler {
     fn unpark(&self) {
         let mut parked = self.parked.lock();
         let Some(runner) = parked.pop() else {
-            drop(parked);
+            // Under the lock: work for whoever parks from now on wakes it again.
             self.searching.store(false, Ordering::Release);
             return;
         };
@@ -291,15 +284,16 @@ impl Scheduler {
         let mut entered = false;
         poll_fn(move |task| {
             let runner = &self.runners[own];
-            if entered && !runner.parked.load(Ordering::Acquire) || self.closed.load(Ordering::Acquire) {
-                self.searching.store(false, Ordering::SeqCst);
-                return Poll::Ready(());
-            }
             {
                 let mut waker = runner.waker.lock();
                 if !waker.as_ref().is_some_and(|waker| waker.will_wake(task.waker())) {
                     *waker = Some(task.waker().clone());
                 }
+            }
+            // After the waker is there: whoever closes before is seen, and whoever closes later wakes.
+            if entered && !runner.parked.load(Ordering::Acquire) || self.closed.load(Ordering::Acquire) {
+                self.searching.store(false, Ordering::SeqCst);
+                return Poll::Ready(());
             }
             if !entered {
                 entered = true;

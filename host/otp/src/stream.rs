@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::task::{Poll, Waker};
 
 use bytes::Bytes;
-use parking_lot::Mutex;
 
+use crate::sync::Mutex;
 use crate::{ExitReason, Message, Pid, Runtime};
 
 /// How many bytes a writer may be ahead of its reader: four full chunks.

@@ -294,6 +294,10 @@ impl ChildSpec {
         self
     }
 
+    fn mistake(&self, reason: &str) -> StartError {
+        StartError { child: self.id.to_string(), reason: reason.into() }
+    }
+
     fn stops_by(&self) -> Shutdown {
         self.shutdown.unwrap_or(match self.kind {
             ChildKind::Worker => Shutdown::default(),
@@ -374,21 +378,23 @@ impl Supervisor {
 
     /// What is wrong with it as it is declared.
     fn mistake(&self) -> Option<StartError> {
-        let mistake = |child: &ChildSpec, reason: &str| {
-            Some(StartError { child: child.id.to_string(), reason: reason.into() })
-        };
-        for (place, child) in self.children.iter().enumerate() {
-            if self.strategy != Strategy::Dynamic
+        let twice = |place: usize, child: &ChildSpec| {
+            self.strategy != Strategy::Dynamic
                 && self.children[..place].iter().any(|other| other.id == child.id)
-            {
-                return mistake(child, "another child has the same name");
-            }
-            if child.significant && child.restart == Restart::Permanent {
-                return mistake(child, "a permanent child never ends for good, so it cannot be significant");
-            }
-            if child.significant && self.auto_shutdown == AutoShutdown::Never {
-                return mistake(child, "it is significant, but the supervisor's auto_shutdown is never");
-            }
+        };
+        self.children.iter().enumerate().find_map(|(place, child)| match twice(place, child) {
+            true => Some(child.mistake("another child has the same name")),
+            false => self.mistake_of(child),
+        })
+    }
+
+    /// What is wrong with a child of this supervisor.
+    fn mistake_of(&self, child: &ChildSpec) -> Option<StartError> {
+        if child.significant && child.restart == Restart::Permanent {
+            return Some(child.mistake("a permanent child never ends for good, so it cannot be significant"));
+        }
+        if child.significant && self.auto_shutdown == AutoShutdown::Never {
+            return Some(child.mistake("it is significant, but the supervisor's auto_shutdown is never"));
         }
         None
     }

@@ -1,11 +1,10 @@
 use std::cell::Cell;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering};
-
-use parking_lot::{Mutex, MutexGuard};
+use std::sync::atomic::Ordering;
 
 use crate::pid::{LAST_GENERATION, SLOT_BITS};
 use crate::process::{Desk, State};
+use crate::sync::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Count, Mutex, MutexGuard};
 use crate::{Pid, Reference};
 
 /// The processes of a node, in an array that grows in chunks and never moves: a lookup is an index and a compare.
@@ -182,7 +181,7 @@ impl Slot {
 /// The next number for a monitor, timer or call. Threads take them by the thousand, so that they do not meet; a billion a
 /// second would take 100 days to reach 2^53.
 pub(crate) fn next_reference() -> Reference {
-    static TAKEN: AtomicU64 = AtomicU64::new(1);
+    static TAKEN: Count = Count::new(1);
     thread_local! {
         static OWN: Cell<(u64, u64)> = const { Cell::new((0, 0)) };
     }
@@ -197,9 +196,9 @@ pub(crate) fn next_reference() -> Reference {
 
 /// Which of some places a thread uses, so that threads seldom meet.
 pub(crate) fn shard() -> usize {
-    static THREADS: AtomicUsize = AtomicUsize::new(0);
+    static THREADS: Count = Count::new(0);
     thread_local! {
-        static OWN: usize = THREADS.fetch_add(1, Ordering::Relaxed) % SHARDS;
+        static OWN: usize = THREADS.fetch_add(1, Ordering::Relaxed) as usize % SHARDS;
     }
     OWN.with(|own| *own)
 }

@@ -5,11 +5,11 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use bytes::Bytes;
-use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
 use crate::runtime::{Node, Runtime};
+use crate::sync::Mutex;
 use crate::table::IdHasher;
 use crate::{Message, Pid, Reference};
 
@@ -135,18 +135,23 @@ pub(crate) fn deadline(limit: Duration) -> Instant {
 /// 30 years.
 pub(crate) const FAR: Duration = Duration::from_secs(30 * 365 * 24 * 60 * 60);
 
+/// Does what is due.
+pub(crate) fn fire(runtime: &Runtime, now: Instant) {
+    for (timer, Timer { pid, due }) in runtime.node().timers.take_due(now) {
+        match due {
+            Due::Message { body, .. } => runtime.notify(pid, Message::Timer { timer, body }),
+            Due::Term(value) => runtime.notify(pid, Message::Term { sender: pid, value }),
+            Due::Alarm => runtime.ring_alarm(pid),
+        }
+    }
+}
+
 async fn drive(node: Weak<Node>, changed: Arc<Notify>) {
     // The node is not yet there when its timers start; the first timer or its end is what wakes the driver.
     changed.notified().await;
     while let Some(node) = node.upgrade() {
         let runtime = Runtime::from_node(node);
-        for (timer, Timer { pid, due }) in runtime.node().timers.take_due(Instant::now()) {
-            match due {
-                Due::Message { body, .. } => runtime.notify(pid, Message::Timer { timer, body }),
-                Due::Term(value) => runtime.notify(pid, Message::Term { sender: pid, value }),
-                Due::Alarm => runtime.ring_alarm(pid),
-            }
-        }
+        fire(&runtime, Instant::now());
         let next = runtime.node().timers.queue.lock().first();
         drop(runtime);
         match next {

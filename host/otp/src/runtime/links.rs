@@ -3,18 +3,30 @@ use crate::table::next_reference;
 use crate::{ExitReason, Message, Pid, Reference, Target};
 
 impl Runtime {
-    /// Links two processes: when one ends abnormally, so does the other, unless it traps exits.
+    /// Links two processes: when one ends abnormally, so does the other, unless it traps exits. If one of them is gone, the
+    /// other one hears that there is no such process.
     pub fn link(&self, pid: Pid, other: Pid) {
         if pid == other {
             return;
         }
-        let new = self.node.table.lock(pid).is_some_and(|mut state| state.links.insert(other, ()));
-        if !new {
+        let new = self.node.table.lock(pid).map(|mut state| state.links.insert(other, ()));
+        if new == Some(false) {
             return;
         }
         let linked = self.node.table.lock(other).map(|mut state| state.links.insert(pid, ()));
         if linked.is_none() {
             self.exit_signal(other, pid, &self.absence(other), true);
+            return;
+        }
+        // An end of the process, or of the link, that came between the two has not found the second one.
+        match self.node.table.lock(pid).map(|state| state.links.get(other).is_some()) {
+            Some(true) => {}
+            Some(false) => {
+                if let Some(mut state) = self.node.table.lock(other) {
+                    state.links.remove(pid);
+                }
+            }
+            None => self.exit_signal(pid, other, &self.absence(pid), true),
         }
     }
 
@@ -36,12 +48,19 @@ impl Runtime {
     }
 
     pub(super) fn watch(&self, pid: Pid, other: Pid, monitor: Reference) {
-        if let Some(mut state) = self.node.table.lock(pid) {
-            state.watching.insert(monitor, other);
+        let new = self.node.table.lock(pid).map(|mut state| state.watching.insert(monitor, other));
+        if new.is_none() {
+            return;
         }
         let watched = self.node.table.lock(other).map(|mut state| state.watchers.insert(monitor, pid));
         if watched.is_none() {
             self.down(pid, monitor, other, &self.absence(other));
+            return;
+        }
+        // As with a link.
+        let still = self.node.table.lock(pid).is_some_and(|state| state.watching.get(monitor).is_some());
+        if !still && let Some(mut state) = self.node.table.lock(other) {
+            state.watchers.remove(monitor);
         }
     }
 

@@ -154,6 +154,9 @@ impl Running {
     }
 
     async fn start_child(&mut self, spec: ChildSpec) -> Result<Pid, ChildError> {
+        if let Some(mistake) = self.spec.mistake_of(&spec) {
+            return Err(mistake.into());
+        }
         if self.spec.strategy != Strategy::Dynamic
             && let Some((_, known)) = self.children.named(&spec.id)
         {
