@@ -117,6 +117,8 @@ where
     /// [`RegisterError::Taken`] in a registry of unique keys, [`RegisterError::NoProc`].
     pub fn register(&self, pid: Pid, key: K, value: V) -> Result<(), RegisterError> {
         let shared = &self.shared;
+        // Held to the end: an end or an `unregister` that comes now waits, and finds it all.
+        let mut by_process = shared.by_process.write();
         match shared.shard(&key).write().entry(key.clone()) {
             Entry::Occupied(entry) if shared.keys == Keys::Unique => {
                 return Err(entry
@@ -127,28 +129,23 @@ where
             Entry::Occupied(mut entry) => entry.get_mut().push((pid, value)),
             Entry::Vacant(entry) => drop(entry.insert(vec![(pid, value)])),
         }
-        let mut by_process = shared.by_process.write();
-        let keys = by_process.entry(pid).or_default();
-        let first = keys.is_empty();
-        keys.push(key.clone());
-        drop(by_process);
-        // Told at the end, or ended already: either way the entry is not left behind.
+        let first = !by_process.contains_key(&pid);
         if first && !shared.tell_end(pid) {
-            shared.ended(&shared.runtime, pid);
+            shared.remove(pid, &key);
             return Err(RegisterError::NoProc);
         }
+        by_process.entry(pid).or_default().push(key);
         Ok(())
     }
 
     /// Takes back what a process has registered under a key; how many entries that was.
     pub fn unregister(&self, pid: Pid, key: &K) -> usize {
-        let removed = self.shared.remove(pid, key);
         let mut by_process = self.shared.by_process.write();
+        let removed = self.shared.remove(pid, key);
         if let Entry::Occupied(mut keys) = by_process.entry(pid) {
             keys.get_mut().retain(|other| other != key);
             if keys.get().is_empty() {
                 keys.remove();
-                drop(by_process);
                 self.shared.forget(pid);
             }
         }

@@ -384,7 +384,8 @@ impl Drop for Left {
         if let Some(node) = self.node.upgrade() {
             node.abandon();
         }
-        self.scheduler.injected.lock().clear();
+        let injected = std::mem::take(&mut *self.scheduler.injected.lock());
+        drop(injected);
         for runner in &self.scheduler.runners {
             let left = std::mem::take(&mut *runner.queue.lock());
             drop(left);

@@ -64,7 +64,9 @@ impl Timers {
 
     /// When it was due, if it had not fired.
     pub(crate) fn cancel(&self, timer: Reference) -> Option<Instant> {
-        self.queue.lock().remove(timer)
+        // What it would have sent is dropped without the lock.
+        let removed = self.queue.lock().remove(timer);
+        removed.map(|(time, _)| time)
     }
 
     /// Stops the timers of a process that ended.
@@ -72,9 +74,9 @@ impl Timers {
         let mut queue = self.queue.lock();
         let own = queue.by_process.range((pid, 0)..=(pid, Reference::MAX));
         let own: Vec<Reference> = own.map(|(_, timer)| *timer).collect();
-        for timer in own {
-            queue.remove(timer);
-        }
+        let removed: Vec<_> = own.into_iter().map(|timer| queue.remove(timer)).collect();
+        drop(queue);
+        drop(removed);
     }
 
     /// How many are set.
@@ -111,12 +113,11 @@ impl Queue {
         self.by_time.insert((time, reference), timer);
     }
 
-    fn remove(&mut self, reference: Reference) -> Option<Instant> {
+    fn remove(&mut self, reference: Reference) -> Option<(Instant, Timer)> {
         let time = self.due.remove(&reference)?;
-        if let Some(timer) = self.by_time.remove(&(time, reference)) {
-            self.by_process.remove(&(timer.pid, reference));
-        }
-        Some(time)
+        let timer = self.by_time.remove(&(time, reference))?;
+        self.by_process.remove(&(timer.pid, reference));
+        Some((time, timer))
     }
 }
 
