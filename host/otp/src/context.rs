@@ -349,9 +349,10 @@ impl Context {
     /// process ends, the other end hears it.
     pub fn own_stream(&self, end: StreamEnd) -> u64 {
         let Some((_, mut desk)) = self.desk() else { return 0 };
-        desk.next_handle += 1;
-        let handle = desk.next_handle;
-        desk.streams.insert(handle, end.clone());
+        let affairs = desk.affairs_mut();
+        affairs.next_handle += 1;
+        let handle = affairs.next_handle;
+        affairs.streams.insert(handle, end.clone());
         drop(desk);
         if let StreamEnd::Writer(writer) = &end {
             writer.notify(self.runtime.clone(), self.pid, handle);
@@ -361,12 +362,12 @@ impl Context {
 
     /// One of this process's ends of streams.
     pub fn stream(&self, handle: u64) -> Option<StreamEnd> {
-        self.desk()?.1.streams.get(&handle).cloned()
+        self.desk()?.1.affairs.as_ref()?.streams.get(&handle).cloned()
     }
 
     /// Gives up an end; the caller closes or aborts it.
     pub fn take_stream(&self, handle: u64) -> Option<StreamEnd> {
-        self.desk()?.1.streams.remove(&handle)
+        self.desk()?.1.affairs.as_mut()?.streams.remove(&handle)
     }
 
     fn slot(&self) -> Option<&Slot> {
@@ -548,11 +549,12 @@ struct Wait<'a> {
 impl Wait<'_> {
     fn register(&mut self, deadline: Instant, waker: &Waker) {
         let Some((_, mut desk)) = self.context.desk() else { return };
-        desk.waiting_calls.insert(self.pending.reference, waker.clone());
+        let affairs = desk.affairs_mut();
+        affairs.waiting_calls.insert(self.pending.reference, waker.clone());
         self.registered = true;
-        let early_enough = desk.alarm.is_some_and(|alarm| alarm <= deadline);
+        let early_enough = affairs.alarm.is_some_and(|alarm| alarm <= deadline);
         if !early_enough {
-            desk.alarm = Some(deadline);
+            affairs.alarm = Some(deadline);
             drop(desk);
             self.context.runtime.set_alarm(self.context.pid, deadline);
         }
@@ -564,7 +566,7 @@ impl Drop for Wait<'_> {
         if self.registered
             && let Some((_, mut desk)) = self.context.desk()
         {
-            desk.waiting_calls.remove(&self.pending.reference);
+            desk.affairs_mut().waiting_calls.remove(&self.pending.reference);
         }
     }
 }

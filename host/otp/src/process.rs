@@ -207,7 +207,7 @@ pub(crate) struct State {
     /// The most messages of other processes that may wait.
     pub(crate) bound: Option<u32>,
     /// It has to end, with this.
-    pub(crate) exit: Option<ExitReason>,
+    pub(crate) exit: Option<Box<ExitReason>>,
     pub(crate) links: SmallMap<Pid, ()>,
     /// Who monitors this process.
     pub(crate) watchers: SmallMap<Reference, Pid>,
@@ -306,6 +306,13 @@ pub(crate) struct Desk {
     pub(crate) removals: u64,
     /// Calls that it has received and not yet answered.
     pub(crate) open_calls: Vec<(Reference, ReplyTo)>,
+    /// What a process that neither waits for calls nor has streams does without.
+    pub(crate) affairs: Option<Box<Affairs>>,
+}
+
+/// Calls that a process waits for, and its streams.
+#[derive(Debug, Default)]
+pub(crate) struct Affairs {
     /// Who is to look at the clock when the alarm rings: calls that it waits for.
     pub(crate) waiting_calls: HashMap<Reference, Waker, BuildHasherDefault<IdHasher>>,
     /// When the alarm rings; a later one of an earlier call may ring, too.
@@ -316,13 +323,15 @@ pub(crate) struct Desk {
 }
 
 impl Desk {
+    pub(crate) fn affairs_mut(&mut self) -> &mut Affairs {
+        self.affairs.get_or_insert_default()
+    }
+
     /// Whether there is anything to clear.
     pub(crate) fn used(&self) -> bool {
         self.inbox.capacity() > 0
             || self.open_calls.capacity() > 0
-            || self.waiting_calls.capacity() > 0
-            || self.next_handle > 0
-            || self.alarm.is_some()
+            || self.affairs.is_some()
             || self.stamp.is_some()
             || self.handling.is_some()
     }
@@ -359,7 +368,7 @@ impl State {
         if self.exit.is_some() {
             return None;
         }
-        self.exit = Some(reason);
+        self.exit = Some(Box::new(reason));
         let body = self.body.clone()?;
         body.doom();
         Some(body)
@@ -430,17 +439,15 @@ const MEASURED: u64 = 64;
 
 #[cfg(test)]
 mod tests {
+    use std::mem::offset_of;
+
+    use super::{Letter, State};
+
     #[test]
-    fn sizes() {
-        eprintln!(
-            "letter {} message {} state {} desk {} slot {} body {} exit {}",
-            size_of::<super::Letter>(),
-            size_of::<crate::Message>(),
-            size_of::<super::State>(),
-            size_of::<super::Desk>(),
-            size_of::<crate::table::Slot>(),
-            size_of::<crate::body::Body>(),
-            size_of::<crate::ExitReason>()
-        );
+    fn what_a_message_needs_lies_in_one_cache_line_with_the_lock() {
+        // The lock comes first, and takes as much as the alignment of what it guards.
+        let end = align_of::<State>() + offset_of!(State, body) + size_of::<usize>();
+        assert!(end <= 64, "{end}");
+        assert!(size_of::<Letter>() <= 72, "{}", size_of::<Letter>());
     }
 }

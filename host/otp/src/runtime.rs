@@ -200,7 +200,7 @@ impl Runtime {
             reply_to.answer(Err(CallError::Exited(reason.clone())));
         }
         refuse_calls(desk.inbox.drain(..).map(|letter| letter.message), reason);
-        for (_, end) in desk.streams.drain() {
+        for (_, end) in desk.affairs.take().map(|affairs| affairs.streams).unwrap_or_default() {
             end.exited(reason);
         }
     }
@@ -296,7 +296,7 @@ impl Runtime {
 
     /// The exit that somebody has sent a process and that it must take, if there is one.
     pub(crate) fn take_exit(&self, pid: Pid) -> Option<ExitReason> {
-        self.node.table.lock(pid).and_then(|state| state.exit.clone())
+        self.node.table.lock(pid).and_then(|state| state.exit.as_deref().cloned())
     }
 
     /// A panic of a process's body, as its exit reason.
@@ -327,8 +327,9 @@ impl Runtime {
     pub(crate) fn ring_alarm(&self, pid: Pid) {
         let Some(slot) = self.node.table.slot(pid) else { return };
         let Some(mut desk) = slot.desk(pid) else { return };
-        desk.alarm = None;
-        let waiting: Vec<_> = desk.waiting_calls.values().cloned().collect();
+        let affairs = desk.affairs_mut();
+        affairs.alarm = None;
+        let waiting: Vec<_> = affairs.waiting_calls.values().cloned().collect();
         drop(desk);
         waiting.into_iter().for_each(std::task::Waker::wake);
     }
