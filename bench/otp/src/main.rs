@@ -269,27 +269,27 @@ async fn broadcast(runtime: &Runtime) -> f64 {
     let left = Arc::new(AtomicU64::new(0));
     let time = within(runtime, move |context| async move {
         let sender = context.pid();
-        let members: Vec<Target> = (0..MEMBERS)
-            .map(|_| {
-                let left = left.clone();
-                spawn_plain(context.runtime(), async move |context| {
-                    for _ in 0..ROUNDS {
-                        let _ = context.receive().await;
-                        if left.fetch_sub(1, Ordering::AcqRel) == 1 {
-                            let _ = context.runtime().send(context.pid(), &sender.into(), Payload::new());
-                        }
+        // Members of an earlier run may be about to leave theirs.
+        let group = format!("group of {}", sender.id);
+        let member = |_| {
+            let left = left.clone();
+            spawn_plain(context.runtime(), async move |context| {
+                for _ in 0..ROUNDS {
+                    let _ = context.receive().await;
+                    if left.fetch_sub(1, Ordering::AcqRel) == 1 {
+                        let _ = context.runtime().send(context.pid(), &sender.into(), Payload::new());
                     }
-                })
-                .into()
+                }
             })
-            .collect();
+        };
+        let members: Vec<Pid> = (0..MEMBERS).map(member).collect();
+        for member in members {
+            context.runtime().join(&group, member);
+        }
         let start = Instant::now();
         for _ in 0..ROUNDS {
             left.store(MEMBERS, Ordering::Release);
-            let body = Bytes::from(vec![7; 1024]);
-            for member in &members {
-                let _ = context.runtime().send(sender, member, body.clone().into());
-            }
+            context.runtime().broadcast(sender, &group, &vec![7; 1024].into());
             context.receive().await;
         }
         start.elapsed()

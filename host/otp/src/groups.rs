@@ -100,9 +100,7 @@ impl Runtime {
 
     /// Sends the same bytes to each member; how many have taken them. The bytes are not copied.
     pub fn broadcast(&self, sender: Pid, group: &str, body: &Payload) -> usize {
-        let members = self.members(group);
-        let sent = members.iter().filter(|pid| self.send(sender, &(**pid).into(), body.clone()).is_ok());
-        sent.count()
+        self.send_to_all(sender, &self.members(group), body)
     }
 
     /// Lets `pid` hear of a group's changes as [`Message::Group`], and answers who is a member now.

@@ -23,6 +23,16 @@ impl Payload {
     }
 }
 
+impl Payload {
+    /// The same bytes, whose holders are counted apart: many threads that count at one place hinder each other.
+    pub(crate) fn counted_apart(&self) -> Self {
+        match &self.0 {
+            Kept::Shared(bytes) => Self(Kept::Shared(Bytes::from_owner(bytes.clone()))),
+            Kept::Inline { .. } => self.clone(),
+        }
+    }
+}
+
 impl Default for Payload {
     fn default() -> Self {
         Self::new()
