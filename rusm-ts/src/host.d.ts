@@ -33,6 +33,7 @@ declare module "rusm:actor/process@0.1.0" {
   export function exitProcess(other: HostPid, reason: HostError): void;
   export function kill(other: HostPid): void;
   export function trapExit(on: boolean): boolean;
+  export function takesSeveral(): void;
   export function alive(other: HostPid): boolean;
   export function info(other: HostPid): {
     component: string;

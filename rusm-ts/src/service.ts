@@ -1,5 +1,5 @@
 /// <reference path="./host.d.ts" />
-import { exit, reply, replyError, self } from "rusm:actor/process@0.1.0";
+import { exit, reply, replyError, self, takesSeveral } from "rusm:actor/process@0.1.0";
 import { streamClose } from "rusm:actor/wait-async@0.1.0";
 
 import { describeReason, RusmError } from "./error.ts";
@@ -154,6 +154,7 @@ class Server<S extends object> {
   }
 
   async #init(key: number, body: Uint8Array): Promise<Outcome> {
+    if (this.#most > 1) takesSeveral();
     const own = this.#dispatch.init;
     if (own === undefined && key === 0) return NOTHING;
     const entry = key === own ? this.#dispatch.functions[key] : undefined;

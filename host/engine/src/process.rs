@@ -198,6 +198,8 @@ async fn serve<S: Service>(
     init: Init,
     started: &Started,
 ) -> wasmtime::Result<ExitReason> {
+    // A constructor may say otherwise.
+    context.serves();
     service.enter(Some(init.key));
     let refusal = match service.init(init.key, init.body).await? {
         Outcome::Reply(_) | Outcome::Later => None,
@@ -213,7 +215,6 @@ async fn serve<S: Service>(
         return Ok(ExitReason::Normal);
     }
     started.tell(Ok(()));
-    context.serves();
     loop {
         match context.receive().await {
             Message::Call(request) => answer(service, context, component, *request).await?,

@@ -290,8 +290,17 @@ impl Context {
     /// other. Then a call that comes back to it, over one process or several, is answered with [`CallError::Cycle`] instead
     /// of waiting for its deadline. Servers and state machines do this by themselves.
     pub fn serves(&self) {
+        self.set_serves(true);
+    }
+
+    /// Takes back what [`serves`](Self::serves) says.
+    pub fn takes_several(&self) {
+        self.set_serves(false);
+    }
+
+    fn set_serves(&self, serves: bool) {
         if let Some(mut state) = self.runtime.state(self.pid) {
-            state.serves = true;
+            state.serves = serves;
         }
     }
 

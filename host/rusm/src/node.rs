@@ -91,7 +91,8 @@ impl Node {
         }
         let tree = Tree { engine: &engine, file };
         let supervisor = tree.supervisor(&manifest.root)?;
-        let application = Application::new(manifest.root.name.as_str(), supervisor).start(engine.runtime()).await?;
+        let application =
+            Application::new(manifest.root.name.as_str(), supervisor).start(engine.runtime()).await?;
         Ok(Self { engine, root: application.supervision, listening: None })
     }
 

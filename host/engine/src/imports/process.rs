@@ -64,6 +64,10 @@ pub(super) fn add(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
         let context = &store.data().context;
         Ok((context.runtime().trap_exit(context.pid(), on),))
     })?;
+    own.func_wrap("takes-several", |store: Store<'_>, (): ()| {
+        store.data().context.takes_several();
+        Ok(())
+    })?;
     own.func_wrap("alive", |store: Store<'_>, (other,): (Pid,)| {
         Ok((store.data().context.runtime().is_alive(other.into()),))
     })?;

@@ -178,6 +178,7 @@ fn a_process_that_takes_messages_while_it_waits_is_no_part_of_a_circle() {
         let back = runtime.spawn(SpawnOptions::new("back"), back).expect("no name").pid;
         let answer = run(&runtime, move |context| async move {
             context.serves();
+            context.takes_several();
             let serve = async {
                 loop {
                     if let Message::Call(request) = context.receive().await {
