@@ -149,15 +149,14 @@ impl Runtime {
         state.system_first = options.system_first;
         state.trap_exit = options.trap_exit;
         state.hears_shutdown = options.hears_shutdown;
-        drop(state);
+        let link = options.parent.filter(|_| options.link);
         let monitor = options.monitor.then(next_reference);
-        if let Some(parent) = options.parent {
-            if options.link {
-                self.link(parent, pid);
-            }
-            if let Some(monitor) = monitor {
-                self.watch(parent, pid, monitor);
-            }
+        let watcher = monitor.zip(options.parent);
+        link.map(|parent| state.links.insert(parent, ()));
+        watcher.map(|(monitor, parent)| state.watchers.insert(monitor, parent));
+        drop(state);
+        if let Some(parent) = link.or(watcher.map(|(_, parent)| parent)) {
+            self.adopt(parent, pid, link.is_some(), monitor);
         }
         node.scheduler.admit(body);
         Ok(Spawned { pid, monitor })

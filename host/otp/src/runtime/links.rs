@@ -30,6 +30,22 @@ impl Runtime {
         }
     }
 
+    /// Makes the parent's ends of the link and the monitor of a process that has its own and does not run yet.
+    pub(super) fn adopt(&self, parent: Pid, child: Pid, link: bool, monitor: Option<Reference>) {
+        let Some(mut state) = self.node.table.lock(parent) else {
+            if link {
+                self.exit_signal(parent, child, &self.absence(parent), true);
+            }
+            return;
+        };
+        if link {
+            state.links.insert(child, ());
+        }
+        if let Some(monitor) = monitor {
+            state.watching.insert(monitor, child);
+        }
+    }
+
     /// Ends a link: no later end of `other` reaches `pid`.
     pub fn unlink(&self, pid: Pid, other: Pid) {
         for (own, far) in [(pid, other), (other, pid)] {
@@ -47,7 +63,7 @@ impl Runtime {
         monitor
     }
 
-    pub(super) fn watch(&self, pid: Pid, other: Pid, monitor: Reference) {
+    fn watch(&self, pid: Pid, other: Pid, monitor: Reference) {
         let new = self.node.table.lock(pid).map(|mut state| state.watching.insert(monitor, other));
         if new.is_none() {
             return;
