@@ -61,7 +61,7 @@ enum Command {
         call: String,
         /// How long to wait for the reply.
         #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = humantime::parse_duration)]
-        deadline: std::time::Duration,
+        deadline: Duration,
     },
     /// Show the state of everything RUSM needs on this machine.
     Doctor {
