@@ -55,7 +55,8 @@ pub async fn count(project: &Project, text: &str, crashes: u32) -> anyhow::Resul
     let ranking = call(project, "splitter", "ranking(4294967295)", b"").await?;
     let ranking = ranking.iter().map(|line| tally(line)).collect::<anyhow::Result<_>>()?;
     let restarts = node.root().restarts();
-    node.stop().await;
+    let stopped = node.stop(Duration::from_secs(60)).await;
+    ensure!(stopped.killed.is_empty(), "some did not stop: {:?}", stopped.killed);
     Ok(Report { summary, ranking, time, restarts })
 }
 
