@@ -42,7 +42,7 @@
 //! - Names and groups: [`Runtime::register`], [`Registry`] with unique or duplicate keys, [`Via`], [`Runtime::join`] and
 //!   [`Runtime::broadcast`].
 //! - Timers: [`Runtime::send_after`], [`Runtime::send_interval`], [`Runtime::cancel_timer`].
-//! - Byte streams between processes with back-pressure: [`stream`].
+//! - Byte streams between processes with back-pressure: [`stream()`].
 //! - What goes on: [`Runtime::info`], [`Runtime::processes`], [`Runtime::tree`], [`Runtime::counters`],
 //!   [`Runtime::latencies`]. All of it is on at all times.
 //! - The end: [`Runtime::shutdown`] stops everything in good order and names who did not.

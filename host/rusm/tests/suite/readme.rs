@@ -55,5 +55,5 @@ async fn the_code_of_the_readme_builds_and_runs() {
     });
     called.await.expect("the call is answered");
     assert_eq!(lines, ["\"2 in the cart: tea\""]);
-    node.stop().await;
+    node.stop(std::time::Duration::from_secs(60)).await;
 }
