@@ -1,3 +1,4 @@
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -153,34 +154,45 @@ impl ShutdownReport {
 
 async fn stop(context: &crate::Context, roots: &[Pid], all: Vec<Pid>, deadline: Instant) -> ShutdownReport {
     let (runtime, own) = (context.runtime(), context.pid());
-    let mut left: Vec<Pid> = all.into_iter().filter(|pid| *pid != own).collect();
+    let mut left: HashSet<Pid> = all.into_iter().filter(|pid| *pid != own).collect();
     for pid in &left {
         runtime.monitor(own, &(*pid).into());
     }
-    for pid in roots {
-        let parent = runtime.parent(*pid).unwrap_or(*pid);
-        runtime.exit(parent, *pid, ExitReason::Shutdown);
-    }
     let before = left.len();
-    await_ends(context, &mut left, deadline).await;
+    ask(runtime, roots);
+    await_ends(context, &mut left, deadline, |left| roots.iter().all(|root| !left.contains(root))).await;
+    // Those that nobody supervises are asked when their tree is gone.
+    ask(runtime, &left.iter().copied().collect::<Vec<_>>());
+    await_ends(context, &mut left, deadline, HashSet::is_empty).await;
     let killed: Vec<ProcessInfo> = left.iter().filter_map(|pid| runtime.info(*pid)).collect();
     let stopped = before - left.len();
     for pid in &left {
         runtime.kill(*pid);
     }
-    await_ends(context, &mut left, Instant::now() + LAST_WAIT).await;
-    ShutdownReport { stopped, killed, stuck: left }
+    await_ends(context, &mut left, Instant::now() + LAST_WAIT, HashSet::is_empty).await;
+    ShutdownReport { stopped, killed, stuck: left.into_iter().collect() }
 }
 
-async fn await_ends(context: &crate::Context, left: &mut Vec<Pid>, deadline: Instant) {
-    let mut ended = std::collections::HashSet::new();
-    while ended.len() < left.len() {
+/// As their parents would.
+fn ask(runtime: &Runtime, all: &[Pid]) {
+    for pid in all {
+        let parent = runtime.parent(*pid).unwrap_or(*pid);
+        runtime.exit(parent, *pid, ExitReason::Shutdown);
+    }
+}
+
+async fn await_ends(
+    context: &crate::Context,
+    left: &mut HashSet<Pid>,
+    deadline: Instant,
+    done: impl Fn(&HashSet<Pid>) -> bool,
+) {
+    while !done(left) {
         let time = deadline.saturating_duration_since(Instant::now());
         let down = context.receive_within(time, |message| matches!(message, Message::Down { .. })).await;
         let Some(Message::Down { pid, .. }) = down else { break };
-        ended.insert(pid);
+        left.remove(&pid);
     }
-    left.retain(|pid| !ended.contains(pid));
 }
 
 /// How long a process that was killed may take to end: one that never waits does not.

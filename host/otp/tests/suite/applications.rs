@@ -166,3 +166,38 @@ fn counters_and_latencies_tell_what_has_happened() {
         assert_eq!(latency.handling.count, 9, "the last one is handled to the end of the process");
     });
 }
+
+#[test]
+fn who_was_started_by_the_tree_and_stands_alone_is_asked_after_it() {
+    on_virtual_time(async {
+        let runtime = Runtime::new();
+        let log = Log::default();
+        let own = log.clone();
+        // It traps exits, and nobody is linked to it.
+        let alone = move |context: Context| {
+            let log = own.clone();
+            async move {
+                context.runtime().trap_exit(context.pid(), true);
+                context.receive().await;
+                log.lock().expect("a lock").push("alone");
+                ExitReason::Shutdown
+            }
+        };
+        let starter = ChildSpec::process("starter", move |context: Context| {
+            let alone = alone.clone();
+            async move {
+                let options = SpawnOptions::new("alone").parent(context.pid());
+                context.runtime().spawn(options, alone).expect("no name");
+                pending().await
+            }
+        });
+        let root = Supervisor::new("root").child(starter).child(noting("child", &log));
+        Application::new("shop", root).start(&runtime).await.expect("it starts");
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        let started = Instant::now();
+        let report = runtime.shutdown(Duration::from_secs(60)).await;
+        assert_eq!(*log.lock().expect("a lock"), ["child", "alone"]);
+        assert_eq!((report.stopped, report.killed.len()), (4, 0));
+        assert_eq!(started.elapsed(), Duration::ZERO);
+    });
+}
