@@ -28,6 +28,7 @@ export const exit = (reason) => {
 export const self = () => ({ node: 1, id: 2 });
 export const reply = absent("reply");
 export const replyError = absent("replyError");
+export const takesSeveral = () => {};
 export const streamRead = absent("streamRead");
 export const streamWrite = absent("streamWrite");
 export const streamClose = () => {};
