@@ -1,11 +1,9 @@
 use std::collections::{BTreeMap, HashMap};
-use std::hash::BuildHasher;
 use std::sync::Arc;
 
-use foldhash::quality::RandomState;
-
 use crate::process::Owner;
-use crate::sync::{Mutex, RwLock};
+use crate::sharded::Sharded;
+use crate::sync::Mutex;
 use crate::table::next_reference;
 use crate::{Message, Payload, Pid, Reference, Runtime};
 
@@ -21,8 +19,7 @@ pub enum GroupChange {
 /// A node's process groups: Erlang's `pg`. A process may join a group several times, and leaves it as often.
 #[derive(Debug, Default)]
 pub(crate) struct Groups {
-    hasher: RandomState,
-    shards: [RwLock<HashMap<Arc<str>, Group>>; SHARDS],
+    by_name: Sharded<Arc<str>, Group>,
     by_process: Mutex<HashMap<Pid, Part>>,
 }
 
@@ -51,7 +48,7 @@ impl Runtime {
         let name: Arc<str> = group.into();
         let groups = &self.node().groups;
         let told = {
-            let mut shard = groups.shard(group).write();
+            let mut shard = groups.by_name.shard(group).write();
             let group = shard.entry(name.clone()).or_default();
             group.add(pid);
             group.monitors.clone()
@@ -78,7 +75,7 @@ impl Runtime {
 
     /// A group's members in the order in which they joined.
     pub fn members(&self, group: &str) -> Arc<[Pid]> {
-        let shard = self.node().groups.shard(group);
+        let shard = self.node().groups.by_name.shard(group);
         if let Some(list) = shard.read().get(group).and_then(|group| group.list.clone()) {
             return list;
         }
@@ -90,7 +87,7 @@ impl Runtime {
 
     /// The groups that have members.
     pub fn groups(&self) -> Vec<Arc<str>> {
-        let shards = self.node().groups.shards.iter().map(|shard| {
+        let shards = self.node().groups.by_name.shards().map(|shard| {
             let shard = shard.read();
             let named = shard.iter().filter(|(_, group)| !group.members.is_empty());
             named.map(|(name, _)| name.clone()).collect::<Vec<_>>()
@@ -109,7 +106,7 @@ impl Runtime {
         let name: Arc<str> = group.into();
         let groups = &self.node().groups;
         let members = {
-            let mut shard = groups.shard(group).write();
+            let mut shard = groups.by_name.shard(group).write();
             let group = shard.entry(name.clone()).or_default();
             group.monitors.push((monitor, pid));
             group.members.values().copied().collect()
@@ -138,13 +135,9 @@ impl Runtime {
 }
 
 impl Groups {
-    fn shard(&self, group: &str) -> &RwLock<HashMap<Arc<str>, Group>> {
-        &self.shards[self.hasher.hash_one(group) as usize % SHARDS]
-    }
-
     /// Removes a member; whom to tell, if it was one.
     fn remove(&self, name: &str, pid: Pid) -> Option<Vec<(Reference, Pid)>> {
-        let mut shard = self.shard(name).write();
+        let mut shard = self.by_name.shard(name).write();
         let group = shard.get_mut(name)?;
         let removed = group.remove(pid);
         let told = group.monitors.clone();
@@ -155,7 +148,7 @@ impl Groups {
     }
 
     fn stop_monitor(&self, name: &str, monitor: Reference) -> bool {
-        let mut shard = self.shard(name).write();
+        let mut shard = self.by_name.shard(name).write();
         let Some(group) = shard.get_mut(name) else { return false };
         let before = group.monitors.len();
         group.monitors.retain(|(reference, _)| *reference != monitor);
@@ -236,5 +229,3 @@ fn tell(runtime: &Runtime, told: Vec<(Reference, Pid)>, group: &Arc<str>, pid: P
         runtime.notify(watcher, Message::Group { monitor, group: group.clone(), pid, change });
     }
 }
-
-const SHARDS: usize = 16;

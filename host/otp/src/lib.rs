@@ -111,6 +111,7 @@ mod reason;
 mod registry;
 mod runtime;
 mod scheduler;
+mod sharded;
 mod small_map;
 mod state_machine;
 mod stream;

@@ -1,11 +1,8 @@
-use std::collections::HashMap;
-use std::hash::BuildHasher;
+use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
-use foldhash::quality::RandomState;
-
 use crate::Pid;
-use crate::sync::RwLock;
+use crate::sharded::Sharded;
 
 /// Why a name was not given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -21,28 +18,16 @@ pub enum RegisterError {
     NoProc,
 }
 
-/// The names of a node's processes, in shards so that lookups from many workers do not meet.
-#[derive(Debug)]
-pub(crate) struct Names {
-    hasher: RandomState,
-    shards: [Shard; SHARDS],
-}
-
-/// On a cache line of its own.
+/// The names of a node's processes.
 #[derive(Debug, Default)]
-#[repr(align(128))]
-struct Shard(RwLock<HashMap<Arc<str>, Pid, RandomState>>);
+pub(crate) struct Names(Sharded<Arc<str>, Pid>);
 
 impl Names {
-    pub(crate) fn new() -> Self {
-        Self { hasher: RandomState::default(), shards: std::array::from_fn(|_| Shard::default()) }
-    }
-
     /// The holder, if the name is taken.
     pub(crate) fn insert(&self, name: &Arc<str>, pid: Pid) -> Result<(), Pid> {
-        match self.shard(name).write().entry(name.clone()) {
-            std::collections::hash_map::Entry::Occupied(entry) => Err(*entry.get()),
-            std::collections::hash_map::Entry::Vacant(entry) => {
+        match self.0.shard(name).write().entry(name.clone()) {
+            Entry::Occupied(entry) => Err(*entry.get()),
+            Entry::Vacant(entry) => {
                 entry.insert(pid);
                 Ok(())
             }
@@ -51,22 +36,15 @@ impl Names {
 
     /// Frees the name if this process has it.
     pub(crate) fn remove(&self, name: &str, pid: Pid) -> bool {
-        let mut shard = self.shard(name).write();
+        let mut shard = self.0.shard(name).write();
         shard.get(name) == Some(&pid) && shard.remove(name).is_some()
     }
 
     pub(crate) fn find(&self, name: &str) -> Option<Pid> {
-        self.shard(name).read().get(name).copied()
+        self.0.shard(name).read().get(name).copied()
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.shards.iter().map(|shard| shard.0.read().len()).sum()
-    }
-
-    fn shard(&self, name: &str) -> &RwLock<HashMap<Arc<str>, Pid, RandomState>> {
-        &self.shards[self.hasher.hash_one(name) as usize % SHARDS].0
+        self.0.shards().map(|shard| shard.read().len()).sum()
     }
 }
-
-/// Some times the workers of a large machine.
-const SHARDS: usize = 16;

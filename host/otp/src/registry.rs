@@ -1,12 +1,11 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::fmt;
-use std::hash::{BuildHasher, Hash};
+use std::hash::Hash;
 use std::sync::{Arc, Weak};
 
-use foldhash::quality::RandomState;
-
 use crate::process::Owner;
+use crate::sharded::Sharded;
 use crate::sync::RwLock;
 use crate::{Pid, RegisterError, Runtime};
 
@@ -85,12 +84,9 @@ struct Shared<K, V> {
     runtime: Runtime,
     keys: Keys,
     own: Weak<Shared<K, V>>,
-    hasher: RandomState,
-    shards: Box<[Shard<K, V>]>,
+    entries: Sharded<K, Vec<(Pid, V)>>,
     by_process: RwLock<HashMap<Pid, Vec<K>>>,
 }
-
-type Shard<K, V> = RwLock<HashMap<K, Vec<(Pid, V)>, RandomState>>;
 
 impl<K, V> Registry<K, V>
 where
@@ -99,13 +95,11 @@ where
 {
     /// An empty registry for processes of this node.
     pub fn new(runtime: &Runtime, keys: Keys) -> Self {
-        let shards = (0..SHARDS).map(|_| RwLock::default()).collect();
         let shared = Arc::new_cyclic(|own| Shared {
             runtime: runtime.clone(),
             keys,
             own: own.clone(),
-            hasher: RandomState::default(),
-            shards,
+            entries: Sharded::default(),
             by_process: RwLock::default(),
         });
         Self { shared }
@@ -119,7 +113,7 @@ where
         let shared = &self.shared;
         // Held to the end: an end or an `unregister` that comes now waits, and finds it all.
         let mut by_process = shared.by_process.write();
-        match shared.shard(&key).write().entry(key.clone()) {
+        match shared.entries.shard(&key).write().entry(key.clone()) {
             Entry::Occupied(entry) if shared.keys == Keys::Unique => {
                 return Err(entry
                     .get()
@@ -154,7 +148,7 @@ where
 
     /// Who is registered under a key, the first one first.
     pub fn lookup(&self, key: &K) -> Vec<(Pid, V)> {
-        self.shared.shard(key).read().get(key).cloned().unwrap_or_default()
+        self.shared.entries.shard(key).read().get(key).cloned().unwrap_or_default()
     }
 
     /// Calls a function for each process under a key, and answers what it did.
@@ -186,12 +180,8 @@ where
     K: Hash + Eq + Clone + Send + Sync + 'static,
     V: Clone + Send + Sync + 'static,
 {
-    fn shard(&self, key: &K) -> &Shard<K, V> {
-        &self.shards[self.hasher.hash_one(key) as usize % SHARDS]
-    }
-
     fn remove(&self, pid: Pid, key: &K) -> usize {
-        let mut shard = self.shard(key).write();
+        let mut shard = self.entries.shard(key).write();
         let Some(entries) = shard.get_mut(key) else { return 0 };
         let before = entries.len();
         entries.retain(|(other, _)| *other != pid);
@@ -232,8 +222,7 @@ where
 
 impl<V: Clone + Send + Sync + 'static> NameRegistry for Shared<Arc<str>, V> {
     fn whereis(&self, name: &str) -> Option<Pid> {
-        let name: Arc<str> = name.into();
-        self.shard(&name).read().get(&name)?.first().map(|(pid, _)| *pid)
+        self.entries.shard(name).read().get(name)?.first().map(|(pid, _)| *pid)
     }
 }
 
@@ -254,5 +243,3 @@ impl<K, V> fmt::Debug for Shared<K, V> {
         f.debug_struct("Registry").finish_non_exhaustive()
     }
 }
-
-const SHARDS: usize = 16;

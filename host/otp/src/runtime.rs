@@ -66,7 +66,7 @@ impl Runtime {
                 id,
                 started: Instant::now(),
                 table: Table::new(id),
-                names: Names::new(),
+                names: Names::default(),
                 timers: Timers::start(node.clone()),
                 groups: Arc::default(),
                 counters: Counters::default(),

@@ -40,6 +40,7 @@ mod otp {
     pub(crate) mod registry;
     pub(crate) mod runtime;
     pub(crate) mod scheduler;
+    pub(crate) mod sharded;
     pub(crate) mod small_map;
     pub(crate) mod state_machine;
     pub(crate) mod stream;

@@ -48,7 +48,7 @@ fn a_pid_is_of_one_process_for_ever() {
 #[test]
 fn a_name_belongs_to_one_process_until_that_one_gives_it_up() {
     check(2000, || {
-        let names = Arc::new(Names::new());
+        let names = Arc::new(Names::default());
         let users = (1..=3).map(|id| {
             let (names, own) = (names.clone(), Pid { node: 1, id });
             thread::spawn(move || {
