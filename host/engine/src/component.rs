@@ -4,7 +4,9 @@ use std::sync::atomic::AtomicBool;
 
 use rusm_codegen::Contract;
 use rusm_codegen::section::{self, Contracts, SectionError};
+use tokio::sync::OnceCell;
 use wasmparser::{Parser, Payload};
+use wasmtime::Engine;
 use wasmtime::component::{Component as Compiled, ComponentExportIndex, InstancePre};
 
 use crate::Profile;
@@ -17,10 +19,20 @@ pub struct Component {
     pub(crate) lane: Lane,
     pub(crate) contracts: Contracts,
     pub(crate) profile: Arc<Profile>,
-    pub(crate) pre: InstancePre<Guest>,
-    pub(crate) exports: Exports,
+    /// Its code for a place in the pool, and for one beyond it once that was needed.
+    pub(crate) pooled: Arc<Code>,
+    pub(crate) overflow: OnceCell<Arc<Code>>,
+    /// The component itself, for compiling it again.
+    pub(crate) bytes: Arc<[u8]>,
     /// The functions that its clients call, by key: what to say of one that the callee lacks.
     pub(crate) called: HashMap<u32, String>,
+}
+
+/// A component as one tier runs it.
+pub(crate) struct Code {
+    pub(crate) engine: Engine,
+    pub(crate) pre: InstancePre<Guest>,
+    pub(crate) exports: Exports,
     /// Whether the types of its exports were checked against the world, which its first process does.
     pub(crate) checked: AtomicBool,
 }

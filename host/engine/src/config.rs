@@ -2,13 +2,20 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::capacity::machine_memory;
+
 /// How an engine is made.
 #[derive(Debug, Clone)]
 pub struct EngineConfig {
-    /// Processes of the sync lane that can live at once.
+    /// Processes of the sync lane that the pool holds: they start fastest. More live beyond it, while `maps` and
+    /// `resident` allow.
     pub sync_processes: u32,
-    /// Processes of the async lane that can live at once.
+    /// The same for the async lane.
     pub async_processes: u32,
+    /// Memory maps that the node may have before it refuses processes beyond the pools.
+    pub maps: u64,
+    /// Bytes of resident memory that the node may take before it refuses processes beyond the pools.
+    pub resident: u64,
     /// The most memory that any process can be granted, in bytes.
     pub memory: usize,
     /// How long a guest runs before others get their turn, and how long a kill may take.
@@ -18,17 +25,19 @@ pub struct EngineConfig {
 }
 
 impl Default for EngineConfig {
-    /// As many processes as the system's limit on memory maps allows, 256 MiB for one, ticks of a millisecond, and a
-    /// cache below the user's cache folder.
+    /// Pools as large as the system's limit on memory maps allows, three quarters of the machine's memory for the node and
+    /// 256 MiB for one process, ticks of a millisecond, and a cache below the user's cache folder.
     fn default() -> Self {
         let maps = system_number("/proc/sys/vm/max_map_count").unwrap_or(DEFAULT_MAP_COUNT);
-        // A process of the sync lane takes up to 5 maps (its stack and guard from the start, and three for its memory),
-        // one of the async lane up to 12 (two memories, three stacks). Nine tenths are shared out, two thirds of that
-        // to the sync lane; the rest is the host's.
-        let budget = maps / 10 * 9;
+        // A process in the pool of the sync lane takes up to 5 maps (its stack and guard from the start, and three for its
+        // memory), one of the async lane up to 12 (two memories, three stacks). Six tenths go to the pools, two thirds of
+        // that to the sync lane.
+        let pools = maps / 10 * 6;
         Self {
-            sync_processes: (budget / 3 * 2 / 5).clamp(16, MOST_PROCESSES),
-            async_processes: (budget / 3 / 12).clamp(16, MOST_PROCESSES),
+            sync_processes: (pools / 3 * 2 / 5).clamp(16, MOST_PROCESSES),
+            async_processes: (pools / 3 / 12).clamp(16, MOST_PROCESSES),
+            maps: u64::from(maps / 10 * 9),
+            resident: machine_memory() / 4 * 3,
             memory: 256 << 20,
             tick: Duration::from_millis(1),
             cache: cache_folder(),

@@ -7,14 +7,17 @@
 
 mod cache;
 mod capabilities;
+mod capacity;
 mod component;
 mod config;
 mod crash;
 mod engine;
 mod imports;
+mod lane;
 mod limits;
 mod process;
 mod spawn;
+mod stacks;
 mod types;
 mod wasi;
 

@@ -10,7 +10,8 @@ use tokio::sync::oneshot;
 use wasmtime::component::{ComponentExportIndex, ComponentNamedList, Instance, Lift, Lower, TypedFunc};
 use wasmtime::{AsContextMut, Store};
 
-use crate::component::Exports;
+use crate::capacity::Place;
+use crate::component::{Code, Exports};
 use crate::crash::exit_reason;
 use crate::limits::Limits;
 use crate::types::{self, Event, Outcome, RequestKind};
@@ -79,15 +80,21 @@ impl Started {
     }
 }
 
+/// What a process is made of.
+pub(crate) struct Birth {
+    pub(crate) engine: Engine,
+    pub(crate) component: Arc<Component>,
+    pub(crate) code: Arc<Code>,
+    pub(crate) profile: Arc<Profile>,
+    pub(crate) init: Init,
+    pub(crate) started: Started,
+    /// Given back when the process has ended.
+    pub(crate) place: Place,
+}
+
 /// The whole life of a process.
-pub(crate) async fn run(
-    engine: Engine,
-    component: Arc<Component>,
-    profile: Arc<Profile>,
-    context: Context,
-    init: Init,
-    started: Started,
-) -> ExitReason {
+pub(crate) async fn run(birth: Birth, context: Context) -> ExitReason {
+    let Birth { engine, component, code, profile, init, started, place: _place } = birth;
     let lane = component.lane;
     let guest = Guest {
         context,
@@ -100,16 +107,16 @@ pub(crate) async fn run(
         answers_now: 0,
         reported_crash: None,
         function: None,
-        engine: engine.clone(),
+        engine,
     };
-    let mut store = Store::new(engine.lane_engine(lane), guest);
+    let mut store = Store::new(&code.engine, guest);
     store.limiter(|guest| &mut guest.limits);
     // A new store's deadline has passed already: without this, each one would yield at its first step.
     store.set_epoch_deadline(1);
     store.epoch_deadline_async_yield_and_update(1);
     let ended = match lane {
-        Lane::Sync => sync_lane::run(&mut store, init, &started).await,
-        Lane::Async => async_lane::run(&mut store, init, &started).await,
+        Lane::Sync => sync_lane::run(&mut store, &code, init, &started).await,
+        Lane::Async => async_lane::run(&mut store, &code, init, &started).await,
     };
     let reason = ended.unwrap_or_else(|error| {
         if error.downcast_ref::<wasmtime::PoolConcurrencyLimitError>().is_some() {
@@ -142,19 +149,18 @@ pub(crate) struct Server {
 type HandleParams = (u32, types::Request, Bytes, Option<u64>);
 
 impl Server {
-    fn find(store: &mut Store<Guest>, instance: &Instance, exports: Exports) -> wasmtime::Result<Self> {
-        let Exports::Service { init, handle, info, terminate } = exports else {
+    fn find(store: &mut Store<Guest>, instance: &Instance, code: &Code) -> wasmtime::Result<Self> {
+        let Exports::Service { init, handle, info, terminate } = code.exports else {
             return Err(wasmtime::Error::msg("a raw process has no service's exports"));
         };
-        let component = store.data().component.clone();
-        let checked = component.checked.load(Ordering::Acquire);
+        let checked = code.checked.load(Ordering::Acquire);
         let server = Self {
             init: function(store, instance, init, checked)?,
             handle: function(store, instance, handle, checked)?,
             info: function(store, instance, info, checked)?,
             terminate: function(store, instance, terminate, checked)?,
         };
-        component.checked.store(true, Ordering::Release);
+        code.checked.store(true, Ordering::Release);
         Ok(server)
     }
 }

@@ -6,7 +6,7 @@ use rusm_codegen::{Contract, Shape};
 use rusm_otp::{Context, ExitReason, Pid, SpawnOptions, Spawned};
 use tokio::sync::oneshot;
 
-use crate::process::{self, Init, Refusal, Started};
+use crate::process::{self, Birth, Init, Refusal, Started};
 use crate::{Component, Engine, Kind, Lane, Profile};
 
 /// A process to be started.
@@ -125,7 +125,11 @@ impl Engine {
         }
         let init = init(&component, &spawn)?;
         let (sender, started) = oneshot::channel();
-        let spawned = self.start(component, &spawn, init, Started::new(sender))?;
+        let (place, code) = self.place(&component).await.map_err(SpawnError::Capacity)?;
+        let profile = spawn.profile.clone().map_or_else(|| component.profile.clone(), Arc::new);
+        let (engine, started_by) = (self.clone(), Started::new(sender));
+        let birth = Birth { engine, component, code, profile, init, started: started_by, place };
+        let spawned = self.start(birth, &spawn)?;
         let outcome = tokio::time::timeout(spawn.deadline, started).await;
         let error = match outcome {
             Ok(Ok(Ok(()))) => return Ok(spawned),
@@ -143,14 +147,8 @@ impl Engine {
         Err(error)
     }
 
-    fn start(
-        &self,
-        component: Arc<Component>,
-        spawn: &Spawn,
-        init: Init,
-        started: Started,
-    ) -> Result<Spawned, SpawnError> {
-        let profile = spawn.profile.clone().map_or_else(|| component.profile.clone(), Arc::new);
+    fn start(&self, birth: Birth, spawn: &Spawn) -> Result<Spawned, SpawnError> {
+        let component = &birth.component;
         let mut options = SpawnOptions::new(component.name.clone());
         // wasmtime cannot run one store's concurrent tasks within another's.
         options =
@@ -161,11 +159,10 @@ impl Engine {
         if let Some(name) = &spawn.name {
             options = options.name(name.as_str());
         }
-        if let Some(bound) = profile.mailbox {
+        if let Some(bound) = birth.profile.mailbox {
             options = options.mailbox(bound);
         }
-        let engine = self.clone();
-        let body = move |context: Context| process::run(engine, component, profile, context, init, started);
+        let body = move |context: Context| process::run(birth, context);
         self.runtime().spawn(options, body).map_err(|holder| SpawnError::AlreadyRegistered(holder.0))
     }
 

@@ -4,18 +4,20 @@ use wasmtime::component::Accessor;
 use wasmtime::{AsContextMut as _, Store};
 
 use super::{Guest, HandleParams, Init, Server, Service, Started, serve};
+use crate::component::Code;
 use crate::types::{self, Event, Outcome};
 
 /// Runs a process whose imports answer with futures. The loop stays inside the store's concurrent run, so that what a
 /// handler left pending goes on between messages.
 pub(super) async fn run(
     store: &mut Store<Guest>,
+    code: &Code,
     init: Init,
     started: &Started,
 ) -> wasmtime::Result<ExitReason> {
     let component = store.data().component.clone();
-    let instance = component.pre.instantiate_async(&mut *store).await?;
-    let server = Server::find(store, &instance, component.exports)?;
+    let instance = code.pre.instantiate_async(&mut *store).await?;
+    let server = Server::find(store, &instance, code)?;
     let context = store.data().context.clone();
     let ended = store.run_concurrent(async |accessor| {
         let mut service = AsyncService { accessor, server };

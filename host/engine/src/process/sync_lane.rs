@@ -4,24 +4,25 @@ use wasmtime::Store;
 use wasmtime::component::TypedFunc;
 
 use super::{Guest, HandleParams, Init, Server, Service, Started, fresh_turn, function, serve};
-use crate::component::Exports;
+use crate::component::{Code, Exports};
 use crate::types::{self, Event, Outcome};
 
 /// Runs a process whose imports block it.
 pub(super) async fn run(
     store: &mut Store<Guest>,
+    code: &Code,
     init: Init,
     started: &Started,
 ) -> wasmtime::Result<ExitReason> {
     let component = store.data().component.clone();
-    let instance = component.pre.instantiate_async(&mut *store).await?;
-    if let Exports::Raw { run } = component.exports {
+    let instance = code.pre.instantiate_async(&mut *store).await?;
+    if let Exports::Raw { run } = code.exports {
         let run: TypedFunc<(), ()> = function(store, &instance, run, false)?;
         started.tell(Ok(()));
         run.call_async(store, ()).await?;
         return Ok(ExitReason::Normal);
     }
-    let server = Server::find(store, &instance, component.exports)?;
+    let server = Server::find(store, &instance, code)?;
     let context = store.data().context.clone();
     let mut service = SyncService { store, server };
     serve(&mut service, &context, &component, init, started).await

@@ -20,9 +20,13 @@ pub struct TestNode {
 
 impl TestNode {
     pub async fn boot() -> Self {
-        let (project, built) = build();
         // A test needs few processes, and many tests run beside each other.
-        let config = EngineConfig { sync_processes: 200, async_processes: 50, ..EngineConfig::default() };
+        Self::boot_with(EngineConfig { sync_processes: 200, async_processes: 50, ..EngineConfig::default() })
+            .await
+    }
+
+    pub async fn boot_with(config: EngineConfig) -> Self {
+        let (project, built) = build();
         let file = project.root().join("rusm.toml");
         let node =
             Node::boot(project.manifest(), &file, &built, config).await.expect("the test project starts");

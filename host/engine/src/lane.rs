@@ -1,0 +1,133 @@
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::time::Duration;
+
+use wasmtime::component::Linker;
+use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
+
+use crate::capacity::Places;
+use crate::config::has_pagemap_scan;
+use crate::limits::{MEMORIES, MODULES, TABLE_ELEMENTS};
+use crate::process::Guest;
+use crate::stacks::Stacks;
+use crate::{EngineConfig, Lane, imports};
+
+/// One lane: its pool, and what takes the processes beyond it.
+pub(crate) struct LaneEngine {
+    pub(crate) pooled: Tier,
+    pub(crate) overflow: Tier,
+    pub(crate) places: Arc<Places>,
+}
+
+/// A compiler, and the host functions that its guests may import. Code of one tier does not run in another.
+pub(crate) struct Tier {
+    pub(crate) engine: Engine,
+    pub(crate) linker: Linker<Guest>,
+}
+
+impl LaneEngine {
+    pub(crate) fn new(lane: Lane, config: &EngineConfig) -> wasmtime::Result<Self> {
+        let total = match lane {
+            Lane::Sync => config.sync_processes,
+            Lane::Async => config.async_processes,
+        };
+        Ok(Self {
+            pooled: Tier::new(lane, common(lane).allocation_strategy(pool(lane, config)))?,
+            overflow: Tier::new(lane, on_demand(&mut common(lane)))?,
+            places: Arc::new(Places::new(total)),
+        })
+    }
+
+    pub(crate) fn engines(&self) -> [Engine; 2] {
+        [self.pooled.engine.clone(), self.overflow.engine.clone()]
+    }
+}
+
+impl Tier {
+    fn new(lane: Lane, settings: &Config) -> wasmtime::Result<Self> {
+        let engine = Engine::new(settings)?;
+        let mut linker = Linker::new(&engine);
+        imports::add(&mut linker, lane)?;
+        wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
+        Ok(Self { engine, linker })
+    }
+}
+
+/// Lets time pass for the guests of these engines, until one of them is gone.
+pub(crate) fn start_ticks(engines: &[Engine], tick: Duration) {
+    let engines: Vec<_> = engines.iter().map(Engine::weak).collect();
+    let run = move || {
+        loop {
+            for engine in &engines {
+                let Some(engine) = engine.upgrade() else { return };
+                engine.increment_epoch();
+            }
+            std::thread::sleep(tick);
+        }
+    };
+    // Without ticks a spinning guest would never yield; a system that cannot start a thread cannot run the node either.
+    std::thread::Builder::new().name("rusm-ticks".into()).spawn(run).expect("a thread for the ticks");
+}
+
+fn common(lane: Lane) -> Config {
+    let mut settings = Config::new();
+    settings
+        .concurrency_support(lane == Lane::Async)
+        .epoch_interruption(true)
+        .max_wasm_stack(WASM_STACK)
+        .async_stack_size(WASM_STACK + HOST_STACK)
+        .wasm_backtrace_max_frames(NonZeroUsize::new(FRAMES));
+    settings
+}
+
+/// What each setting is worth was measured one by one: see ARCHITECTURE.md, "The engine's settings".
+fn pool(lane: Lane, config: &EngineConfig) -> PoolingAllocationConfig {
+    let (processes, stacks, modules, memories) = match lane {
+        Lane::Sync => (config.sync_processes, config.sync_processes, 4, 1),
+        // A call that waits holds a stack beside that of the process's loop.
+        Lane::Async => (config.async_processes, config.async_processes * 3, 10, 2),
+    };
+    let mut pool = PoolingAllocationConfig::new();
+    pool.total_component_instances(processes)
+        .total_core_instances(processes * modules)
+        .total_memories(processes * memories)
+        .total_tables(processes * 3)
+        .total_stacks(stacks)
+        .max_core_instances_per_component(MODULES as u32)
+        .max_memories_per_component(MEMORIES as u32)
+        .max_tables_per_component(MODULES as u32)
+        .max_memory_size(config.memory)
+        .table_elements(TABLE_ELEMENTS)
+        .decommit_batch_size(64)
+        .max_unused_warm_slots(1_000);
+    if has_pagemap_scan() {
+        pool.linear_memory_keep_resident(4 << 20)
+            .async_stack_keep_resident(64 << 10)
+            .table_keep_resident(64 << 10)
+            .pagemap_scan(Enabled::Auto);
+    }
+    pool
+}
+
+/// A memory that is as large as it has to be, without addresses set aside for guards: then neighbours share one memory map,
+/// of which the kernel gives a node 65,530. The guest's code checks each access itself, and an instance takes longer.
+fn on_demand(settings: &mut Config) -> &Config {
+    settings
+        .allocation_strategy(InstanceAllocationStrategy::OnDemand)
+        .memory_reservation(0)
+        .memory_guard_size(0)
+        .memory_reservation_for_growth(0)
+        .guard_before_linear_memory(false)
+        // The image of a memory would be a map of its own.
+        .memory_init_cow(false)
+        .with_host_stack(Arc::new(Stacks::default()))
+}
+
+/// wasmtime's own default; what goes deeper is a crash of that process.
+const WASM_STACK: usize = 512 << 10;
+
+/// Host functions run on the guest's fiber: an overflow there would end the node, so there is plenty.
+const HOST_STACK: usize = 512 << 10;
+
+/// Enough to leave the frames of a panic and reach the guest's own.
+const FRAMES: usize = 40;
