@@ -26,6 +26,9 @@ async fn main() -> anyhow::Result<()> {
     if wanted("idle-ts") {
         row("idle-ts", idle(&node, "echo-ts", 500).await?);
     }
+    if wanted("live") {
+        row("live", live(&node, "echo-rust", 30_000).await?);
+    }
     for (caller, callee, calls) in [
         ("caller-rust", "echo-rust", 200_000),
         ("caller-ts", "echo-rust", 20_000),
@@ -116,6 +119,51 @@ async fn spawn_run_exit(node: &Node, component: &'static str, processes: u32) ->
     }
     ensure!(done == processes / 64 * 64, "{done} of {processes} processes ran");
     Ok(f64::from(done) / start.elapsed().as_secs_f64())
+}
+
+/// Services that live at once: each is called when all are there, and only one that answers counts.
+async fn live(node: &Node, component: &str, processes: u32) -> anyhow::Result<f64> {
+    let before = resident()?;
+    let start = Instant::now();
+    let mut pids = Vec::new();
+    for _ in 0..processes {
+        match node.engine().spawn(Spawn::new(component)).await {
+            Ok(spawned) => pids.push(spawned.pid),
+            Err(error) => {
+                eprintln!("live: {error}");
+                break;
+            }
+        }
+    }
+    let (spawned, taken) = (start.elapsed(), resident()?.saturating_sub(before));
+    let contract = node.engine().component(component).context("a component")?;
+    let contract = &contract.contracts().implements[0];
+    let (function, body) = parse_call(contract, "echo(7)")?;
+    let (key, body, callees) = (function.key, bytes::Bytes::from(body), pids.clone());
+    let (sender, receiver) = tokio::sync::oneshot::channel();
+    let caller = move |context: Context| async move {
+        let mut answered = 0;
+        for pid in callees {
+            let reply = context.call(&pid.into(), key, body.clone(), Duration::from_secs(60)).await;
+            answered += u32::from(reply.is_ok_and(|reply| reply == body));
+        }
+        let _ = sender.send(answered);
+        ExitReason::Normal
+    };
+    let start = Instant::now();
+    node.engine().runtime().spawn(SpawnOptions::new("bench"), caller)?;
+    let answered = receiver.await?;
+    let maps = std::fs::read_to_string("/proc/self/maps")?.lines().count();
+    eprintln!(
+        "live: {} spawned in {spawned:.2?}, {} KiB each, {maps} maps, all called in {:.2?}",
+        pids.len(),
+        taken / 1024 / pids.len().max(1),
+        start.elapsed(),
+    );
+    for pid in pids {
+        node.engine().runtime().kill(pid);
+    }
+    Ok(f64::from(answered))
 }
 
 /// KiB of resident memory that one idle process takes.

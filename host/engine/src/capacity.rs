@@ -55,6 +55,33 @@ impl Drop for Place {
     }
 }
 
+/// How many of something there are.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Count(Arc<AtomicU32>);
+
+/// One that is counted, until it is dropped.
+#[derive(Debug)]
+pub(crate) struct Counted(Count);
+
+impl Count {
+    /// One more, unless there are so many already.
+    pub(crate) fn take(&self, most: Option<u32>) -> Option<Counted> {
+        let one_more = |count: u32| (most.is_none_or(|most| count < most)).then_some(count + 1);
+        self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more).ok()?;
+        Some(Counted(self.clone()))
+    }
+
+    pub(crate) fn get(&self) -> u32 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 /// What is left for processes beyond the pools.
 ///
 /// Past the kernel's limit on memory maps an allocation of the host's own fails, which ends the node: so a spawn is refused

@@ -5,11 +5,14 @@ use std::sync::atomic::AtomicBool;
 use rusm_codegen::Contract;
 use rusm_codegen::section::{self, Contracts, SectionError};
 use tokio::sync::OnceCell;
-use wasmparser::{Parser, Payload};
+use wasmparser::{Parser, Payload, Validator, WasmFeatures};
 use wasmtime::Engine;
 use wasmtime::component::{Component as Compiled, ComponentExportIndex, InstancePre};
 
 use crate::Profile;
+use crate::capabilities::Denials;
+use crate::capacity::Count;
+use crate::limiter::Total;
 use crate::process::Guest;
 
 /// A component that was loaded under a name, ready to be spawned.
@@ -22,8 +25,14 @@ pub struct Component {
     /// Its code for a place in the pool, and for one beyond it once that was needed.
     pub(crate) pooled: Arc<Code>,
     pub(crate) overflow: OnceCell<Arc<Code>>,
+    /// The export that makes it a process.
+    pub(crate) entry: String,
     /// The component itself, for compiling it again.
     pub(crate) bytes: Arc<[u8]>,
+    /// Its living processes, the memory of all of them, and what they were denied.
+    pub(crate) living: Count,
+    pub(crate) memory: Arc<Total>,
+    pub(crate) denials: Denials,
     /// The functions that its clients call, by key: what to say of one that the callee lacks.
     pub(crate) called: HashMap<u32, String>,
 }
@@ -44,6 +53,8 @@ pub enum Kind {
     Service,
     /// A process with a loop of its own.
     Raw,
+    /// A program of `wasi:cli`, such as any language makes: it runs from its `main` to its exit code.
+    Command,
 }
 
 /// How a component waits.
@@ -67,6 +78,9 @@ pub(crate) enum Exports {
     Raw {
         run: ComponentExportIndex,
     },
+    Command {
+        run: ComponentExportIndex,
+    },
 }
 
 /// Why a component was not loaded.
@@ -82,8 +96,8 @@ pub enum LoadError {
     },
     /// It is a component, but no process.
     #[error(
-        "component `{name}` is neither a service nor a raw process: it exports {exports}; expected \
-         `rusm:actor/server@0.1.0`, `rusm:actor/server-async@0.1.0` or `run`"
+        "component `{name}` is neither a service nor a raw process nor a command: it exports {exports}; expected \
+         `rusm:actor/server@0.1.0`, `rusm:actor/server-async@0.1.0`, `run`, or `wasi:cli/run` of 0.2 or 0.3"
     )]
     NoProcess {
         /// The component.
@@ -127,6 +141,16 @@ impl Component {
         &self.profile
     }
 
+    /// What its processes were denied: operation, kind of grant, how often.
+    pub fn denials(&self) -> Vec<(&'static str, &'static str, u64)> {
+        self.denials.counts()
+    }
+
+    /// How many of its processes live.
+    pub fn living(&self) -> u32 {
+        self.living.get()
+    }
+
     /// The name of a function of its contracts, for people.
     pub(crate) fn function_name(&self, key: u32) -> String {
         let named = |contract: &Contract| contract.function(key).map(|function| contract.path(function));
@@ -168,24 +192,24 @@ pub(crate) struct Shape {
     pub(crate) kind: Kind,
     pub(crate) lane: Lane,
     pub(crate) contracts: Contracts,
+    /// The export that makes it a process.
+    pub(crate) entry: String,
 }
 
 pub(crate) fn examine(name: &str, bytes: &[u8]) -> Result<Shape, LoadError> {
     let contracts = section::read(bytes)
         .map_err(|source| LoadError::Section { name: name.to_owned(), source: Box::new(source) })?;
     let exports = exports(bytes);
-    let has = |export: &str| exports.iter().any(|own| own == export);
-    let (kind, lane) = if has(SERVER) {
-        (Kind::Service, Lane::Sync)
-    } else if has(SERVER_ASYNC) {
-        (Kind::Service, Lane::Async)
-    } else if has(RUN) {
-        (Kind::Raw, Lane::Sync)
-    } else {
+    let found = ENTRIES.iter().find_map(|(prefix, kind)| {
+        let entry = exports.iter().find(|export| export.starts_with(prefix))?;
+        Some((entry.clone(), *kind))
+    });
+    let Some((entry, kind)) = found else {
         let exports = if exports.is_empty() { "nothing".to_owned() } else { exports.join(", ") };
         return Err(LoadError::NoProcess { name: name.to_owned(), exports });
     };
-    Ok(Shape { kind, lane, contracts })
+    let lane = if needs_concurrency(bytes) { Lane::Async } else { Lane::Sync };
+    Ok(Shape { kind, lane, contracts, entry })
 }
 
 fn exports(bytes: &[u8]) -> Vec<String> {
@@ -204,23 +228,37 @@ fn exports(bytes: &[u8]) -> Vec<String> {
     names
 }
 
+/// Whether a component has async functions, streams or futures anywhere: whether it is only valid with them. Function bodies
+/// are left to the compiler.
+fn needs_concurrency(bytes: &[u8]) -> bool {
+    let mut validator = Validator::new_with_features(WasmFeatures::all().difference(WasmFeatures::CM_ASYNC));
+    let mut payloads = Parser::new(0).parse_all(bytes).map_while(Result::ok);
+    payloads.any(|payload| validator.payload(&payload).is_err())
+}
+
 impl Exports {
-    pub(crate) fn find(compiled: &Compiled, kind: Kind, lane: Lane) -> Option<Self> {
-        if kind == Kind::Raw {
-            return Some(Self::Raw { run: compiled.get_export_index(None, RUN)? });
-        }
-        let interface = if lane == Lane::Sync { SERVER } else { SERVER_ASYNC };
-        let interface = compiled.get_export_index(None, interface)?;
+    pub(crate) fn find(compiled: &Compiled, kind: Kind, entry: &str) -> Option<Self> {
+        let interface = compiled.get_export_index(None, entry)?;
         let export = |name| compiled.get_export_index(Some(&interface), name);
-        Some(Self::Service {
-            init: export("init")?,
-            handle: export("handle")?,
-            info: export("info")?,
-            terminate: export("terminate")?,
+        Some(match kind {
+            Kind::Raw => Self::Raw { run: interface },
+            Kind::Command => Self::Command { run: export("run")? },
+            Kind::Service => Self::Service {
+                init: export("init")?,
+                handle: export("handle")?,
+                info: export("info")?,
+                terminate: export("terminate")?,
+            },
         })
     }
 }
 
-const SERVER: &str = "rusm:actor/server@0.1.0";
-const SERVER_ASYNC: &str = "rusm:actor/server-async@0.1.0";
-const RUN: &str = "run";
+/// The exports that make a component a process, by the beginning of their name, and as what. A service may well export `run`
+/// for other hosts.
+const ENTRIES: [(&str, Kind); 5] = [
+    ("rusm:actor/server@0.1.", Kind::Service),
+    ("rusm:actor/server-async@0.1.", Kind::Service),
+    ("wasi:cli/run@0.2.", Kind::Command),
+    ("wasi:cli/run@0.3.", Kind::Command),
+    ("run", Kind::Raw),
+];

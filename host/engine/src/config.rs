@@ -18,6 +18,8 @@ pub struct EngineConfig {
     pub resident: u64,
     /// The most memory that any process can be granted, in bytes.
     pub memory: usize,
+    /// The most memory of all processes together, in bytes; none for no bound but the machine's.
+    pub total_memory: Option<usize>,
     /// How long a guest runs before others get their turn, and how long a kill may take.
     pub tick: Duration,
     /// Where compiled components are kept; none to compile at each start.
@@ -39,6 +41,7 @@ impl Default for EngineConfig {
             maps: u64::from(maps / 10 * 9),
             resident: machine_memory() / 4 * 3,
             memory: 256 << 20,
+            total_memory: None,
             tick: Duration::from_millis(1),
             cache: cache_folder(),
         }

@@ -2,8 +2,9 @@ use std::sync::Arc;
 
 use rusm_otp::{Crash, ExitReason};
 use wasmtime::{Trap, WasmBacktrace};
+use wasmtime_wasi::I32Exit;
 
-use crate::process::Guest;
+use crate::process::{Guest, exit_of_code};
 
 /// Ends a guest from inside of a host function, with a reason of its own choice.
 #[derive(Debug)]
@@ -22,12 +23,20 @@ pub(crate) fn exit_reason(guest: &mut Guest, error: &wasmtime::Error) -> ExitRea
     if let Some(GuestExit(reason)) = error.downcast_ref::<GuestExit>() {
         return reason.clone();
     }
+    if let Some(I32Exit(code)) = error.downcast_ref::<I32Exit>() {
+        return exit_of_code(*code);
+    }
     let reported = guest.reported_crash.take();
     let frames = error.downcast_ref::<WasmBacktrace>().map(frames).unwrap_or_default();
     let (text, backtrace) = match reported {
         Some((text, own)) if !own.is_empty() => (text, own),
         Some((text, _)) => (text, frames),
         None => (trap_text(error), frames),
+    };
+    // What the guest made of a refusal says less than why it was refused.
+    let text = match guest.limiter.take_refused() {
+        Some(why) => format!("{text} ({why})"),
+        None => text,
     };
     crash(guest, text, backtrace)
 }

@@ -3,13 +3,16 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use parking_lot::RwLock;
-use rusm_otp::Runtime;
+use rusm_otp::{Pid, Runtime};
 
 use crate::cache::Cache;
-use crate::capacity::{Headroom, Place};
+use crate::capabilities::Denials;
+use crate::capacity::{Count, Headroom, Place};
 use crate::component::{Code, Exports, examine};
 use crate::lane::{LaneEngine, Tier, start_ticks};
-use crate::{Component, EngineConfig, Kind, Lane, LoadError, Profile};
+use crate::limiter::Total;
+use crate::output::{Output, Outputs};
+use crate::{Component, EngineConfig, Kind, Lane, LoadError, Profile, Written};
 
 /// Loads components and runs processes of them on one node. Clones are the same engine.
 #[derive(Clone)]
@@ -22,6 +25,8 @@ struct Inner {
     sync: LaneEngine,
     concurrent: LaneEngine,
     headroom: Headroom,
+    memory: Arc<Total>,
+    outputs: Outputs,
     cache: Cache,
     config: EngineConfig,
     components: RwLock<HashMap<Arc<str>, Arc<Component>>>,
@@ -44,6 +49,8 @@ impl Engine {
             sync: LaneEngine::new(Lane::Sync, &config).map_err(fail)?,
             concurrent: LaneEngine::new(Lane::Async, &config).map_err(fail)?,
             headroom: Headroom::new(config.maps, config.resident),
+            memory: Arc::new(Total::new(config.total_memory)),
+            outputs: Outputs::default(),
             cache: Cache::new(config.cache.clone()),
             components: RwLock::default(),
             config,
@@ -89,14 +96,14 @@ impl Engine {
     fn compile(&self, name: Arc<str>, bytes: &[u8], profile: Profile) -> Result<Component, LoadError> {
         let shape = examine(&name, bytes)?;
         let unfit = |reason: String| LoadError::Unfit { name: name.to_string(), reason };
-        if profile.memory > self.inner.config.memory {
-            let (wanted, most) = (profile.memory, self.inner.config.memory);
+        if profile.limits.memory > self.inner.config.memory {
+            let (wanted, most) = (profile.limits.memory, self.inner.config.memory);
             return Err(unfit(format!(
                 "its profile grants {wanted} bytes of memory; this node allows {most}"
             )));
         }
         let pooled =
-            self.code(&self.lane(shape.lane).pooled, bytes, shape.kind, shape.lane).map_err(unfit)?;
+            self.code(&self.lane(shape.lane).pooled, bytes, shape.kind, &shape.entry).map_err(unfit)?;
         let called = shape.contracts.uses.iter().flat_map(|contract| {
             contract.all_functions().map(|function| (function.key, contract.path(function)))
         });
@@ -108,17 +115,21 @@ impl Engine {
             contracts: shape.contracts,
             profile: Arc::new(profile),
             called,
+            living: Count::default(),
+            memory: Arc::default(),
+            denials: Denials::default(),
             pooled: Arc::new(pooled),
             overflow: tokio::sync::OnceCell::new(),
+            entry: shape.entry,
             bytes: bytes.into(),
         })
     }
 
-    fn code(&self, tier: &Tier, bytes: &[u8], kind: Kind, lane: Lane) -> Result<Code, String> {
+    fn code(&self, tier: &Tier, bytes: &[u8], kind: Kind, entry: &str) -> Result<Code, String> {
         let unfit = |error: wasmtime::Error| format!("{error:#}");
         let compiled = self.inner.cache.compile(&tier.engine, bytes).map_err(unfit)?;
         let pre = tier.linker.instantiate_pre(&compiled).map_err(unfit)?;
-        let exports = Exports::find(&compiled, kind, lane)
+        let exports = Exports::find(&compiled, kind, entry)
             .ok_or_else(|| "its exports are not those of the actor world 0.1.0".to_owned())?;
         Ok(Code { engine: tier.engine.clone(), pre, exports, checked: AtomicBool::new(false) })
     }
@@ -139,7 +150,7 @@ impl Engine {
             let (engine, own) = (self.clone(), component.clone());
             let work = move || {
                 let tier = &engine.lane(own.lane).overflow;
-                engine.code(tier, &own.bytes, own.kind, own.lane).map(Arc::new)
+                engine.code(tier, &own.bytes, own.kind, &own.entry).map(Arc::new)
             };
             tokio::task::spawn_blocking(work).await.map_err(|error| error.to_string())?
         };
@@ -161,6 +172,23 @@ impl Engine {
     /// How many places of a lane's pool are taken, how many it has, and how many processes live beyond it.
     pub fn places(&self, lane: Lane) -> (u32, u32, u32) {
         self.lane(lane).places.counts()
+    }
+
+    /// The last of what a process wrote to standard output and error; none if it wrote nothing, or ended long ago.
+    pub fn output(&self, pid: Pid) -> Option<Written> {
+        self.inner.outputs.get(pid)
+    }
+
+    pub(crate) fn keep_output(&self, pid: Pid, output: Arc<Output>) {
+        self.inner.outputs.insert(pid, output);
+    }
+
+    pub(crate) fn process_ended(&self, pid: Pid) {
+        self.inner.outputs.ended(pid);
+    }
+
+    pub(crate) fn memory(&self) -> &Arc<Total> {
+        &self.inner.memory
     }
 
     fn lane(&self, lane: Lane) -> &LaneEngine {

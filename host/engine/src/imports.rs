@@ -21,12 +21,11 @@ pub(crate) fn add(linker: &mut Linker<Guest>, lane: Lane) -> wasmtime::Result<()
     names::add(linker)?;
     timers::add(linker)?;
     logging::add(linker)?;
+    text::add(linker)?;
+    wait::add(linker)?;
     match lane {
-        Lane::Sync => wait::add(linker),
-        Lane::Async => {
-            text::add(linker)?;
-            wait_async::add(linker)
-        }
+        Lane::Sync => Ok(()),
+        Lane::Async => wait_async::add(linker),
     }
 }
 

@@ -7,7 +7,7 @@ use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAlloc
 
 use crate::capacity::Places;
 use crate::config::has_pagemap_scan;
-use crate::limits::{MEMORIES, MODULES, TABLE_ELEMENTS};
+use crate::limiter::{MEMORIES, MODULES, TABLE_ELEMENTS};
 use crate::process::Guest;
 use crate::stacks::Stacks;
 use crate::{EngineConfig, Lane, imports};
@@ -49,6 +49,9 @@ impl Tier {
         let mut linker = Linker::new(&engine);
         imports::add(&mut linker, lane)?;
         wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
+        if lane == Lane::Async {
+            wasmtime_wasi::p3::add_to_linker(&mut linker)?;
+        }
         Ok(Self { engine, linker })
     }
 }

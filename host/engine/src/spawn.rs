@@ -6,7 +6,8 @@ use rusm_codegen::{Contract, Shape};
 use rusm_otp::{Context, ExitReason, Pid, SpawnOptions, Spawned};
 use tokio::sync::oneshot;
 
-use crate::process::{self, Birth, Init, Refusal, Started};
+use crate::capacity::{Count, Counted};
+use crate::process::{self, Birth, Command, Init, Refusal, Started};
 use crate::{Component, Engine, Kind, Lane, Profile};
 
 /// A process to be started.
@@ -21,6 +22,8 @@ pub struct Spawn {
     link: bool,
     monitor: bool,
     name: Option<String>,
+    command: Option<Command>,
+    children: Option<(Count, Option<u32>)>,
     deadline: Duration,
 }
 
@@ -71,6 +74,8 @@ impl Spawn {
             link: false,
             monitor: false,
             name: None,
+            command: None,
+            children: None,
             deadline: Duration::from_secs(5),
         }
     }
@@ -105,6 +110,18 @@ impl Spawn {
         self
     }
 
+    /// The command line of a `wasi:cli` program, without its name, and what it finds on standard input.
+    pub fn command(mut self, arguments: Vec<String>, stdin: Bytes) -> Self {
+        self.command = Some(Command { arguments, stdin });
+        self
+    }
+
+    /// Counts it among the living processes of whoever spawns it, so many at most.
+    pub(crate) fn counted(mut self, children: Count, most: Option<u32>) -> Self {
+        self.children = Some((children, most));
+        self
+    }
+
     /// How long its constructor may take.
     pub fn deadline(mut self, deadline: Duration) -> Self {
         self.deadline = deadline;
@@ -124,13 +141,15 @@ impl Engine {
             return Err(SpawnError::Contract(difference));
         }
         let init = init(&component, &spawn)?;
-        let (sender, started) = oneshot::channel();
+        let (sender, outcome) = oneshot::channel();
+        let counted = count(&component, &spawn)?;
         let (place, code) = self.place(&component).await.map_err(SpawnError::Capacity)?;
         let profile = spawn.profile.clone().map_or_else(|| component.profile.clone(), Arc::new);
-        let (engine, started_by) = (self.clone(), Started::new(sender));
-        let birth = Birth { engine, component, code, profile, init, started: started_by, place };
+        let (engine, started) = (self.clone(), Started::new(sender));
+        let command = spawn.command.clone().map(Box::new);
+        let birth = Birth { engine, component, code, profile, init, command, started, place, counted };
         let spawned = self.start(birth, &spawn)?;
-        let outcome = tokio::time::timeout(spawn.deadline, started).await;
+        let outcome = tokio::time::timeout(spawn.deadline, outcome).await;
         let error = match outcome {
             Ok(Ok(Ok(()))) => return Ok(spawned),
             Ok(Ok(Err(refusal))) => match refusal {
@@ -159,7 +178,7 @@ impl Engine {
         if let Some(name) = &spawn.name {
             options = options.name(name.as_str());
         }
-        if let Some(bound) = birth.profile.mailbox {
+        if let Some(bound) = birth.profile.limits.mailbox {
             options = options.mailbox(bound);
         }
         let body = move |context: Context| process::run(birth, context);
@@ -182,6 +201,24 @@ impl Engine {
         let nearest = rusm_codegen::nearest(component, names.iter().map(|name| &**name)).map(str::to_owned);
         SpawnError::UnknownComponent { component: component.to_owned(), nearest }
     }
+}
+
+/// One more of the component, and of whoever spawns it, if their limits allow.
+fn count(component: &Component, spawn: &Spawn) -> Result<(Counted, Option<Counted>), SpawnError> {
+    let most = component.profile.limits.instances;
+    let own = component.living.take(most).ok_or_else(|| {
+        let most = most.unwrap_or_default();
+        SpawnError::Capacity(format!(
+            "component `{}` may have {most} processes (`instances`)",
+            component.name
+        ))
+    })?;
+    let Some((children, most)) = &spawn.children else { return Ok((own, None)) };
+    let child = children.take(*most).ok_or_else(|| {
+        let most = most.unwrap_or_default();
+        SpawnError::Capacity(format!("the process may have {most} living children (`processes`)"))
+    })?;
+    Ok((own, Some(child)))
 }
 
 /// What the constructor is called with.

@@ -1,122 +1,101 @@
-//! The WASI that guests of other languages' runtimes import: clocks, randomness, and standard output into the log. Files
-//! and network are not there.
+//! The WASI that guests import: made from the process's profile, with its output captured.
 
-use std::pin::Pin;
-use std::sync::Arc;
-use std::task::{Context, Poll};
-
-use bytes::Bytes;
-use parking_lot::Mutex;
 use wasmtime::component::ResourceTable;
-use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
-use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
-use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
+use wasmtime_wasi::p2::pipe::MemoryInputPipe;
+use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 
-use crate::process::Guest;
+use crate::output::Channel;
+use crate::process::{Command, Guest};
+use crate::{Grant, Profile};
+
+mod network;
+mod seeded;
+mod stdio;
 
 /// Made at the first use: most services never use it, and it costs as much as an instance.
 #[derive(Default)]
 pub(crate) struct LazyWasi {
+    command: Option<Box<Command>>,
     context: Option<Box<WasiCtx>>,
     table: Option<Box<ResourceTable>>,
 }
 
+impl LazyWasi {
+    pub(crate) fn new(command: Option<Box<Command>>) -> Self {
+        Self { command, context: None, table: None }
+    }
+}
+
 impl WasiView for Guest {
     fn ctx(&mut self) -> WasiCtxView<'_> {
-        let process = self.context.pid();
-        let component = self.component.name.clone();
-        let LazyWasi { context, table } = &mut self.wasi;
-        let make = || {
-            let mut builder = WasiCtx::builder();
-            let lines =
-                |stream| Lines { stream, process, component: component.clone(), begun: Arc::default() };
-            builder.stdout(lines("stdout")).stderr(lines("stderr"));
-            builder.allow_tcp(false).allow_udp(false).allow_ip_name_lookup(false);
-            Box::new(builder.build())
+        if self.wasi.context.is_none() {
+            self.wasi.context = Some(Box::new(context(self)));
+        }
+        let most = self.profile.limits.handles;
+        let LazyWasi { context, table, .. } = &mut self.wasi;
+        let table = table.get_or_insert_with(|| {
+            let mut table = ResourceTable::new();
+            table.set_max_capacity(most);
+            Box::new(table)
+        });
+        // It was made above.
+        WasiCtxView { ctx: context.get_or_insert_default(), table }
+    }
+}
+
+fn context(guest: &mut Guest) -> WasiCtx {
+    let mut builder = WasiCtx::builder();
+    let output = guest.output();
+    builder
+        .stdout(stdio::Lines::new(Channel::Stdout, output.clone()))
+        .stderr(stdio::Lines::new(Channel::Stderr, output))
+        .max_random_size(MOST_RANDOM);
+    let Command { arguments, stdin } = guest.wasi.command.as_deref().cloned().unwrap_or_default();
+    // A program's first argument is its name.
+    builder.arg(&*guest.component.name).args(&arguments).stdin(MemoryInputPipe::new(stdin));
+    for (name, value) in environment(&guest.profile) {
+        builder.env(name, value);
+    }
+    preopen(&mut builder, guest);
+    network::allow(&mut builder, guest);
+    if let Some(seed) = guest.profile.limits.seed {
+        seeded::apply(&mut builder, seed);
+    }
+    builder.build()
+}
+
+/// The environment that a profile grants: its own values, and the node's for the other names.
+fn environment(profile: &Profile) -> Vec<(String, String)> {
+    let own = |name: &str| profile.env.iter().any(|(known, _)| known == name);
+    let of_node = std::env::vars_os().filter_map(|(name, value)| {
+        let (name, value) = (name.into_string().ok()?, value.into_string().ok()?);
+        (profile.allows(&Grant::Env(name.clone())) && !own(&name)).then_some((name, value))
+    });
+    profile.env.iter().cloned().chain(of_node).collect()
+}
+
+/// One variable of it.
+pub(crate) fn variable(profile: &Profile, name: &str) -> Option<String> {
+    let own = profile.env.iter().find(|(known, _)| known == name);
+    own.map_or_else(|| std::env::var(name).ok(), |(_, value)| Some(value.clone()))
+}
+
+fn preopen(builder: &mut WasiCtxBuilder, guest: &Guest) {
+    for folder in &guest.profile.folders {
+        let perms = if guest.profile.allows(&Grant::Write(folder.guest.clone())) {
+            FsPerms::ReadWrite
+        } else if guest.profile.allows(&Grant::Read(folder.guest.clone())) {
+            FsPerms::ReadOnly
+        } else {
+            continue;
         };
-        WasiCtxView {
-            ctx: context.get_or_insert_with(make),
-            table: table.get_or_insert_with(Default::default),
+        if let Err(error) = builder.preopened_dir(&folder.host, &folder.guest, perms) {
+            // It was there when the node started.
+            let folder = folder.host.display();
+            tracing::warn!(component = %guest.component.name, %folder, %error, "a granted folder cannot be opened");
         }
     }
 }
 
-/// Standard output or error, line by line in the node's log.
-#[derive(Clone)]
-struct Lines {
-    stream: &'static str,
-    process: rusm_otp::Pid,
-    component: Arc<str>,
-    begun: Arc<Mutex<Vec<u8>>>,
-}
-
-impl Lines {
-    fn take(&self, bytes: &[u8]) {
-        let mut begun = self.begun.lock();
-        for byte in bytes {
-            if *byte != b'\n' {
-                begun.push(*byte);
-            }
-            if *byte == b'\n' || begun.len() >= LONGEST_LINE {
-                let line = String::from_utf8_lossy(&begun);
-                tracing::info!(target: "rusm::guest", component = %self.component, pid = %self.process, stream = self.stream, "{line}");
-                begun.clear();
-            }
-        }
-    }
-}
-
-impl IsTerminal for Lines {
-    fn is_terminal(&self) -> bool {
-        false
-    }
-}
-
-impl StdoutStream for Lines {
-    fn p2_stream(&self) -> Box<dyn OutputStream> {
-        Box::new(self.clone())
-    }
-
-    fn async_stream(&self) -> Box<dyn tokio::io::AsyncWrite + Send + Sync> {
-        Box::new(self.clone())
-    }
-}
-
-#[wasmtime_wasi::async_trait]
-impl Pollable for Lines {
-    async fn ready(&mut self) {}
-}
-
-#[wasmtime_wasi::async_trait]
-impl OutputStream for Lines {
-    fn write(&mut self, bytes: Bytes) -> StreamResult<()> {
-        self.take(&bytes);
-        Ok(())
-    }
-
-    fn flush(&mut self) -> StreamResult<()> {
-        Ok(())
-    }
-
-    fn check_write(&mut self) -> StreamResult<usize> {
-        Ok(LONGEST_LINE)
-    }
-}
-
-impl tokio::io::AsyncWrite for Lines {
-    fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<std::io::Result<usize>> {
-        self.take(bytes);
-        Poll::Ready(Ok(bytes.len()))
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<std::io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<std::io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-}
-
-/// Longer lines are broken, so that a guest cannot make the host keep more.
-const LONGEST_LINE: usize = 64 * 1024;
+/// As `process.random-bytes`.
+const MOST_RANDOM: u64 = 65_536;

@@ -3,9 +3,10 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rusm_engine::{Grant, Profile};
+use rusm_engine::Profile;
 use rusm_otp::{Restart, Shutdown, Strategy};
 
+mod capabilities;
 mod raw;
 
 /// `rusm.toml`, read and checked.
@@ -65,6 +66,8 @@ pub enum What {
         name: String,
         /// The constructor's arguments as WAVE text: `("a", 2)`.
         init: Option<String>,
+        /// The command line of a `wasi:cli` program, without its name.
+        args: Vec<String>,
     },
     /// Another supervisor.
     Supervisor(SupervisorDecl),
@@ -90,9 +93,11 @@ impl Manifest {
     pub fn parse(file: &Path, text: &str) -> Result<Self, ManifestError> {
         let reader = Reader { file, text };
         let raw: raw::Manifest = toml::from_str(text).map_err(|error| reader.syntax(&error))?;
+        let profiles = capabilities::Profiles { reader: &reader, raw: &raw };
+        profiles.check()?;
         let mut components = BTreeMap::new();
         for (name, component) in &raw.components {
-            let decl = reader.component(name.get_ref(), name.span(), component)?;
+            let decl = reader.component(name.get_ref(), name.span(), component, &profiles)?;
             components.insert(name.get_ref().clone(), decl);
         }
         let tree = Tree { reader: &reader, raw: &raw, components: &components };
@@ -102,8 +107,6 @@ impl Manifest {
         Ok(Self { components, root })
     }
 }
-
-type MakeGrant = fn(String) -> Grant;
 
 struct Reader<'a> {
     file: &'a Path,
@@ -135,39 +138,14 @@ impl Reader<'_> {
         name: &str,
         span: Range<usize>,
         raw: &raw::Component,
+        profiles: &capabilities::Profiles<'_>,
     ) -> Result<ComponentDecl, ManifestError> {
         let fits = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
         if name.is_empty() || !name.chars().all(fits) {
             let text = format!("`{name}` is no name for a component: use letters, digits, `-` and `_`");
             return Err(self.error(span, text));
         }
-        let caps = &raw.capabilities;
-        let mut profile = Profile::default();
-        let kinds: [(&[_], MakeGrant); 4] = [
-            (&caps.spawn, Grant::Spawn),
-            (&caps.register, Grant::Register),
-            (&caps.lookup, Grant::Lookup),
-            (&caps.env, Grant::Env),
-        ];
-        for (scopes, grant) in kinds {
-            for scope in scopes {
-                let scope: &toml::Spanned<String> = scope;
-                if scope.get_ref().is_empty() {
-                    return Err(self.error(scope.span(), "an empty name grants nothing".into()));
-                }
-                profile.grants.push(grant(scope.get_ref().clone()));
-            }
-        }
-        if caps.control {
-            profile.grants.push(Grant::Control);
-        }
-        if let Some(memory) = &caps.memory {
-            profile.memory = size(memory.get_ref()).ok_or_else(|| {
-                let text = format!("`{}` is no size; write it like \"64MiB\"", memory.get_ref());
-                self.error(memory.span(), text)
-            })?;
-        }
-        profile.mailbox = caps.mailbox;
+        let profile = profiles.read(&raw.capabilities, &mut Vec::new())?;
         Ok(ComponentDecl { path: PathBuf::from(raw.path.get_ref()), profile })
     }
 
@@ -229,6 +207,7 @@ impl Tree<'_> {
                     component: name.clone(),
                     name: raw.name.as_ref().unwrap_or(name).clone(),
                     init: raw.init.clone(),
+                    args: raw.args.clone().unwrap_or_default(),
                 }
             }
             (None, Some(supervisor)) => {
@@ -243,8 +222,8 @@ impl Tree<'_> {
                     let text = format!("the supervisors form a cycle: {circle}");
                     return Err(self.reader.error(supervisor.span(), text));
                 }
-                if raw.init.is_some() || raw.name.is_some() {
-                    let text = "`init` and `name` are of a component, not of a supervisor".to_owned();
+                if raw.init.is_some() || raw.name.is_some() || raw.args.is_some() {
+                    let text = "`init`, `args` and `name` are of a component, not of a supervisor".to_owned();
                     return Err(self.reader.error(supervisor.span(), text));
                 }
                 What::Supervisor(self.supervisor(name, below, above)?)
@@ -300,19 +279,6 @@ impl Tree<'_> {
 pub(crate) fn hint<'a>(wrong: &str, known: impl Iterator<Item = &'a str>) -> String {
     let best = rusm_codegen::nearest(wrong, known);
     best.map(|name| format!("; did you mean `{name}`?")).unwrap_or_default()
-}
-
-fn size(text: &str) -> Option<usize> {
-    let digits = text.trim_end_matches(char::is_alphabetic);
-    let number: usize = digits.trim().parse().ok()?;
-    let unit = match &text[digits.len()..] {
-        "" | "B" => 1,
-        "KiB" => 1 << 10,
-        "MiB" => 1 << 20,
-        "GiB" => 1 << 30,
-        _ => return None,
-    };
-    number.checked_mul(unit)
 }
 
 /// As Erlang's supervisors.

@@ -3,7 +3,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use rusm_codegen::value::{TextError, parse_arguments};
-use rusm_engine::{Engine, EngineConfig, EngineError, LoadError, Spawn, SpawnError};
+use rusm_engine::{Engine, EngineConfig, EngineError, Kind, LoadError, Spawn, SpawnError};
 use rusm_otp::{
     Application, ChildSpec, ExitReason, Parent, Runtime, ShutdownReport, StartError, Supervision, Supervisor,
 };
@@ -60,6 +60,16 @@ pub enum BootError {
         line: usize,
         /// The child.
         child: String,
+    },
+    /// A child has `args`, and its component is no program.
+    #[error("{}:{line}: `args` are for a `wasi:cli` program, which `{component}` is not", manifest.display())]
+    NoCommand {
+        /// The manifest.
+        manifest: PathBuf,
+        /// The child's line.
+        line: usize,
+        /// The component.
+        component: String,
     },
     /// A child of the tree did not start.
     #[error(transparent)]
@@ -160,8 +170,9 @@ impl Tree<'_> {
     fn child(&self, decl: &ChildDecl) -> Result<ChildSpec, BootError> {
         let spec = match &decl.what {
             What::Supervisor(below) => ChildSpec::supervisor(self.supervisor(below)?),
-            What::Component { component, name, init } => {
+            What::Component { component, name, init, args } => {
                 let spawn = self.spawn(component, name, init.as_deref(), decl.line)?;
+                let spawn = self.with_args(spawn, component, args, decl.line)?;
                 let engine = self.engine.clone();
                 let start = move |parent: Parent| {
                     let spawn = spawn.clone().parent(parent.pid, true, false);
@@ -175,6 +186,24 @@ impl Tree<'_> {
             }
         };
         Ok(spec.restart(decl.restart).shutdown(decl.shutdown))
+    }
+
+    fn with_args(
+        &self,
+        spawn: Spawn,
+        component: &str,
+        args: &[String],
+        line: usize,
+    ) -> Result<Spawn, BootError> {
+        let is_command =
+            self.engine.component(component).is_some_and(|loaded| loaded.kind() == Kind::Command);
+        match (is_command, args) {
+            (true, args) => Ok(spawn.command(args.to_vec(), bytes::Bytes::new())),
+            (false, []) => Ok(spawn),
+            (false, _) => {
+                Err(BootError::NoCommand { manifest: self.file.into(), line, component: component.into() })
+            }
+        }
     }
 
     fn spawn(

@@ -20,7 +20,10 @@ pub(super) fn add(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
                 // Writing to a string cannot fail.
                 let _ = write!(text, " {}={}", name.to_str(&store)?, value.to_str(&store)?);
             }
-            log(store.data(), level, &text);
+            let output = store.data_mut().output();
+            if output.may_log(text.len()) {
+                log(store.data(), level, &text);
+            }
             Ok(())
         },
     )

@@ -2,7 +2,6 @@ use wasmtime::StoreContextMut;
 use wasmtime::component::{Linker, WasmStr};
 
 use super::interface;
-use super::operations::denied;
 use crate::Grant;
 use crate::process::Guest;
 use crate::types::{Pid, RegisterError};
@@ -23,10 +22,8 @@ pub(super) fn add(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
     names.func_wrap("whereis", |store: Store<'_>, (name,): (WasmStr,)| {
         let name = name.to_str(&store)?;
         let guest = store.data();
-        let grant = Grant::Lookup(name.to_string());
-        if !guest.profile.allows(&grant) {
-            let missing = denied(guest, grant);
-            tracing::warn!(component = %guest.component.name, pid = %guest.context.pid(), "denied: {missing}");
+        // The denial is in the log.
+        if guest.require("whereis", Grant::Lookup(name.to_string())).is_err() {
             return Ok((None,));
         }
         Ok((guest.context.runtime().whereis(&name).map(Pid::from),))
@@ -34,10 +31,7 @@ pub(super) fn add(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
 }
 
 fn register(guest: &Guest, name: &str) -> Result<(), RegisterError> {
-    let grant = Grant::Register(name.to_owned());
-    if !guest.profile.allows(&grant) {
-        return Err(RegisterError::Denied(denied(guest, grant)));
-    }
+    guest.require("register", Grant::Register(name.to_owned())).map_err(RegisterError::Denied)?;
     if name.is_empty() || name.len() > LONGEST_NAME {
         return Err(RegisterError::Badarg(format!(
             "a name has 1 to {LONGEST_NAME} bytes, not {}",

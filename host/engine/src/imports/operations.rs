@@ -16,7 +16,7 @@ use crate::types::{
     CallError, Event, Filter, SpawnError, SpawnOptions, Spawned, Started, StreamDirection, StreamError,
     Target,
 };
-use crate::{Component, Denied, Grant, Spawn};
+use crate::{Component, Grant, Spawn};
 
 type Store<'a> = StoreContextMut<'a, Guest>;
 
@@ -28,25 +28,27 @@ pub(super) fn target(store: &Store<'_>, target: &Target) -> wasmtime::Result<rus
     })
 }
 
-/// The text of a missing grant.
-pub(super) fn denied(guest: &Guest, grant: Grant) -> String {
-    Denied { component: guest.component.name.to_string(), grant }.to_string()
-}
-
 /// Whoever has a pid may use it; a name is looked up under a grant.
-pub(super) fn may_reach(guest: &Guest, target: &rusm_otp::Target) -> Result<(), String> {
+pub(super) fn may_reach(
+    guest: &Guest,
+    operation: &'static str,
+    target: &rusm_otp::Target,
+) -> Result<(), String> {
     let rusm_otp::Target::Name(name) = target else { return Ok(()) };
-    let grant = Grant::Lookup(name.clone());
-    if guest.profile.allows(&grant) { Ok(()) } else { Err(denied(guest, grant)) }
+    guest.require(operation, Grant::Lookup(name.clone()))
 }
 
 /// A process may end itself and those that it spawned; others under a grant.
-pub(super) fn may_control(guest: &Guest, other: rusm_otp::Pid) -> Result<(), String> {
+pub(super) fn may_control(
+    guest: &Guest,
+    operation: &'static str,
+    other: rusm_otp::Pid,
+) -> Result<(), String> {
     let own = guest.context.pid();
-    let allowed = other == own
-        || guest.context.runtime().parent(other) == Some(own)
-        || guest.profile.allows(&Grant::Control);
-    if allowed { Ok(()) } else { Err(denied(guest, Grant::Control)) }
+    if other == own || guest.context.runtime().parent(other) == Some(own) {
+        return Ok(());
+    }
+    guest.require(operation, Grant::Control)
 }
 
 /// Everything about a spawn that is read from the guest; the rest needs no store.
@@ -85,9 +87,7 @@ fn admit(
     let mut wanted = vec![Grant::Spawn(component.clone())];
     wanted.extend(name.iter().map(|name| Grant::Register(name.clone())));
     for grant in wanted {
-        if !guest.profile.allows(&grant) {
-            return Err(SpawnError::Denied(denied(guest, grant)));
-        }
+        guest.require("spawn", grant).map_err(SpawnError::Denied)?;
     }
     let contract = contract.map(|id| used_contract(guest, &id)).transpose().map_err(SpawnError::Contract)?;
     let profile = match grants {
@@ -103,7 +103,8 @@ fn admit(
             Some(child.narrow(parsed).map_err(wider)?)
         }
     };
-    Ok(Spawn::new(component).contract(contract).name(name).profile(profile))
+    let children = (guest.children.clone(), guest.profile.limits.processes);
+    Ok(Spawn::new(component).contract(contract).name(name).profile(profile).counted(children.0, children.1))
 }
 
 fn used_contract(guest: &Guest, id: &str) -> Result<rusm_codegen::Contract, String> {
@@ -125,7 +126,7 @@ pub(super) fn connect(
     to: &rusm_otp::Target,
     contract: &str,
 ) -> Result<crate::types::Pid, CallError> {
-    may_reach(guest, to).map_err(CallError::Denied)?;
+    may_reach(guest, "connect", to).map_err(CallError::Denied)?;
     let runtime = guest.context.runtime();
     let pid = runtime.resolve(to).ok_or(CallError::Noproc)?;
     let info = runtime.info(pid).ok_or(CallError::Noproc)?;
@@ -145,7 +146,7 @@ pub(super) fn begin_call(
     body: Bytes,
     deadline_ms: u32,
 ) -> Result<PendingCall, CallError> {
-    may_reach(guest, to).map_err(CallError::Denied)?;
+    may_reach(guest, "call", to).map_err(CallError::Denied)?;
     let deadline = Some(Instant::now() + limit(deadline_ms));
     let sent = guest.context.runtime().call(guest.context.pid(), to, key, body, None, deadline);
     sent.map_err(CallError::from)
@@ -171,8 +172,8 @@ pub(super) fn start_call(
     direction: Option<StreamDirection>,
     deadline_ms: u32,
 ) -> Result<Started, CallError> {
-    may_reach(guest, to).map_err(CallError::Denied)?;
-    if guest.calls.len() >= MOST_CALLS {
+    may_reach(guest, "call-start", to).map_err(CallError::Denied)?;
+    if guest.calls.len() >= guest.profile.limits.handles {
         return Err(CallError::Overloaded);
     }
     let (own, theirs) = match direction {
@@ -303,6 +304,3 @@ const DEFAULT_MS: u32 = 5_000;
 
 /// A hundred years: more would overflow the clock's arithmetic.
 const LONGEST_MS: u64 = 100 * 365 * 24 * 3_600_000;
-
-/// Calls that one process may have under way: each costs the host some hundred bytes.
-const MOST_CALLS: usize = 100_000;

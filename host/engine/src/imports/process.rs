@@ -4,11 +4,12 @@ use wasmtime::StoreContextMut;
 use wasmtime::component::{Linker, WasmList, WasmStr};
 
 use super::interface;
-use super::operations::{denied, may_control, target};
+use super::operations::{may_control, target};
 use crate::Grant;
 use crate::crash::GuestExit;
 use crate::process::Guest;
 use crate::types::{CallError, ExitReason, Pid, ProcessInfo, Reference, SendError, Target};
+use crate::wasi;
 
 type Store<'a> = StoreContextMut<'a, Guest>;
 
@@ -17,11 +18,13 @@ pub(super) fn add(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
     own.func_wrap("self", |store: Store<'_>, (): ()| Ok((Pid::from(store.data().context.pid()),)))?;
     own.func_wrap("send", |store: Store<'_>, (to, body): (Target, WasmList<u8>)| {
         let body = Payload::from(body.as_le_slice(&store));
-        Ok((deliver(&store, &to, |guest, to| guest.context.runtime().send(guest.context.pid(), to, body))?,))
+        Ok((deliver(&store, "send", &to, |guest, to| {
+            guest.context.runtime().send(guest.context.pid(), to, body)
+        })?,))
     })?;
     own.func_wrap("cast", |store: Store<'_>, (to, key, body): (Target, u32, WasmList<u8>)| {
         let body = Bytes::copy_from_slice(body.as_le_slice(&store));
-        Ok((deliver(&store, &to, |guest, to| {
+        Ok((deliver(&store, "cast", &to, |guest, to| {
             guest.context.runtime().cast(guest.context.pid(), to, key, body)
         })?,))
     })?;
@@ -55,10 +58,10 @@ pub(super) fn add(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
         Err(wasmtime::Error::new(GuestExit(own_exit(store.data(), reason.into()))))
     })?;
     own.func_wrap("exit-process", |store: Store<'_>, (other, reason): (Pid, ExitReason)| {
-        Ok((end(store.data(), other.into(), reason.into()),))
+        Ok((end(store.data(), "exit-process", other.into(), reason.into()),))
     })?;
     own.func_wrap("kill", |store: Store<'_>, (other,): (Pid,)| {
-        Ok((end(store.data(), other.into(), Reason::Killed),))
+        Ok((end(store.data(), "kill", other.into(), Reason::Killed),))
     })?;
     own.func_wrap("trap-exit", |store: Store<'_>, (on,): (bool,)| {
         let context = &store.data().context;
@@ -92,19 +95,25 @@ pub(super) fn add(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
 
 fn deliver(
     store: &Store<'_>,
+    operation: &'static str,
     to: &Target,
     send: impl FnOnce(&Guest, &rusm_otp::Target) -> Result<(), rusm_otp::SendError>,
 ) -> wasmtime::Result<Result<(), SendError>> {
     let to = target(store, to)?;
     let guest = store.data();
-    if let Err(missing) = super::operations::may_reach(guest, &to) {
+    if let Err(missing) = super::operations::may_reach(guest, operation, &to) {
         return Ok(Err(SendError::Denied(missing)));
     }
     Ok(send(guest, &to).map_err(SendError::from))
 }
 
-fn end(guest: &Guest, other: rusm_otp::Pid, reason: Reason) -> Result<(), SendError> {
-    may_control(guest, other).map_err(SendError::Denied)?;
+fn end(
+    guest: &Guest,
+    operation: &'static str,
+    other: rusm_otp::Pid,
+    reason: Reason,
+) -> Result<(), SendError> {
+    may_control(guest, operation, other).map_err(SendError::Denied)?;
     guest.context.runtime().exit(guest.context.pid(), other, reason);
     Ok(())
 }
@@ -118,11 +127,8 @@ fn own_exit(guest: &Guest, reason: Reason) -> Reason {
 }
 
 fn env(guest: &Guest, name: String) -> Result<Option<String>, SendError> {
-    let grant = Grant::Env(name.clone());
-    if !guest.profile.allows(&grant) {
-        return Err(SendError::Denied(denied(guest, grant)));
-    }
-    Ok(std::env::var(name).ok())
+    guest.require("env", Grant::Env(name.clone())).map_err(SendError::Denied)?;
+    Ok(wasi::variable(&guest.profile, &name))
 }
 
 /// As the Web's `getRandomValues`.

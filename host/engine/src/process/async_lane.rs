@@ -1,10 +1,11 @@
 use bytes::Bytes;
 use rusm_otp::ExitReason;
-use wasmtime::component::Accessor;
+use wasmtime::component::{Accessor, TypedFunc};
 use wasmtime::{AsContextMut as _, Store};
 
-use super::{Guest, HandleParams, Init, Server, Service, Started, serve};
-use crate::component::Code;
+use super::serve::{CommandResult, HandleParams, Server, Service, exit_of_command, function, serve};
+use super::{Guest, Init, Started};
+use crate::component::{Code, Exports};
 use crate::types::{self, Event, Outcome};
 
 /// Runs a process whose imports answer with futures. The loop stays inside the store's concurrent run, so that what a
@@ -15,16 +16,31 @@ pub(super) async fn run(
     init: Init,
     started: &Started,
 ) -> wasmtime::Result<ExitReason> {
-    let component = store.data().component.clone();
     let instance = code.pre.instantiate_async(&mut *store).await?;
-    let server = Server::find(store, &instance, code)?;
-    let context = store.data().context.clone();
-    let ended = store.run_concurrent(async |accessor| {
-        let mut service = AsyncService { accessor, server };
-        serve(&mut service, &context, &component, init, started).await
-    });
     // A trap is the outer error, whatever the loop was waiting for.
-    ended.await?
+    match code.exports {
+        Exports::Raw { run } => {
+            let run: TypedFunc<(), ()> = function(store, &instance, run, false)?;
+            started.tell(Ok(()));
+            store.run_concurrent(async |accessor| run.call_concurrent(accessor, ()).await).await??;
+            Ok(ExitReason::Normal)
+        }
+        Exports::Command { run } => {
+            let run: TypedFunc<(), CommandResult> = function(store, &instance, run, false)?;
+            started.tell(Ok(()));
+            let ended = store.run_concurrent(async |accessor| run.call_concurrent(accessor, ()).await);
+            Ok(exit_of_command(ended.await??))
+        }
+        Exports::Service { .. } => {
+            let server = Server::find(store, &instance, code)?;
+            let (context, component) = (store.data().context.clone(), store.data().component.clone());
+            let ended = store.run_concurrent(async |accessor| {
+                let mut service = AsyncService { accessor, server };
+                serve(&mut service, &context, &component, init, started).await
+            });
+            ended.await?
+        }
+    }
 }
 
 struct AsyncService<'a> {
@@ -59,6 +75,6 @@ impl Service for AsyncService<'_> {
     }
 
     fn enter(&mut self, function: Option<u32>) {
-        self.accessor.with(|mut access| access.data_mut().function = function);
+        self.accessor.with(|mut access| access.data_mut().enter(function));
     }
 }

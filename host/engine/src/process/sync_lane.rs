@@ -3,7 +3,8 @@ use rusm_otp::ExitReason;
 use wasmtime::Store;
 use wasmtime::component::TypedFunc;
 
-use super::{Guest, HandleParams, Init, Server, Service, Started, fresh_turn, function, serve};
+use super::serve::{CommandResult, HandleParams, Server, Service, exit_of_command, function, serve};
+use super::{Guest, Init, Started, fresh_turn};
 use crate::component::{Code, Exports};
 use crate::types::{self, Event, Outcome};
 
@@ -14,18 +15,26 @@ pub(super) async fn run(
     init: Init,
     started: &Started,
 ) -> wasmtime::Result<ExitReason> {
-    let component = store.data().component.clone();
     let instance = code.pre.instantiate_async(&mut *store).await?;
-    if let Exports::Raw { run } = code.exports {
-        let run: TypedFunc<(), ()> = function(store, &instance, run, false)?;
-        started.tell(Ok(()));
-        run.call_async(store, ()).await?;
-        return Ok(ExitReason::Normal);
+    match code.exports {
+        Exports::Raw { run } => {
+            let run: TypedFunc<(), ()> = function(store, &instance, run, false)?;
+            started.tell(Ok(()));
+            run.call_async(store, ()).await?;
+            Ok(ExitReason::Normal)
+        }
+        Exports::Command { run } => {
+            let run: TypedFunc<(), CommandResult> = function(store, &instance, run, false)?;
+            started.tell(Ok(()));
+            Ok(exit_of_command(run.call_async(store, ()).await?))
+        }
+        Exports::Service { .. } => {
+            let server = Server::find(store, &instance, code)?;
+            let (context, component) = (store.data().context.clone(), store.data().component.clone());
+            let mut service = SyncService { store, server };
+            serve(&mut service, &context, &component, init, started).await
+        }
     }
-    let server = Server::find(store, &instance, code)?;
-    let context = store.data().context.clone();
-    let mut service = SyncService { store, server };
-    serve(&mut service, &context, &component, init, started).await
 }
 
 struct SyncService<'a> {
@@ -54,6 +63,6 @@ impl Service for SyncService<'_> {
     }
 
     fn enter(&mut self, function: Option<u32>) {
-        self.store.data_mut().function = function;
+        self.store.data_mut().enter(function);
     }
 }

@@ -11,6 +11,8 @@ pub(super) struct Manifest {
     #[serde(default)]
     pub(super) components: BTreeMap<Spanned<String>, Component>,
     #[serde(default)]
+    pub(super) profiles: BTreeMap<Spanned<String>, Capabilities>,
+    #[serde(default)]
     pub(super) supervisor: Supervisor,
     #[serde(default)]
     pub(super) supervisors: BTreeMap<String, Supervisor>,
@@ -24,21 +26,34 @@ pub(super) struct Component {
     pub(super) capabilities: Capabilities,
 }
 
+/// A component's capabilities, or a profile. What is absent is inherited.
 #[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(super) struct Capabilities {
-    #[serde(default)]
-    pub(super) spawn: Vec<Spanned<String>>,
-    #[serde(default)]
-    pub(super) register: Vec<Spanned<String>>,
-    #[serde(default)]
-    pub(super) lookup: Vec<Spanned<String>>,
-    #[serde(default)]
-    pub(super) env: Vec<Spanned<String>>,
-    #[serde(default)]
-    pub(super) control: bool,
+    /// The profile that this one narrows.
+    pub(super) profile: Option<Spanned<String>>,
+    pub(super) spawn: Option<Vec<Spanned<String>>>,
+    pub(super) register: Option<Vec<Spanned<String>>>,
+    pub(super) lookup: Option<Vec<Spanned<String>>>,
+    pub(super) group: Option<Vec<Spanned<String>>>,
+    pub(super) env: Option<Vec<Spanned<String>>>,
+    pub(super) read: Option<Vec<Spanned<String>>>,
+    pub(super) write: Option<Vec<Spanned<String>>>,
+    pub(super) connect: Option<Vec<Spanned<String>>>,
+    pub(super) listen: Option<Vec<Spanned<String>>>,
+    pub(super) control: Option<Spanned<bool>>,
+    pub(super) load: Option<Spanned<bool>>,
     pub(super) memory: Option<Spanned<String>>,
-    pub(super) mailbox: Option<usize>,
+    pub(super) total_memory: Option<Spanned<String>>,
+    pub(super) cpu: Option<Spanned<String>>,
+    pub(super) message_cpu: Option<Spanned<String>>,
+    pub(super) mailbox: Option<Spanned<usize>>,
+    pub(super) processes: Option<Spanned<u32>>,
+    pub(super) instances: Option<Spanned<u32>>,
+    pub(super) handles: Option<Spanned<usize>>,
+    pub(super) output: Option<Spanned<String>>,
+    pub(super) host_call: Option<Spanned<String>>,
+    pub(super) seed: Option<u64>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -78,6 +93,7 @@ pub(super) struct Child {
     pub(super) supervisor: Option<Spanned<String>>,
     pub(super) name: Option<String>,
     pub(super) init: Option<String>,
+    pub(super) args: Option<Vec<String>>,
     #[serde(default)]
     pub(super) restart: Restart,
     pub(super) shutdown: Option<Spanned<String>>,

@@ -1,3 +1,5 @@
+use rusm_engine::Grant;
+
 use super::*;
 
 fn parse(text: &str) -> Result<Manifest, String> {
@@ -21,7 +23,7 @@ fn a_whole_manifest() {
     );
     let manifest = parse(&text).unwrap();
     let stock = &manifest.components["stock"].profile;
-    assert_eq!(stock.memory, 8 << 20);
+    assert_eq!(stock.limits.memory, 8 << 20);
     assert_eq!(stock.grants, [Grant::Spawn("cart".into()), Grant::Env("HOME".into()), Grant::Control]);
     assert_eq!(manifest.root.strategy, Strategy::RestForOne);
     assert_eq!((manifest.root.intensity, manifest.root.period), (3, Duration::from_secs(10)));
@@ -76,4 +78,85 @@ fn two_children_of_one_name_are_an_error() {
 #[test]
 fn broken_toml_names_its_line() {
     assert!(error("[components\n").starts_with("rusm.toml:1: "));
+}
+
+/// A manifest in a folder with the folders `data` and `cache`.
+fn parse_beside_folders(text: &str) -> Result<Manifest, String> {
+    let folder = tempfile::tempdir().expect("a folder");
+    for name in ["data", "cache"] {
+        std::fs::create_dir(folder.path().join(name)).expect("it can be made");
+    }
+    std::fs::write(folder.path().join("file"), "").expect("it can be made");
+    let file = folder.path().join("rusm.toml");
+    let base = folder.path().display().to_string() + "/";
+    Manifest::parse(&file, text).map_err(|error| error.to_string().replace(&base, ""))
+}
+
+const PROFILES: &str = "[profiles.base]\nspawn = [\"cart\", \"stock\"]\nwrite = [\"data\", \"cache=/tmp\"]\n\
+     connect = [\"example.org:443\"]\nmemory = \"8MiB\"\ncpu = \"50%\"\n";
+
+#[test]
+fn a_profile_is_inherited_and_narrowed() {
+    let text = format!(
+        "{PROFILES}[components.a]\npath = \"a\"\ncapabilities = {{ profile = \"base\", spawn = [\"cart\"], read = [\"data\"], \
+         write = [], cpu = \"20%\" }}\n[components.b]\npath = \"b\"\ncapabilities = {{ profile = \"base\" }}\n"
+    );
+    let manifest = parse_beside_folders(&text).unwrap();
+    let profile = |name: &str| &manifest.components[name].profile;
+    let grants = |name: &str| profile(name).grants.iter().map(ToString::to_string).collect::<Vec<_>>();
+    assert_eq!(grants("a"), ["connect:example.org:443", "spawn:cart", "read:/data"]);
+    assert_eq!(profile("a").limits.cpu, Some(20));
+    assert_eq!(
+        grants("b"),
+        ["spawn:cart", "spawn:stock", "write:/data", "write:/tmp", "connect:example.org:443"]
+    );
+    assert_eq!((profile("b").limits.memory, profile("b").limits.cpu), (8 << 20, Some(50)));
+    let folders: Vec<_> = profile("b").folders.iter().map(|folder| folder.guest.as_str()).collect();
+    assert_eq!(folders, ["/data", "/tmp"]);
+}
+
+#[test]
+fn what_is_wider_than_the_profile_is_an_error_with_its_line() {
+    let with = |capabilities: &str| {
+        let text = format!(
+            "{PROFILES}[components.a]\npath = \"a\"\n[components.a.capabilities]\nprofile = \"base\"\n{capabilities}\n"
+        );
+        parse_beside_folders(&text).unwrap_err()
+    };
+    let wider = "is wider than the profile that this one inherits";
+    assert_eq!(with("spawn = [\"cart\", \"x\"]"), format!("rusm.toml:11: `spawn:x` {wider}"));
+    assert_eq!(with("control = true"), format!("rusm.toml:11: `control` {wider}"));
+    assert_eq!(with("connect = [\"*:443\"]"), format!("rusm.toml:11: `connect:*:443` {wider}"));
+    assert_eq!(
+        with("memory = \"9MiB\""),
+        "rusm.toml:11: 9437184 is more than the 8388608 of the profile that this one inherits"
+    );
+    assert_eq!(
+        with("cpu = \"60%\""),
+        "rusm.toml:11: 60 is more than the 50 of the profile that this one inherits"
+    );
+}
+
+#[test]
+fn mistakes_in_capabilities_name_their_line() {
+    let with = |capabilities: &str| {
+        let text = format!("[components.a]\npath = \"a\"\n[components.a.capabilities]\n{capabilities}\n");
+        parse_beside_folders(&text).unwrap_err()
+    };
+    assert_eq!(with("profile = \"bass\""), "rusm.toml:4: there is no profile `bass`");
+    assert!(with("spwan = []").contains("did you mean `spawn`?"));
+    assert_eq!(with("read = [\"nowhere\"]"), "rusm.toml:4: the folder `nowhere` does not exist");
+    assert_eq!(with("read = [\"file\"]"), "rusm.toml:4: the folder `file` is no folder");
+    assert_eq!(with("read = [\"data=tmp\"]"), "rusm.toml:4: `tmp` is no path of a guest: it begins with `/`");
+    assert!(with("read = [\"data=/x\", \"cache=/x\"]").starts_with("rusm.toml:4: `/x` is data already"));
+    assert!(
+        with("connect = [\"example.org\"]").starts_with("rusm.toml:4: `example.org` is no host and port")
+    );
+    assert!(with("cpu = \"half\"").starts_with("rusm.toml:4: `half` is no share"));
+    assert!(with("seed = -1").starts_with("rusm.toml:4:"));
+    let circle = "[profiles.a]\nprofile = \"b\"\n[profiles.b]\nprofile = \"a\"\n";
+    assert_eq!(
+        parse_beside_folders(circle).unwrap_err(),
+        "rusm.toml:4: the profiles form a cycle: a -> b -> a"
+    );
 }

@@ -1,0 +1,36 @@
+use rusm_otp::{Context, Message};
+
+use crate::types::{self, Event, RequestKind};
+
+/// A message as a guest sees it.
+pub(crate) fn event(context: &Context, message: Message) -> Option<Event> {
+    Some(match message {
+        Message::Mail { sender, body } => {
+            Event::Mail(types::Mail { sender: sender.into(), body: body.into() })
+        }
+        Message::Call(request) => {
+            let origin = types::Request {
+                sender: request.sender.into(),
+                reference: request.reference,
+                kind: RequestKind::Call,
+            };
+            let handle = request.stream.map(|end| context.own_stream(end));
+            Event::Delivery(types::Delivery { request: origin, key: request.key, body: request.body, handle })
+        }
+        Message::Cast { sender, key, body } => {
+            let request = types::Request { sender: sender.into(), reference: 0, kind: RequestKind::Cast };
+            Event::Delivery(types::Delivery { request, key, body, handle: None })
+        }
+        Message::Down { monitor, pid, reason } => {
+            Event::Down(types::Down { monitor, pid: pid.into(), reason: reason.into() })
+        }
+        Message::Exit { pid, reason } => Event::Exit(types::Exit { pid: pid.into(), reason: reason.into() }),
+        Message::Timer { timer, body } => Event::Timer(types::Timer { timer, body }),
+        // Values of Rust and groups are for native processes.
+        Message::Term { .. } | Message::Group { .. } => return None,
+        Message::Demand { handle } => Event::Demand(handle),
+        Message::StreamEnd { handle, reason } => {
+            Event::StreamEnd(types::StreamEnd { handle, reason: reason.into() })
+        }
+    })
+}

@@ -1,0 +1,143 @@
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rusm_otp::{Context, PendingCall, Reference};
+use tokio::sync::oneshot;
+use wasmtime::{AsContextMut, UpdateDeadline};
+
+use super::Command;
+use crate::capacity::Count;
+use crate::crash::{GuestExit, crash};
+use crate::limiter::Limiter;
+use crate::output::Output;
+use crate::wasi::LazyWasi;
+use crate::{Component, Denied, Engine, Grant, Profile};
+
+/// What a process's store holds: everything that host functions need.
+pub(crate) struct Guest {
+    pub(crate) context: Context,
+    pub(crate) engine: Engine,
+    pub(crate) component: Arc<Component>,
+    pub(crate) profile: Arc<Profile>,
+    pub(crate) wasi: LazyWasi,
+    /// What it writes and logs.
+    pub(crate) output: Option<Arc<Output>>,
+    /// Living processes that it has spawned.
+    pub(crate) children: Count,
+    /// Calls that were started and not waited for.
+    pub(crate) calls: HashMap<Reference, StartedCall>,
+    /// Exports of the guest that wait to be woken by another one.
+    pub(crate) parked: HashMap<u64, oneshot::Sender<()>>,
+    /// Answers that it got without a wait, since it last had to wait.
+    pub(crate) answers_now: u32,
+    /// What the guest told of a crash that is about to come: text and backtrace.
+    pub(crate) reported_crash: Option<(String, String)>,
+    /// The function that is being handled.
+    pub(crate) function: Option<u32>,
+    /// Ticks that the message which is being handled has taken.
+    pub(crate) ticks: u32,
+    pub(crate) limiter: Limiter,
+}
+
+pub(crate) struct StartedCall {
+    pub(crate) pending: PendingCall,
+    /// The deadline that begins when the caller waits, for a call that it feeds with a stream first.
+    pub(crate) limit: Option<Duration>,
+}
+
+impl Guest {
+    pub(super) fn new(
+        engine: Engine,
+        component: Arc<Component>,
+        profile: Arc<Profile>,
+        context: Context,
+        command: Option<Box<Command>>,
+    ) -> Self {
+        let limiter = Limiter::new(
+            profile.limits.memory,
+            [component.memory.clone(), engine.memory().clone()],
+            profile.limits.total_memory,
+        );
+        Self {
+            context,
+            component,
+            profile,
+            limiter,
+            wasi: LazyWasi::new(command),
+            output: None,
+            children: Count::default(),
+            calls: HashMap::new(),
+            parked: HashMap::new(),
+            answers_now: 0,
+            reported_crash: None,
+            function: None,
+            ticks: 0,
+            engine,
+        }
+    }
+
+    /// Checks that the process may do something.
+    ///
+    /// # Errors
+    /// The text for the guest: who, what, and the grant that is missing.
+    pub(crate) fn require(&self, operation: &'static str, grant: Grant) -> Result<(), String> {
+        if self.profile.allows(&grant) { Ok(()) } else { Err(self.denied(operation, grant)) }
+    }
+
+    /// Counts a denial; its text.
+    pub(crate) fn denied(&self, operation: &'static str, grant: Grant) -> String {
+        let component = self.component.name.to_string();
+        let denied = Denied { process: self.context.pid(), component, operation, grant };
+        self.component.denials.count(&denied);
+        denied.to_string()
+    }
+
+    /// Where its output goes.
+    pub(crate) fn output(&mut self) -> Arc<Output> {
+        let make = || {
+            let (name, pid) = (self.component.name.clone(), self.context.pid());
+            let output = Arc::new(Output::new(name, pid, self.profile.limits.output));
+            self.engine.keep_output(pid, output.clone());
+            output
+        };
+        self.output.get_or_insert_with(make).clone()
+    }
+
+    /// A message begins.
+    pub(super) fn enter(&mut self, function: Option<u32>) {
+        self.function = function;
+        self.ticks = 0;
+    }
+
+    /// A guest has run for a whole tick: others get their turn, and one that takes more than it may is held back or ended.
+    pub(super) fn tick_over(&mut self) -> wasmtime::Result<UpdateDeadline> {
+        self.ticks += 1;
+        let tick = self.engine.config().tick;
+        let limits = &self.profile.limits;
+        if let Some(most) = limits.message_cpu.filter(|most| tick * self.ticks > *most) {
+            let text = format!("its processor time for one message is spent: {most:?}");
+            return Err(wasmtime::Error::new(GuestExit(crash(self, text, String::new()))));
+        }
+        Ok(match limits.cpu {
+            Some(share) if share < 100 => {
+                let rest = tick * (100 - share) / share.max(1);
+                UpdateDeadline::YieldCustom(1, Box::pin(tokio::time::sleep(rest)))
+            }
+            _ => UpdateDeadline::Yield(1),
+        })
+    }
+}
+
+impl Drop for Guest {
+    fn drop(&mut self) {
+        if self.output.is_some() {
+            self.engine.process_ended(self.context.pid());
+        }
+    }
+}
+
+/// A guest that comes out of a wait gets a whole turn.
+pub(crate) fn fresh_turn(store: &mut impl AsContextMut) {
+    store.as_context_mut().set_epoch_deadline(1);
+}

@@ -1,0 +1,180 @@
+use std::sync::atomic::Ordering;
+
+use bytes::Bytes;
+use rusm_otp::{CallError, Context, ExitReason, Message, Request};
+use wasmtime::Store;
+use wasmtime::component::{ComponentExportIndex, ComponentNamedList, Instance, Lift, Lower, TypedFunc};
+
+use super::{Guest, Init, Refusal, Started, event};
+use crate::Component;
+use crate::component::{Code, Exports};
+use crate::types::{self, Event, Outcome, RequestKind};
+
+/// The exports of a service, found in one instance.
+#[derive(Clone, Copy)]
+pub(crate) struct Server {
+    pub(super) init: TypedFunc<(u32, Bytes), (Outcome,)>,
+    pub(super) handle: TypedFunc<HandleParams, (Outcome,)>,
+    pub(super) info: TypedFunc<(Event,), ()>,
+    pub(super) terminate: TypedFunc<(types::ExitReason,), ()>,
+}
+
+pub(super) type HandleParams = (u32, types::Request, Bytes, Option<u64>);
+
+impl Server {
+    pub(super) fn find(store: &mut Store<Guest>, instance: &Instance, code: &Code) -> wasmtime::Result<Self> {
+        let Exports::Service { init, handle, info, terminate } = code.exports else {
+            return Err(wasmtime::Error::msg("it has no service's exports"));
+        };
+        let checked = code.checked.load(Ordering::Acquire);
+        let server = Self {
+            init: function(store, instance, init, checked)?,
+            handle: function(store, instance, handle, checked)?,
+            info: function(store, instance, info, checked)?,
+            terminate: function(store, instance, terminate, checked)?,
+        };
+        code.checked.store(true, Ordering::Release);
+        Ok(server)
+    }
+}
+
+/// An export as a typed function. Its type is checked in the first instance of a component; all others are the same.
+pub(super) fn function<P, R>(
+    store: &mut Store<Guest>,
+    instance: &Instance,
+    export: ComponentExportIndex,
+    checked: bool,
+) -> wasmtime::Result<TypedFunc<P, R>>
+where
+    P: ComponentNamedList + Lower,
+    R: ComponentNamedList + Lift,
+{
+    if !checked {
+        return instance.get_typed_func(store, export);
+    }
+    let function = instance.get_func(store, export);
+    let function = function.ok_or_else(|| wasmtime::Error::msg("an export is not a function"))?;
+    // SAFETY: the same export of an earlier instance of this component had this type.
+    Ok(unsafe { TypedFunc::new_unchecked(function) })
+}
+
+/// How a lane calls the exports of a service. The error of each is the end of the process.
+pub(super) trait Service {
+    async fn init(&mut self, key: u32, body: Bytes) -> wasmtime::Result<Outcome>;
+    async fn handle(&mut self, params: HandleParams) -> wasmtime::Result<Outcome>;
+    async fn info(&mut self, event: Event) -> wasmtime::Result<()>;
+    async fn terminate(&mut self, reason: types::ExitReason) -> wasmtime::Result<()>;
+
+    /// Notes which function the guest is in, for crashes.
+    fn enter(&mut self, function: Option<u32>);
+}
+
+pub(super) type CommandResult = (Result<(), ()>,);
+
+/// A command's `main` that failed is one that ended with code 1.
+pub(super) fn exit_of_command((result,): CommandResult) -> ExitReason {
+    exit_of_code(if result.is_ok() { 0 } else { 1 })
+}
+
+/// An exit code as the reason of an exit.
+pub(crate) fn exit_of_code(code: i32) -> ExitReason {
+    if code == 0 { ExitReason::Normal } else { ExitReason::Custom(format!("exit code {code}").into()) }
+}
+
+/// The loop of a service, the same in both lanes: a message, a call of an export, what becomes of it.
+pub(super) async fn serve<S: Service>(
+    service: &mut S,
+    context: &Context,
+    component: &Component,
+    init: Init,
+    started: &Started,
+) -> wasmtime::Result<ExitReason> {
+    // A constructor may say otherwise.
+    context.serves();
+    service.enter(Some(init.key));
+    let refusal = match service.init(init.key, init.body).await? {
+        Outcome::Reply(_) | Outcome::Later => None,
+        Outcome::Refused(error) => Some(Refusal::Refused(error)),
+        Outcome::Malformed(text) => Some(Refusal::Malformed(text)),
+        Outcome::UnknownFunction => {
+            let text = format!("`{}` has no constructor with the key {:#010x}", component.name, init.key);
+            Some(Refusal::Malformed(text))
+        }
+    };
+    if let Some(refusal) = refusal {
+        started.tell(Err(refusal));
+        return Ok(ExitReason::Normal);
+    }
+    started.tell(Ok(()));
+    loop {
+        match context.receive().await {
+            Message::Call(request) => answer(service, context, component, *request).await?,
+            Message::Cast { sender, key, body } => {
+                service.enter(Some(key));
+                let request = types::Request { sender: sender.into(), reference: 0, kind: RequestKind::Cast };
+                let outcome = service.handle((key, request, body, None)).await?;
+                log_cast(context, component, key, &outcome);
+            }
+            Message::Exit { pid, reason } if is_stop(context, pid, &reason) => {
+                service.enter(None);
+                service.terminate(reason.clone().into()).await?;
+                return Ok(reason);
+            }
+            other => {
+                service.enter(None);
+                if let Some(event) = event(context, other) {
+                    service.info(event).await?;
+                }
+            }
+        }
+    }
+}
+
+async fn answer<S: Service>(
+    service: &mut S,
+    context: &Context,
+    component: &Component,
+    request: Request,
+) -> wasmtime::Result<()> {
+    let Request { sender, reference, key, body, stream, .. } = request;
+    service.enter(Some(key));
+    let handle = stream.map(|end| context.own_stream(end));
+    let request = types::Request { sender: sender.into(), reference, kind: RequestKind::Call };
+    let outcome = service.handle((key, request, body, handle)).await?;
+    let reply = match outcome {
+        Outcome::Reply(body) => Ok(body),
+        Outcome::Later => return Ok(()),
+        Outcome::UnknownFunction => {
+            Err(CallError::UnknownFunction(format!("`{}` has no function {key:#010x}", component.name)))
+        }
+        Outcome::Malformed(text) => {
+            Err(CallError::Malformed(format!("{}: {text}", component.function_name(key))))
+        }
+        Outcome::Refused(_) => Err(CallError::Malformed("only a constructor refuses".into())),
+    };
+    if reply.is_err()
+        && let Some(end) = handle.and_then(|handle| context.take_stream(handle))
+    {
+        end.abort("the call was not taken");
+    }
+    context.reply(reference, reply);
+    Ok(())
+}
+
+/// Whether an exit ends the service in good order: its parent's, or a request to stop that it does not trap.
+fn is_stop(context: &Context, pid: rusm_otp::Pid, reason: &ExitReason) -> bool {
+    let info = context.runtime().info(context.pid());
+    let traps = info.is_some_and(|info| info.trap_exit);
+    let asked = matches!(reason, ExitReason::Shutdown | ExitReason::ShutdownWith(_));
+    asked && (!traps || context.runtime().parent(context.pid()) == Some(pid))
+}
+
+fn log_cast(context: &Context, component: &Component, key: u32, outcome: &Outcome) {
+    let what = match outcome {
+        Outcome::UnknownFunction => "a cast of an unknown function".to_owned(),
+        Outcome::Malformed(text) => format!("a malformed cast: {text}"),
+        _ => return,
+    };
+    let function = component.function_name(key);
+    tracing::warn!(component = %component.name, pid = %context.pid(), %function, "{what}");
+}
