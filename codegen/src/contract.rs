@@ -214,9 +214,10 @@ pub enum Shape {
 }
 
 /// Names that the clients need for themselves, each with the reason.
-pub const RESERVED_FUNCTIONS: [(&str, &str); 12] = [
+pub const RESERVED_FUNCTIONS: [(&str, &str); 13] = [
     ("spawn", "clients start a service with it"),
     ("spawn-with", "clients start a service with it"),
+    ("child", "clients describe a supervisor's child with it"),
     ("named", "clients find a service by name with it"),
     ("from-pid", "clients are made of a pid with it"),
     ("pid", "clients answer their pid with it"),

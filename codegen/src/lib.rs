@@ -22,9 +22,11 @@ pub use load::{ContractError, Wit};
 pub use nearest::nearest;
 
 /// The WIT package `rusm:actor`, file by file: name and text.
-pub const ACTOR_WIT: [(&str, &str); 4] = [
+pub const ACTOR_WIT: [(&str, &str); 6] = [
     ("types.wit", include_str!("../../wit/types.wit")),
     ("process.wit", include_str!("../../wit/process.wit")),
+    ("groups.wit", include_str!("../../wit/groups.wit")),
+    ("supervision.wit", include_str!("../../wit/supervision.wit")),
     ("wait.wit", include_str!("../../wit/wait.wit")),
     ("worlds.wit", include_str!("../../wit/worlds.wit")),
 ];

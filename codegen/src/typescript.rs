@@ -71,7 +71,7 @@ impl Emitter<'_> {
         self.line("");
         self.line("import type { Answer, CallOptions, Pid, Result, SpawnOptions, StreamAnswer, Target } from \"rusm-ts\";");
         self.line(
-            "import { Client, type Dispatch, type Reader, type Writer, encodeWith } from \"rusm-ts/rt\";",
+            "import { type ChildOptions, type ChildSpec, Client, type Dispatch, type Reader, type Writer, childOf, encodeWith } from \"rusm-ts/rt\";",
         );
         self.line("");
     }
@@ -398,6 +398,13 @@ impl Emitter<'_> {
         self.line(&format!("    return new {class}(started.target, started.options);"));
         self.line("  }");
         self.line("");
+        let last = params.len() - 1;
+        params[last] = "options: ChildOptions = {}".into();
+        self.line("  /** The service as the child of a supervisor, which starts it with these arguments each time. */");
+        self.line(&format!("  static child({}): ChildSpec {{", params.join(", ")));
+        self.line(&format!("    return childOf(component, dispatch.contract, {key}, {body}, options);"));
+        self.line("  }");
+        self.line("");
     }
 
     fn method(&mut self, function: &Function) {
@@ -475,9 +482,11 @@ fn local(name: &str) -> String {
     if WORDS.contains(&name.as_str()) { format!("{name}_") } else { name }
 }
 
-const IMPORTED: [&str; 12] = [
+const IMPORTED: [&str; 14] = [
     "Answer",
     "CallOptions",
+    "ChildOptions",
+    "ChildSpec",
     "Pid",
     "Result",
     "SpawnOptions",
@@ -505,13 +514,14 @@ const GLOBAL: [&str; 12] = [
     "Set",
 ];
 
-const WORDS: [&str; 58] = [
+const WORDS: [&str; 59] = [
     "arguments",
     "await",
     "body",
     "break",
     "case",
     "catch",
+    "childOf",
     "class",
     "component",
     "const",

@@ -26,6 +26,7 @@ pub use crate::call::{CallError, Never, Pending, SendError, SpawnError, fallible
 pub use crate::client::{Client, Monitor, Spawn};
 pub use crate::serve::{Dispatch, Incoming, Reply, State, malformed, report_panics, run};
 pub use crate::stream::{Stream, StreamReader, StreamWriter, feed};
+pub use crate::supervisor::ChildSpec;
 
 /// Exports a type that implements [`Dispatch`] as the component's service.
 #[macro_export]

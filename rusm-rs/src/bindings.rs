@@ -43,6 +43,9 @@ pub mod raw {
             "rusm:actor/process@0.1.0": crate::bindings::service::rusm::actor::process,
             "rusm:actor/names@0.1.0": crate::bindings::service::rusm::actor::names,
             "rusm:actor/timers@0.1.0": crate::bindings::service::rusm::actor::timers,
+            "rusm:actor/groups@0.1.0": crate::bindings::service::rusm::actor::groups,
+            "rusm:actor/supervision@0.1.0": crate::bindings::service::rusm::actor::supervision,
+            "rusm:actor/supervisors@0.1.0": crate::bindings::service::rusm::actor::supervisors,
             "rusm:actor/logging@0.1.0": crate::bindings::service::rusm::actor::logging,
             "rusm:actor/options@0.1.0": crate::bindings::service::rusm::actor::options,
             "rusm:actor/wait@0.1.0": crate::bindings::service::rusm::actor::wait,
@@ -51,4 +54,6 @@ pub mod raw {
 }
 
 pub use service::exports::rusm::actor::server;
-pub use service::rusm::actor::{logging, names, options, outcomes, process, timers, types, wait};
+pub use service::rusm::actor::{
+    groups, logging, names, options, outcomes, process, supervision, supervisors, timers, types, wait,
+};

@@ -12,8 +12,8 @@ use crate::stream::{StreamReader, StreamWriter};
 #[derive(Debug, Clone)]
 #[must_use = "hand it to a client's `spawn_with`"]
 pub struct Spawn {
-    component: String,
-    options: SpawnOptions,
+    pub(crate) component: String,
+    pub(crate) options: SpawnOptions,
 }
 
 /// A monitor of a process: one [`Event::Down`](crate::Event) with its reference arrives when the process ends.
@@ -43,6 +43,7 @@ impl Spawn {
             monitor: false,
             name: None,
             capabilities: None,
+            arguments: Vec::new(),
             deadline_ms: DEADLINE_MS,
         };
         Self { component: component.into(), options }
@@ -72,6 +73,12 @@ impl Spawn {
         self
     }
 
+    /// The command line of a `wasi:cli` program, without its name.
+    pub fn arguments<A: Into<String>>(mut self, arguments: impl IntoIterator<Item = A>) -> Self {
+        self.options.arguments = arguments.into_iter().map(Into::into).collect();
+        self
+    }
+
     /// How long its constructor may take.
     pub fn deadline(mut self, deadline: Duration) -> Self {
         self.options.deadline_ms = milliseconds(deadline);
@@ -82,6 +89,10 @@ impl Spawn {
 impl Monitor {
     pub(crate) fn of(target: &Target) -> Self {
         Self { reference: process::monitor(target) }
+    }
+
+    pub(crate) fn new(reference: u64) -> Self {
+        Self { reference }
     }
 
     /// What the [`Event::Down`](crate::Event) will carry.

@@ -32,18 +32,20 @@ extern crate self as rusm_rs;
 pub mod bindings;
 mod call;
 mod client;
+pub mod groups;
 pub mod log;
 pub mod names;
 pub mod process;
 mod serve;
 mod stream;
+pub mod supervisor;
 pub mod timers;
 
 #[doc(hidden)]
 pub mod __rt;
 
 pub use bindings::types::{
-    Crash, Delivery, Down, Event, Exit, ExitReason, Filter, Mail, Pid, Request, Target, Timer,
+    Crash, Delivery, Down, Event, Exit, ExitReason, Filter, GroupChange, Mail, Pid, Request, Target, Timer,
 };
 pub use call::{CallError, Never, Pending, SendError, SpawnError};
 pub use client::{Monitor, Spawn};

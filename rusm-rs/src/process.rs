@@ -109,6 +109,16 @@ pub fn sleep(time: Duration) {
     wait::sleep(u64::try_from(time.as_millis()).unwrap_or(u64::MAX));
 }
 
+/// Starts a process of a component whose constructor takes nothing, or of a program of `wasi:cli`; generated clients have
+/// `spawn` for the others.
+///
+/// # Errors
+/// [`SpawnError`](crate::SpawnError).
+pub fn spawn(spawn: crate::Spawn) -> Result<(Pid, Option<Monitor>), crate::SpawnError> {
+    let spawned = wait::spawn(&spawn.component, &spawn.options)?;
+    Ok((spawned.pid, spawned.monitor.map(Monitor::new)))
+}
+
 /// Calls a function by its key, with arguments on the wire: what clients are made of.
 ///
 /// # Errors

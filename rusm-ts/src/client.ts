@@ -13,6 +13,7 @@ import {
 
 import { RusmError, fromHost } from "./error.ts";
 import { direct, settle, settleThen } from "./future.ts";
+import { hostKey, hostOptions } from "./spawn.ts";
 import { ItemReader, writeItems } from "./stream.ts";
 import { read } from "./task.ts";
 import type { CallOptions, Pid, SpawnOptions, Target } from "./types.ts";
@@ -56,18 +57,7 @@ export class Client {
     options: SpawnOptions,
     refusal: (reader: Reader) => unknown,
   ): Promise<{ target: Target; options: CallOptions }> {
-    const result = await read(
-      spawn(component, {
-        init: key === undefined ? null : hostKey(key),
-        body,
-        contract,
-        link: options.link ?? false,
-        monitor: options.monitor ?? false,
-        name: options.name ?? null,
-        capabilities: options.capabilities === undefined ? null : [...options.capabilities],
-        deadlineMs: options.deadlineMs ?? DEADLINE_MS,
-      }),
-    );
+    const result = await read(spawn(component, hostOptions(contract, key, body, options)));
     if (result.tag === "err") {
       if (result.val.tag !== "refused") throw fromHost(result.val);
       const payload = decodeAll(result.val.val as Uint8Array, refusal);
@@ -190,11 +180,6 @@ function describe(value: unknown): string {
   return (
     JSON.stringify(value, (_, part: unknown) => (typeof part === "bigint" ? `${part}` : part)) ?? "no reason"
   );
-}
-
-/** The binding of a `u32` takes numbers past 2^31 for negative ones, as it gives them. */
-function hostKey(key: number): number {
-  return key | 0;
 }
 
 /** Monitors that came with a spawn. */

@@ -31,6 +31,8 @@ export type ErrorCode =
   /** The other end of a stream gave up. */
   | "aborted"
   | "bad-handle"
+  /** A supervisor did not do as it was told; the `payload` says why. */
+  | "supervisor"
   /** Not an error of this package. */
   | "unknown";
 

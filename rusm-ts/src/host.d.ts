@@ -19,6 +19,57 @@ interface HostError {
   val?: unknown;
 }
 
+type HostEvent =
+  | import("./types.ts").Event
+  | { tag: "delivery"; val: import("./types.ts").Delivery }
+  | { tag: "demand"; val: unknown }
+  | { tag: "stream-end"; val: unknown };
+interface HostSpawnOptions {
+  init: number | null;
+  body: Uint8Array;
+  contract: string | null;
+  link: boolean;
+  monitor: boolean;
+  name: string | null;
+  capabilities: string[] | null;
+  arguments: string[];
+  deadlineMs: number;
+}
+interface HostSupervisorOptions {
+  name: string;
+  strategy: "one-for-one" | "one-for-all" | "rest-for-one" | "dynamic";
+  intensity: number;
+  periodMs: number;
+  autoShutdown: "never" | "any-significant" | "all-significant";
+  excess: "give-up" | "quarantine";
+  backoff: { firstMs: number; longestMs: number } | null;
+  mostChildren: number | null;
+}
+interface HostChildOptions {
+  id: string;
+  restart: "permanent" | "transient" | "temporary";
+  shutdown: { tag: "brutal-kill" } | { tag: "timeout"; val: number } | { tag: "infinity" };
+  significant: boolean;
+}
+interface HostChildSpec {
+  options: HostChildOptions;
+  component: string;
+  start: HostSpawnOptions;
+}
+interface HostChildInfo {
+  id: string;
+  state:
+    { tag: "running"; val: HostPid } | { tag: "restarting" } | { tag: "stopped" } | { tag: "quarantined" };
+  supervisor: boolean;
+}
+interface HostChildCounts {
+  specs: number;
+  active: number;
+  supervisors: number;
+  workers: number;
+  restarts: number;
+}
+
 declare module "rusm:actor/process@0.1.0" {
   export function self(): HostPid;
   export function send(to: HostTarget, body: Uint8Array): void;
@@ -76,16 +127,7 @@ declare module "rusm:actor/text@0.1.0" {
 declare module "rusm:actor/wait-async@0.1.0" {
   export function spawn(
     component: string,
-    options: {
-      init: number | null;
-      body: Uint8Array;
-      contract: string | null;
-      link: boolean;
-      monitor: boolean;
-      name: string | null;
-      capabilities: string[] | null;
-      deadlineMs: number;
-    },
+    options: HostSpawnOptions,
   ): HostFuture<HostResult<{ pid: HostPid; monitor: number | null }, HostError>>;
   export function connect(to: HostTarget, contract: string): HostFuture<HostResult<HostPid, HostError>>;
   export function call(
@@ -103,6 +145,10 @@ declare module "rusm:actor/wait-async@0.1.0" {
   ): { call: number; handle: number | null };
   export function callWait(call: number): HostAnswer<HostResult<Uint8Array, HostError>>;
   export function callCancel(call: number): boolean;
+  export function receive(
+    filter: { tag: string; val?: number },
+    timeoutMs: number | null,
+  ): HostFuture<HostEvent | null>;
   export function sleep(ms: number): HostFuture<boolean>;
   export function park(parking: number): HostFuture<boolean>;
   export function unpark(parking: number): boolean;
@@ -117,4 +163,32 @@ declare module "rusm:actor/wait-async@0.1.0" {
   ): HostAnswer<HostResult<Uint8Array | null, HostError>>;
   export function streamClose(handle: number): void;
   export function streamAbort(handle: number, why: string): void;
+}
+
+declare module "rusm:actor/groups@0.1.0" {
+  export function join(group: string): void;
+  export function leave(group: string): boolean;
+  export function members(group: string): HostPid[];
+  export function broadcast(group: string, body: Uint8Array): number;
+  export function monitor(group: string): [number, HostPid[]];
+  export function demonitor(monitor: number): boolean;
+}
+
+declare module "rusm:actor/supervisors-async@0.1.0" {
+  type Answer<T> = HostFuture<HostResult<T, HostError>>;
+  export function start(options: HostSupervisorOptions, children: HostChildSpec[]): Answer<HostPid>;
+  export function startUnder(
+    supervisor: HostPid,
+    specification: HostChildOptions,
+    options: HostSupervisorOptions,
+    children: HostChildSpec[],
+  ): Answer<HostPid>;
+  export function startChild(supervisor: HostPid, child: HostChildSpec): Answer<HostPid>;
+  export function terminateChild(supervisor: HostPid, id: string): Answer<void>;
+  export function terminate(supervisor: HostPid, child: HostPid): Answer<void>;
+  export function restartChild(supervisor: HostPid, id: string): Answer<HostPid>;
+  export function deleteChild(supervisor: HostPid, id: string): Answer<void>;
+  export function whichChildren(supervisor: HostPid): Answer<HostChildInfo[]>;
+  export function countChildren(supervisor: HostPid): Answer<HostChildCounts>;
+  export function stop(supervisor: HostPid): Answer<void>;
 }

@@ -2,11 +2,13 @@
 import * as hostNames from "rusm:actor/names@0.1.0";
 import * as host from "rusm:actor/process@0.1.0";
 import * as timers from "rusm:actor/timers@0.1.0";
-import { sleep as hostSleep } from "rusm:actor/wait-async@0.1.0";
+import { receive as hostReceive, sleep as hostSleep, spawn as hostSpawn } from "rusm:actor/wait-async@0.1.0";
 
+import { fromHost } from "./error.ts";
 import { direct } from "./future.ts";
+import { hostOptions } from "./spawn.ts";
 import { read } from "./task.ts";
-import type { ExitReason, Pid, Target } from "./types.ts";
+import type { Delivery, Event, ExitReason, Filter, Pid, SpawnOptions, Target } from "./types.ts";
 
 /** What is known of a process. */
 export interface ProcessInfo {
@@ -29,6 +31,39 @@ export function self(): Pid {
 /** Sends bytes to a process or a name. A process that is gone takes them silently. */
 export function send(to: Pid | string, body: Uint8Array): void {
   direct(() => host.send(target(to), body));
+}
+
+/** Waits for the first message that the filter admits, in a raw process; undefined when the time is up. */
+export async function receive(
+  filter: Filter = { tag: "any" },
+  timeoutMs?: number,
+): Promise<Event | { tag: "delivery"; val: Delivery } | undefined> {
+  const limit = timeoutMs === undefined ? null : Math.max(0, Math.round(timeoutMs));
+  for (;;) {
+    const event = await read(hostReceive(filter, limit));
+    if (event === null) return undefined;
+    // Ends of streams are the business of whoever holds them.
+    if (event.tag === "demand" || event.tag === "stream-end") continue;
+    if (event.tag === "delivery") event.val.key >>>= 0;
+    return event;
+  }
+}
+
+/** Answers a call that a raw process received. False if the caller no longer waits. */
+export function reply(reference: number, body: Uint8Array): boolean {
+  return host.reply(reference, body);
+}
+
+/** Starts a process of a component whose constructor takes nothing, or of a program of `wasi:cli`. */
+export async function spawn(
+  component: string,
+  options: SpawnOptions = {},
+): Promise<{ pid: Pid; monitor: number | undefined }> {
+  const result = await read(
+    hostSpawn(component, hostOptions(undefined, undefined, new Uint8Array(), options)),
+  );
+  if (result.tag === "err") throw fromHost(result.val);
+  return { pid: result.val.pid, monitor: result.val.monitor ?? undefined };
 }
 
 /** Links this process and another: when one ends abnormally, so does the other, unless it traps exits. */

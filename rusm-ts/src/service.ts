@@ -334,9 +334,28 @@ export function crash(thrown: unknown): never {
   return exit({ tag: "crash", val: { text, backtrace, component: "", process: self(), function: "" } });
 }
 
-/** What componentize-qjs exports. */
-export function serve(service: Service | undefined): ServerExports | undefined {
-  return service?.exports;
+/** A raw process, to be exported by default. */
+export interface Main {
+  /** Its whole life. */
+  readonly run: () => Promise<void>;
+}
+
+/**
+ * Makes the component a raw process, which takes its messages itself: `export default main(async () => { .. })` with
+ * `process.receive`. It ends `normal` when the function is done.
+ */
+export function main(run: () => void | Promise<void>): Main {
+  return { run: () => exported(async () => run()) };
+}
+
+/** What componentize-qjs exports of a service. */
+export function serve(made: Service | Main | undefined): ServerExports | undefined {
+  return made !== undefined && "exports" in made ? made.exports : undefined;
+}
+
+/** What it exports of a raw process. */
+export function start(made: Service | Main | undefined): (() => Promise<void>) | undefined {
+  return made !== undefined && "run" in made ? made.run : undefined;
 }
 
 const LATER: Outcome = { tag: "later" };

@@ -34,7 +34,27 @@ export type Event =
   | { tag: "mail"; val: { sender: Pid; body: Uint8Array } }
   | { tag: "down"; val: { monitor: number; pid: Pid; reason: ExitReason } }
   | { tag: "exit"; val: { pid: Pid; reason: ExitReason } }
-  | { tag: "timer"; val: { timer: number; body: Uint8Array } };
+  | { tag: "timer"; val: { timer: number; body: Uint8Array } }
+  | { tag: "group-change"; val: { monitor: number; group: string; pid: Pid; joined: boolean } };
+
+/** A call or a cast that reached a raw process; `reply` answers a call. */
+export interface Delivery {
+  request: { sender: Pid; reference: number; kind: "call" | "cast" };
+  /** The function that is meant, by its key in the contract. */
+  key: number;
+  /** The arguments on the wire. */
+  body: Uint8Array;
+}
+
+/** Which messages `receive` takes; the others stay, in their order. */
+export type Filter =
+  | { tag: "any" }
+  | { tag: "mail" }
+  | { tag: "delivery" }
+  /** The end of one monitored process. */
+  | { tag: "down"; val: number }
+  /** Down, exit and timer events. */
+  | { tag: "system" };
 
 /** A result inside of another type. At the top of a function it is returned or thrown instead. */
 export type Result<T, E> = { tag: "ok"; val: T } | { tag: "err"; val: E };
@@ -57,6 +77,8 @@ export interface SpawnOptions {
   name?: string;
   /** Leave it only these of its component's grants, written as in the manifest: `spawn:counter`. */
   capabilities?: readonly string[];
+  /** The command line of a `wasi:cli` program, without its name. */
+  arguments?: readonly string[];
   /** How long its constructor may take, in milliseconds; 5,000 by default. */
   deadlineMs?: number;
 }

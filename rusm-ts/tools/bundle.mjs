@@ -13,10 +13,11 @@ const esbuild = await load("esbuild");
 const main = join(folder, "main.ts");
 const entry = [
   'import "rusm-ts/web";',
-  'import { serve } from "rusm-ts/rt";',
-  `import service from ${JSON.stringify(main)};`,
-  "export const contract = service?.contract;",
-  "export const serverAsync = serve(service);",
+  'import { serve, start } from "rusm-ts/rt";',
+  `import made from ${JSON.stringify(main)};`,
+  "export const contract = made?.contract;",
+  "export const serverAsync = serve(made);",
+  "export const run = start(made);",
 ].join("\n");
 
 const options = {
@@ -74,27 +75,29 @@ const saved = new Map(
     Object.getOwnPropertyDescriptor(globalThis, name),
   ]),
 );
-let contract;
+let contract, run;
 try {
-  contract = (await import(probeUrl)).contract;
+  ({ contract, run } = await import(probeUrl));
 } catch (error) {
   restore();
   fail(`${main}: it fails while the component is built:\n${error?.stack ?? error}`);
 }
 restore();
-if (typeof contract !== "string") {
-  fail(`${main}: its default export is no service; write \`export default service(Contract, { .. })\``);
+if (typeof contract !== "string" && typeof run !== "function") {
+  const forms = "`export default service(Contract, { .. })` or `export default main(async () => { .. })`";
+  fail(`${main}: its default export is neither a service nor a raw process; write ${forms}`);
 }
+const world = typeof contract === "string" ? "service-async" : "raw-async";
 
 const { componentize } = await load("componentize-qjs");
 try {
-  const { component } = await componentize({ witPath, world: "service-async", jsSource: script });
+  const { component } = await componentize({ witPath, world, jsSource: script });
   writeFileSync(target, component);
   writeFileSync(`${target}.map`, map);
 } catch (error) {
   fail(`${main}: it cannot be made a component:\n${error?.message ?? error}`);
 }
-process.stdout.write(JSON.stringify({ contract, modules }));
+process.stdout.write(JSON.stringify({ contract: contract ?? null, modules }));
 
 function restore() {
   for (const [name, descriptor] of saved) {

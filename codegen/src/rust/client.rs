@@ -95,6 +95,12 @@ impl Emitter<'_> {
                 #encode
                 rt::Client::spawn(spawn, CONTRACT, #key, rusm_writer.into_bytes()).map(|core| Self { core })
             }
+
+            /// The service as the child of a supervisor, which starts it with these arguments each time.
+            pub fn child(spawn: rt::Spawn #(, #names: #types)*) -> rt::ChildSpec {
+                #encode
+                rt::ChildSpec::typed(spawn, CONTRACT, #key, rusm_writer.into_bytes())
+            }
         }
     }
 

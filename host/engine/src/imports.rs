@@ -6,10 +6,12 @@ use wasmtime::component::Linker;
 use crate::Lane;
 use crate::process::Guest;
 
+mod groups;
 mod logging;
 mod names;
 mod operations;
 mod process;
+mod supervision;
 mod text;
 mod timers;
 mod wait;
@@ -20,12 +22,17 @@ pub(crate) fn add(linker: &mut Linker<Guest>, lane: Lane) -> wasmtime::Result<()
     process::add(linker)?;
     names::add(linker)?;
     timers::add(linker)?;
+    groups::add(linker)?;
     logging::add(linker)?;
+    supervision::add(linker)?;
     text::add(linker)?;
     wait::add(linker)?;
     match lane {
         Lane::Sync => Ok(()),
-        Lane::Async => wait_async::add(linker),
+        Lane::Async => {
+            supervision::add_async(linker)?;
+            wait_async::add(linker)
+        }
     }
 }
 

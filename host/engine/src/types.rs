@@ -5,6 +5,10 @@ use std::sync::Arc;
 use bytes::Bytes;
 use wasmtime::component::{ComponentType, Lift, Lower, WasmList, WasmStr};
 
+mod supervision;
+
+pub(crate) use supervision::*;
+
 #[derive(ComponentType, Lift, Lower, Clone, Copy, Debug, PartialEq, Eq)]
 #[component(record)]
 pub(crate) struct Pid {
@@ -205,6 +209,14 @@ pub(crate) struct StreamEnd {
     pub(crate) reason: StreamError,
 }
 #[derive(ComponentType, Lift, Lower, Clone, Debug)]
+#[component(record)]
+pub(crate) struct GroupChange {
+    pub(crate) monitor: Reference,
+    pub(crate) group: String,
+    pub(crate) pid: Pid,
+    pub(crate) joined: bool,
+}
+#[derive(ComponentType, Lift, Lower, Clone, Debug)]
 #[component(variant)]
 pub(crate) enum Event {
     #[component(name = "mail")]
@@ -221,6 +233,8 @@ pub(crate) enum Event {
     Demand(StreamHandle),
     #[component(name = "stream-end")]
     StreamEnd(StreamEnd),
+    #[component(name = "group-change")]
+    GroupChange(GroupChange),
 }
 #[derive(ComponentType, Lift, Clone, Debug)]
 #[component(variant)]
@@ -258,6 +272,7 @@ pub(crate) struct SpawnOptions {
     pub(crate) monitor: bool,
     pub(crate) name: Option<WasmStr>,
     pub(crate) capabilities: Option<WasmList<WasmStr>>,
+    pub(crate) arguments: WasmList<WasmStr>,
     #[component(name = "deadline-ms")]
     pub(crate) deadline_ms: u32,
 }

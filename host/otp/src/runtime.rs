@@ -2,6 +2,7 @@ use std::any::Any;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -16,6 +17,7 @@ use crate::latency::Latencies;
 use crate::names::Names;
 use crate::process::{Callback, Desk, Owner, State};
 use crate::scheduler::Scheduler;
+use crate::sharded::Sharded;
 use crate::sync::{Mutex, MutexGuard};
 use crate::table::{Table, next_reference};
 use crate::timers::{Due, Timers, deadline};
@@ -44,6 +46,8 @@ pub(crate) struct Node {
     pub(crate) names: Names,
     pub(crate) timers: Timers,
     pub(crate) groups: Arc<Groups>,
+    /// How often each supervisor has started children again.
+    pub(crate) supervisors: Sharded<Pid, Arc<AtomicU64>>,
     pub(crate) counters: Counters,
     pub(crate) latencies: Latencies,
     /// The applications that were started, in their order, and their supervisors.
@@ -69,6 +73,7 @@ impl Runtime {
                 names: Names::default(),
                 timers: Timers::start(node.clone()),
                 groups: Arc::default(),
+                supervisors: Sharded::default(),
                 counters: Counters::default(),
                 latencies: Latencies::default(),
                 applications: Mutex::default(),

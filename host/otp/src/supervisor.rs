@@ -416,6 +416,7 @@ impl Supervisor {
         let counter = restarts.clone();
         let body = move |context: Context| async move {
             context.runtime().trap_exit(context.pid(), true);
+            let _known = Known::new(&context, counter.clone());
             let mut running = Running::new(self, context, counter, parent);
             match running.start_all().await {
                 Ok(()) => {
@@ -434,6 +435,31 @@ impl Supervisor {
         let spawned = runtime.spawn(options, body).map_err(|error| nameless(error.to_string()))?;
         let outcome = result.await.unwrap_or_else(|_| Err(nameless("it was killed".into())));
         outcome.map(|()| Supervision { pid: spawned.pid, runtime: runtime.clone(), restarts })
+    }
+}
+
+/// A supervisor's entry among those of the node, until it has ended.
+struct Known(Runtime, Pid);
+
+impl Known {
+    fn new(context: &Context, restarts: Arc<AtomicU64>) -> Self {
+        let (runtime, pid) = (context.runtime().clone(), context.pid());
+        runtime.node().supervisors.shard(&pid).write().insert(pid, restarts);
+        Self(runtime, pid)
+    }
+}
+
+impl Drop for Known {
+    fn drop(&mut self) {
+        self.0.node().supervisors.shard(&self.1).write().remove(&self.1);
+    }
+}
+
+impl Runtime {
+    /// The supervisor that runs as this process; none if it is no supervisor, or gone.
+    pub fn supervision(&self, pid: Pid) -> Option<Supervision> {
+        let restarts = self.node().supervisors.shard(&pid).read().get(&pid)?.clone();
+        Some(Supervision { pid, runtime: self.clone(), restarts })
     }
 }
 

@@ -215,7 +215,7 @@ impl Builder<'_> {
         component = own_table(&component).unwrap_or(component);
         let mut records = Vec::new();
         for (contract, module) in self.contracts.iter().zip(file_names(self.contracts)) {
-            if contract.id == report.contract {
+            if report.contract.as_ref() == Some(&contract.id) {
                 records.extend(section::record(Role::Implements, contract));
             }
             if report.modules.contains(&module) {
@@ -288,8 +288,8 @@ struct CargoArtifact {
 /// What the bundler tells of a TypeScript component.
 #[derive(Deserialize)]
 struct BundleReport {
-    /// The contract it is a service of.
-    contract: String,
+    /// The contract it is a service of; none of a raw process.
+    contract: Option<String>,
     /// The generated modules it is made of.
     modules: Vec<String>,
 }

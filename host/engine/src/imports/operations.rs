@@ -57,6 +57,23 @@ pub(super) fn prepare_spawn(
     component: &WasmStr,
     options: &SpawnOptions,
 ) -> wasmtime::Result<impl Future<Output = Result<Spawned, SpawnError>> + Send + use<>> {
+    let (link, monitor) = (options.link, options.monitor);
+    let spawn = read_spawn(store, component, options)?;
+    let guest = store.data();
+    let engine = guest.engine.clone();
+    let parent = guest.context.pid();
+    Ok(async move {
+        let spawned = engine.spawn(spawn?.parent(parent, link, monitor)).await.map_err(SpawnError::from)?;
+        Ok(Spawned { pid: spawned.pid.into(), monitor: spawned.monitor })
+    })
+}
+
+/// A spawn as a guest describes it, if it may.
+pub(super) fn read_spawn(
+    store: &mut Store<'_>,
+    component: &WasmStr,
+    options: &SpawnOptions,
+) -> wasmtime::Result<Result<Spawn, SpawnError>> {
     let component = component.to_str(&*store)?.into_owned();
     let body = Bytes::copy_from_slice(options.body.as_le_slice(&*store));
     let text = |value: &Option<WasmStr>| {
@@ -64,17 +81,13 @@ pub(super) fn prepare_spawn(
     };
     let (contract, name) = (text(&options.contract)?, text(&options.name)?);
     let grants = options.capabilities.as_ref().map(|grants| strings(store, grants)).transpose()?;
-    let (init, link, monitor) = (options.init, options.link, options.monitor);
+    let arguments = strings(store, &options.arguments)?;
+    let spawn = admit(store.data(), component, contract, name, grants);
     let deadline = limit(options.deadline_ms);
-    let guest = store.data();
-    let engine = guest.engine.clone();
-    let parent = guest.context.pid();
-    let spawn = admit(guest, component, contract, name, grants);
-    let spawn = spawn.map(|spawn| spawn.init(init, body).parent(parent, link, monitor).deadline(deadline));
-    Ok(async move {
-        let spawned = engine.spawn(spawn?).await.map_err(SpawnError::from)?;
-        Ok(Spawned { pid: spawned.pid.into(), monitor: spawned.monitor })
-    })
+    Ok(spawn.map(|spawn| {
+        let spawn = spawn.init(options.init, body).deadline(deadline);
+        if arguments.is_empty() { spawn } else { spawn.command(arguments, Bytes::new()) }
+    }))
 }
 
 fn admit(

@@ -1,4 +1,4 @@
-use rusm_otp::{Context, Message};
+use rusm_otp::{Context, GroupChange, Message};
 
 use crate::types::{self, Event, RequestKind};
 
@@ -26,8 +26,13 @@ pub(crate) fn event(context: &Context, message: Message) -> Option<Event> {
         }
         Message::Exit { pid, reason } => Event::Exit(types::Exit { pid: pid.into(), reason: reason.into() }),
         Message::Timer { timer, body } => Event::Timer(types::Timer { timer, body }),
-        // Values of Rust and groups are for native processes.
-        Message::Term { .. } | Message::Group { .. } => return None,
+        Message::Group { monitor, group, pid, change } => {
+            let joined = change == GroupChange::Joined;
+            let (group, pid) = (group.to_string(), pid.into());
+            Event::GroupChange(types::GroupChange { monitor, group, pid, joined })
+        }
+        // Values of Rust are for native processes.
+        Message::Term { .. } => return None,
         Message::Demand { handle } => Event::Demand(handle),
         Message::StreamEnd { handle, reason } => {
             Event::StreamEnd(types::StreamEnd { handle, reason: reason.into() })

@@ -41,8 +41,8 @@ impl Rules {
     async fn admit(&self, address: SocketAddr, used: SocketAddrUse) -> bool {
         let any = !self.connect.is_empty() || !self.listen.is_empty();
         let (endpoints, operation) = match used {
-            // Whoever may go out needs a port to leave from, which the system chooses.
-            SocketAddrUse::TcpBind | SocketAddrUse::UdpBind if address.port() == 0 && any => return true,
+            // A port of the system's choice opens nothing: what is done with it is checked for itself.
+            SocketAddrUse::TcpBind | SocketAddrUse::UdpBind if address.port() == 0 => return true,
             // Answers, and whoever comes to an address that it may listen at.
             SocketAddrUse::TcpAccept | SocketAddrUse::UdpReceive => return any,
             SocketAddrUse::TcpConnect => (&self.connect, "tcp-connect"),

@@ -3,9 +3,11 @@
 mod artifacts;
 mod capacity;
 mod cli;
+mod commands;
 mod limits;
 mod pairs;
 mod readme;
+mod supervision;
 mod support;
 mod vectors;
 mod witness;

@@ -224,10 +224,16 @@ async fn a_follower_that_leaves_is_noticed() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_raw_process_takes_its_messages_by_itself() {
+    for raw in ["raw-rust", "raw-ts"] {
+        talk_to(raw).await;
+    }
+}
+
+async fn talk_to(name: &'static str) {
     let node = TestNode::boot().await;
     let (sender, receiver) = tokio::sync::oneshot::channel();
-    let talk = |context: Context| async move {
-        let raw = "raw-rust".into();
+    let talk = move |context: Context| async move {
+        let raw = name.into();
         let send =
             |body: &'static str| context.runtime().send(context.pid(), &raw, body.into()).expect("sent");
         for body in ["wait", "between", "look", "hello"] {

@@ -1,0 +1,60 @@
+use rusm_otp::Payload;
+use wasmtime::StoreContextMut;
+use wasmtime::component::{Linker, WasmList, WasmStr};
+
+use super::interface;
+use crate::Grant;
+use crate::process::Guest;
+use crate::types::{Pid, Reference, SendError};
+
+type Store<'a> = StoreContextMut<'a, Guest>;
+
+pub(super) fn add(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
+    let mut groups = linker.instance(interface!("groups"))?;
+    groups.func_wrap("join", |store: Store<'_>, (group,): (WasmStr,)| {
+        with(&store, "join", &group, |guest, group| {
+            guest.context.runtime().join(group, guest.context.pid());
+        })
+    })?;
+    groups.func_wrap("leave", |store: Store<'_>, (group,): (WasmStr,)| {
+        with(&store, "leave", &group, |guest, group| {
+            guest.context.runtime().leave(group, guest.context.pid())
+        })
+    })?;
+    groups.func_wrap("members", |store: Store<'_>, (group,): (WasmStr,)| {
+        with(&store, "members", &group, |guest, group| {
+            let members = guest.context.runtime().members(group);
+            members.iter().copied().map(Pid::from).collect::<Vec<_>>()
+        })
+    })?;
+    groups.func_wrap("broadcast", |store: Store<'_>, (group, body): (WasmStr, WasmList<u8>)| {
+        let body = Payload::from(body.as_le_slice(&store));
+        with(&store, "broadcast", &group, |guest, group| {
+            let sent = guest.context.runtime().broadcast(guest.context.pid(), group, &body);
+            u32::try_from(sent).unwrap_or(u32::MAX)
+        })
+    })?;
+    groups.func_wrap("monitor", |store: Store<'_>, (group,): (WasmStr,)| {
+        with(&store, "monitor-group", &group, |guest, group| {
+            let (monitor, members) = guest.context.runtime().monitor_group(guest.context.pid(), group);
+            (monitor, members.into_iter().map(Pid::from).collect::<Vec<_>>())
+        })
+    })?;
+    groups.func_wrap("demonitor", |store: Store<'_>, (monitor,): (Reference,)| {
+        let context = &store.data().context;
+        Ok((context.runtime().demonitor_group(context.pid(), monitor),))
+    })
+}
+
+/// What a granted operation answers.
+fn with<T>(
+    store: &Store<'_>,
+    operation: &'static str,
+    group: &WasmStr,
+    run: impl FnOnce(&Guest, &str) -> T,
+) -> wasmtime::Result<(Result<T, SendError>,)> {
+    let group = group.to_str(store)?;
+    let guest = store.data();
+    let granted = guest.require(operation, Grant::Group(group.to_string()));
+    Ok((granted.map(|()| run(guest, &group)).map_err(SendError::Denied),))
+}

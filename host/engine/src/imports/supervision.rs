@@ -1,0 +1,273 @@
+//! Supervisors that guests start and steer.
+
+use std::future::Future;
+use std::time::Duration;
+
+use rusm_otp::{Backoff, ChildError as Error, Parent, Supervision, Supervisor};
+use wasmtime::StoreContextMut;
+use wasmtime::component::{FutureReader, Lift, Linker, Lower, WasmList, WasmStr};
+
+use super::{interface, operations};
+use crate::Grant;
+use crate::process::{Guest, fresh_turn};
+use crate::types::{
+    ChildCounts, ChildError, ChildInfo, ChildOptions, ChildSpec, Pid, SpawnError, SupervisorOptions,
+};
+
+type Store<'a> = StoreContextMut<'a, Guest>;
+
+/// Registers an operation of each kind: `$wait` makes of a future what the lane answers.
+macro_rules! register {
+    ($linker:expr, $interface:literal, $register:ident) => {{
+        let mut supervisors = $linker.instance(interface!($interface))?;
+        $register!(supervisors, "start", start, (SupervisorOptions, WasmList<ChildSpec>));
+        $register!(
+            supervisors,
+            "start-under",
+            start_under,
+            (Pid, ChildOptions, SupervisorOptions, WasmList<ChildSpec>)
+        );
+        $register!(supervisors, "start-child", start_child, (Pid, ChildSpec));
+        $register!(supervisors, "terminate-child", terminate_child, (Pid, WasmStr));
+        $register!(supervisors, "terminate", terminate, (Pid, Pid));
+        $register!(supervisors, "restart-child", restart_child, (Pid, WasmStr));
+        $register!(supervisors, "delete-child", delete_child, (Pid, WasmStr));
+        $register!(supervisors, "which-children", which_children, (Pid,));
+        $register!(supervisors, "count-children", count_children, (Pid,));
+        $register!(supervisors, "stop", stop, (Pid,));
+        Ok(())
+    }};
+}
+
+/// The sync lane: the guest's fiber is suspended.
+macro_rules! blocking {
+    ($supervisors:ident, $name:literal, $operation:ident, $params:ty) => {
+        $supervisors.func_wrap_async($name, |mut store: Store<'_>, params: $params| {
+            Box::new(async move {
+                let answer = $operation(&mut store, params)?.await;
+                fresh_turn(&mut store);
+                Ok((answer,))
+            })
+        })?;
+    };
+}
+
+/// The async lane: the answer is a future. What it starts is started here and not when it is read.
+macro_rules! awaiting {
+    ($supervisors:ident, $name:literal, $operation:ident, $params:ty) => {
+        $supervisors.func_wrap($name, |mut store: Store<'_>, params: $params| {
+            let answer = $operation(&mut store, params)?;
+            future(store, answer)
+        })?;
+    };
+}
+
+pub(super) fn add(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
+    register!(linker, "supervisors", blocking)
+}
+
+pub(super) fn add_async(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
+    register!(linker, "supervisors-async", awaiting)
+}
+
+fn future<T, F>(store: Store<'_>, answer: F) -> wasmtime::Result<(FutureReader<Result<T, ChildError>>,)>
+where
+    T: Lower + Lift + Send + Sync + 'static,
+    F: Future<Output = Result<T, ChildError>> + Send + 'static,
+{
+    let running = store.data().engine.runtime().workers().spawn(answer);
+    let reader = FutureReader::new(store, async move {
+        Ok::<_, wasmtime::Error>(running.await.unwrap_or(Err(ChildError::Noproc)))
+    })?;
+    Ok((reader,))
+}
+
+fn start(
+    store: &mut Store<'_>,
+    (options, children): (SupervisorOptions, WasmList<ChildSpec>),
+) -> wasmtime::Result<impl Future<Output = Result<Pid, ChildError>> + Send + use<>> {
+    let supervisor = supervisor(store, options, &children)?;
+    let (runtime, own) = (store.data().context.runtime().clone(), store.data().context.pid());
+    Ok(async move {
+        let started = supervisor?.start(&runtime, Some(own)).await;
+        started.map(|started| started.pid.into()).map_err(|error| ChildError::Start(error.to_string()))
+    })
+}
+
+type StartUnder = (Pid, ChildOptions, SupervisorOptions, WasmList<ChildSpec>);
+
+fn start_under(
+    store: &mut Store<'_>,
+    (under, treatment, options, children): StartUnder,
+) -> wasmtime::Result<impl Future<Output = Result<Pid, ChildError>> + Send + use<>> {
+    let above = steered(store, "start-under", under);
+    let supervisor = supervisor(store, options, &children)?;
+    Ok(async move {
+        let child = rusm_otp::ChildSpec::supervisor(supervisor?);
+        Ok(above?.start_child(treated(child, &treatment)).await?.into())
+    })
+}
+
+fn start_child(
+    store: &mut Store<'_>,
+    (supervisor, child): (Pid, ChildSpec),
+) -> wasmtime::Result<impl Future<Output = Result<Pid, ChildError>> + Send + use<>> {
+    let supervisor = steered(store, "start-child", supervisor);
+    let child = child_spec(store, child)?;
+    Ok(async move { Ok(supervisor?.start_child(child?).await?.into()) })
+}
+
+fn terminate_child(
+    store: &mut Store<'_>,
+    (supervisor, id): (Pid, WasmStr),
+) -> wasmtime::Result<impl Future<Output = Result<(), ChildError>> + Send + use<>> {
+    let (supervisor, id) = (steered(store, "terminate-child", supervisor), text(store, &id)?);
+    Ok(async move { Ok(supervisor?.terminate_child(&id).await?) })
+}
+
+fn terminate(
+    store: &mut Store<'_>,
+    (supervisor, child): (Pid, Pid),
+) -> wasmtime::Result<impl Future<Output = Result<(), ChildError>> + Send + use<>> {
+    let supervisor = steered(store, "terminate", supervisor);
+    Ok(async move { Ok(supervisor?.terminate(child.into()).await?) })
+}
+
+fn restart_child(
+    store: &mut Store<'_>,
+    (supervisor, id): (Pid, WasmStr),
+) -> wasmtime::Result<impl Future<Output = Result<Pid, ChildError>> + Send + use<>> {
+    let (supervisor, id) = (steered(store, "restart-child", supervisor), text(store, &id)?);
+    Ok(async move { Ok(supervisor?.restart_child(&id).await?.into()) })
+}
+
+fn delete_child(
+    store: &mut Store<'_>,
+    (supervisor, id): (Pid, WasmStr),
+) -> wasmtime::Result<impl Future<Output = Result<(), ChildError>> + Send + use<>> {
+    let (supervisor, id) = (steered(store, "delete-child", supervisor), text(store, &id)?);
+    Ok(async move { Ok(supervisor?.delete_child(&id).await?) })
+}
+
+fn which_children(
+    store: &mut Store<'_>,
+    (supervisor,): (Pid,),
+) -> wasmtime::Result<impl Future<Output = Result<Vec<ChildInfo>, ChildError>> + Send + use<>> {
+    let supervisor = steered(store, "which-children", supervisor);
+    Ok(async move { Ok(supervisor?.which_children().await?.into_iter().map(ChildInfo::from).collect()) })
+}
+
+fn count_children(
+    store: &mut Store<'_>,
+    (supervisor,): (Pid,),
+) -> wasmtime::Result<impl Future<Output = Result<ChildCounts, ChildError>> + Send + use<>> {
+    let supervisor = steered(store, "count-children", supervisor);
+    Ok(async move {
+        let supervisor = supervisor?;
+        Ok(ChildCounts::of(supervisor.count_children().await?, supervisor.restarts()))
+    })
+}
+
+fn stop(
+    store: &mut Store<'_>,
+    (supervisor,): (Pid,),
+) -> wasmtime::Result<impl Future<Output = Result<(), ChildError>> + Send + use<>> {
+    let supervisor = steered(store, "stop", supervisor);
+    let (runtime, own) = (store.data().context.runtime().clone(), store.data().context.pid());
+    Ok(async move {
+        let supervisor = supervisor?;
+        // Whoever stops its own supervisor does not want to end with it.
+        runtime.unlink(own, supervisor.pid);
+        supervisor.stop().await;
+        Ok(())
+    })
+}
+
+/// The supervisor that runs as this process, if the guest may steer it: it has started it, or one above it.
+fn steered(store: &Store<'_>, operation: &'static str, pid: Pid) -> Result<Supervision, ChildError> {
+    let guest = store.data();
+    let (runtime, own) = (guest.context.runtime(), guest.context.pid());
+    let supervision = runtime.supervision(pid.into()).ok_or(ChildError::Noproc)?;
+    let above = std::iter::successors(runtime.parent(supervision.pid), |above| runtime.parent(*above));
+    if !above.take(DEEPEST).any(|above| above == own) {
+        guest.require(operation, Grant::Control).map_err(ChildError::Denied)?;
+    }
+    Ok(supervision)
+}
+
+fn supervisor(
+    store: &mut Store<'_>,
+    options: SupervisorOptions,
+    children: &WasmList<ChildSpec>,
+) -> wasmtime::Result<Result<Supervisor, ChildError>> {
+    let milliseconds = |ms: u32| Duration::from_millis(u64::from(ms));
+    let intensity = usize::try_from(options.intensity).unwrap_or(usize::MAX);
+    let mut supervisor = Supervisor::new(text(store, &options.name)?)
+        .strategy(options.strategy.into())
+        .intensity(intensity, milliseconds(options.period_ms))
+        .auto_shutdown(options.auto_shutdown.into())
+        .excess(options.excess.into());
+    if let Some(backoff) = options.backoff {
+        let (first, longest) = (milliseconds(backoff.first_ms), milliseconds(backoff.longest_ms));
+        supervisor = supervisor.backoff(Backoff::new(first, longest));
+    }
+    if let Some(most) = options.most_children {
+        supervisor = supervisor.most_children(most as usize);
+    }
+    let children = children.iter(&mut *store)?.collect::<wasmtime::Result<Vec<_>>>()?;
+    for child in children {
+        match child_spec(store, child)? {
+            Ok(child) => supervisor = supervisor.child(child),
+            Err(error) => return Ok(Err(error)),
+        }
+    }
+    Ok(Ok(supervisor))
+}
+
+fn child_spec(
+    store: &mut Store<'_>,
+    child: ChildSpec,
+) -> wasmtime::Result<Result<rusm_otp::ChildSpec, ChildError>> {
+    let id = text(store, &child.options.id)?;
+    let spawn = match operations::read_spawn(store, &child.component, &child.start)? {
+        Ok(spawn) => spawn,
+        Err(SpawnError::Denied(missing)) => return Ok(Err(ChildError::Denied(missing))),
+        Err(error) => return Ok(Err(ChildError::Start(format!("child `{id}`: {error:?}")))),
+    };
+    let engine = store.data().engine.clone();
+    let start = move |parent: Parent| {
+        let spawn = spawn.clone().parent(parent.pid, true, false);
+        let engine = engine.clone();
+        async move {
+            let spawned = engine.spawn(spawn).await;
+            spawned.map(|spawned| spawned.pid).map_err(|error| error.to_string())
+        }
+    };
+    Ok(Ok(treated(rusm_otp::ChildSpec::new(id, start), &child.options)))
+}
+
+fn treated(child: rusm_otp::ChildSpec, options: &ChildOptions) -> rusm_otp::ChildSpec {
+    child.restart(options.restart.into()).shutdown(options.shutdown.into()).significant(options.significant)
+}
+
+fn text(store: &Store<'_>, text: &WasmStr) -> wasmtime::Result<String> {
+    Ok(text.to_str(store)?.into_owned())
+}
+
+impl From<Error> for ChildError {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::NoProc => Self::Noproc,
+            Error::NotFound => Self::NotFound,
+            Error::Running(pid) => Self::Running(pid.into()),
+            Error::Restarting => Self::Restarting,
+            Error::AlreadyPresent => Self::AlreadyPresent,
+            Error::TooMany => Self::TooMany,
+            Error::Strategy => Self::WrongStrategy,
+            Error::Start(error) => Self::Start(error.to_string()),
+        }
+    }
+}
+
+/// A tree of supervisors is rarely deeper than five.
+const DEEPEST: usize = 64;

@@ -1,0 +1,36 @@
+/// <reference path="./host.d.ts" />
+import * as host from "rusm:actor/groups@0.1.0";
+
+import { direct } from "./future.ts";
+import type { Pid } from "./types.ts";
+
+/** Lets this process join a group of the node; it leaves when it ends. Needs the grant `group`, as all of these. */
+export function join(group: string): void {
+  direct(() => host.join(group));
+}
+
+/** Lets it leave, once for each time it joined. False if it is no member. */
+export function leave(group: string): boolean {
+  return direct(() => host.leave(group));
+}
+
+/** The members in the order in which they joined. */
+export function members(group: string): Pid[] {
+  return direct(() => host.members(group));
+}
+
+/** Sends the same bytes to each member; how many have taken them. */
+export function broadcast(group: string, body: Uint8Array): number {
+  return direct(() => host.broadcast(group, body));
+}
+
+/** From now on each change arrives as a `group-change` event with this reference; and who is a member now. */
+export function monitor(group: string): { reference: number; members: Pid[] } {
+  const [reference, members] = direct(() => host.monitor(group));
+  return { reference, members };
+}
+
+/** Ends such a monitor, and takes back what of it has arrived. */
+export function demonitor(reference: number): boolean {
+  return host.demonitor(reference);
+}
