@@ -36,14 +36,14 @@ impl Cache {
         Self { folder: usable }
     }
 
-    /// The compiled component, from the cache or compiled now. Blocks: a second for a TypeScript guest.
-    pub(crate) fn compile(&self, engine: &Engine, bytes: &[u8]) -> wasmtime::Result<Component> {
-        let Some(folder) = &self.folder else { return Component::new(engine, bytes) };
+    /// The compiled component, and whether it is from the cache. Blocks: a second for a TypeScript guest.
+    pub(crate) fn compile(&self, engine: &Engine, bytes: &[u8]) -> wasmtime::Result<(Component, bool)> {
+        let Some(folder) = &self.folder else { return Ok((Component::new(engine, bytes)?, false)) };
         let path = folder.join(name(engine, bytes));
         if path.exists() {
             // SAFETY: only this user can write to the folder, and only complete files of `serialize` get their name.
             match unsafe { Component::deserialize_file(engine, &path) } {
-                Ok(component) => return Ok(component),
+                Ok(component) => return Ok((component, true)),
                 Err(error) => {
                     let path = path.display();
                     tracing::warn!(%path, %error, "a compiled component cannot be used; compiling again");
@@ -55,7 +55,7 @@ impl Cache {
             let path = path.display();
             tracing::warn!(%path, %error, "a compiled component cannot be kept");
         }
-        Ok(component)
+        Ok((component, false))
     }
 }
 
@@ -136,7 +136,8 @@ mod tests {
         let other = Component::new(&engine, other).expect("it compiles");
         fs::write(folder.path().join(name(&engine, &guest)), other.serialize().expect("its bytes"))
             .expect("it can be written");
-        let found = cache.compile(&engine, &guest).expect("it is there");
+        let (found, cached) = cache.compile(&engine, &guest).expect("it is there");
+        assert!(cached);
         assert_eq!(found.component_type().imports(&engine).len(), 1);
     }
 

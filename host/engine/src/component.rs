@@ -7,11 +7,13 @@ use rusm_codegen::section::{self, Contracts, SectionError};
 use tokio::sync::OnceCell;
 use wasmparser::{Parser, Payload, Validator, WasmFeatures};
 use wasmtime::Engine;
+use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{Component as Compiled, ComponentExportIndex, InstancePre};
 
 use crate::Profile;
 use crate::capabilities::Denials;
 use crate::capacity::Count;
+use crate::figures::Figures;
 use crate::limiter::Total;
 use crate::process::Guest;
 
@@ -33,6 +35,7 @@ pub struct Component {
     pub(crate) living: Count,
     pub(crate) memory: Arc<Total>,
     pub(crate) denials: Denials,
+    pub(crate) figures: Figures,
     /// The functions that its clients call, by key: what to say of one that the callee lacks.
     pub(crate) called: HashMap<u32, String>,
 }
@@ -139,6 +142,24 @@ impl Component {
     /// What its processes may do.
     pub fn profile(&self) -> &Profile {
         &self.profile
+    }
+
+    /// The functions that it imports, as `package:name/interface@version` and name, in its own order.
+    pub fn imports(&self) -> Vec<(String, String)> {
+        let engine = &self.pooled.engine;
+        let ty = self.pooled.pre.component().component_type();
+        let interfaces = ty.imports(engine).filter_map(|(name, item)| match item.ty {
+            ComponentItem::ComponentInstance(instance) => Some((name.to_owned(), instance)),
+            _ => None,
+        });
+        let functions = interfaces.flat_map(|(interface, instance)| {
+            let functions = instance.exports(engine).filter_map(|(name, item)| {
+                matches!(item.ty, ComponentItem::ComponentFunc(_))
+                    .then(|| (interface.clone(), name.to_owned()))
+            });
+            functions.collect::<Vec<_>>()
+        });
+        functions.collect()
     }
 
     /// What its processes were denied: operation, kind of grant, how often.

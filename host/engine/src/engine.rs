@@ -1,6 +1,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use parking_lot::RwLock;
 use rusm_otp::{Pid, Runtime};
@@ -9,6 +10,7 @@ use crate::cache::Cache;
 use crate::capabilities::Denials;
 use crate::capacity::{Count, Headroom, Place};
 use crate::component::{Code, Exports, examine};
+use crate::figures::Figures;
 use crate::lane::{LaneEngine, Tier, start_ticks};
 use crate::limiter::Total;
 use crate::output::{Output, Outputs};
@@ -27,6 +29,8 @@ struct Inner {
     headroom: Headroom,
     memory: Arc<Total>,
     outputs: Outputs,
+    /// Nanoseconds.
+    epoch_lag: Arc<AtomicU64>,
     cache: Cache,
     config: EngineConfig,
     components: RwLock<HashMap<Arc<str>, Arc<Component>>>,
@@ -51,12 +55,13 @@ impl Engine {
             headroom: Headroom::new(config.maps, config.resident),
             memory: Arc::new(Total::new(config.total_memory)),
             outputs: Outputs::default(),
+            epoch_lag: Arc::default(),
             cache: Cache::new(config.cache.clone()),
             components: RwLock::default(),
             config,
         };
         let tiers = [&inner.sync, &inner.concurrent].map(LaneEngine::engines);
-        start_ticks(tiers.as_flattened(), inner.config.tick);
+        start_ticks(tiers.as_flattened(), inner.config.tick, inner.epoch_lag.clone());
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -102,8 +107,10 @@ impl Engine {
                 "its profile grants {wanted} bytes of memory; this node allows {most}"
             )));
         }
-        let pooled =
-            self.code(&self.lane(shape.lane).pooled, bytes, shape.kind, &shape.entry).map_err(unfit)?;
+        let figures = Figures::default();
+        let pooled = self
+            .code(&self.lane(shape.lane).pooled, bytes, (shape.kind, &shape.entry), &figures)
+            .map_err(unfit)?;
         let called = shape.contracts.uses.iter().flat_map(|contract| {
             contract.all_functions().map(|function| (function.key, contract.path(function)))
         });
@@ -118,6 +125,7 @@ impl Engine {
             living: Count::default(),
             memory: Arc::default(),
             denials: Denials::default(),
+            figures,
             pooled: Arc::new(pooled),
             overflow: tokio::sync::OnceCell::new(),
             entry: shape.entry,
@@ -125,9 +133,17 @@ impl Engine {
         })
     }
 
-    fn code(&self, tier: &Tier, bytes: &[u8], kind: Kind, entry: &str) -> Result<Code, String> {
+    fn code(
+        &self,
+        tier: &Tier,
+        bytes: &[u8],
+        (kind, entry): (Kind, &str),
+        figures: &Figures,
+    ) -> Result<Code, String> {
         let unfit = |error: wasmtime::Error| format!("{error:#}");
-        let compiled = self.inner.cache.compile(&tier.engine, bytes).map_err(unfit)?;
+        let begun = Instant::now();
+        let (compiled, cached) = self.inner.cache.compile(&tier.engine, bytes).map_err(unfit)?;
+        figures.compiled(begun.elapsed(), cached);
         let pre = tier.linker.instantiate_pre(&compiled).map_err(unfit)?;
         let exports = Exports::find(&compiled, kind, entry)
             .ok_or_else(|| "its exports are not those of the actor world 0.1.0".to_owned())?;
@@ -150,7 +166,7 @@ impl Engine {
             let (engine, own) = (self.clone(), component.clone());
             let work = move || {
                 let tier = &engine.lane(own.lane).overflow;
-                engine.code(tier, &own.bytes, own.kind, &own.entry).map(Arc::new)
+                engine.code(tier, &own.bytes, (own.kind, &own.entry), &own.figures).map(Arc::new)
             };
             tokio::task::spawn_blocking(work).await.map_err(|error| error.to_string())?
         };
@@ -185,6 +201,10 @@ impl Engine {
 
     pub(crate) fn process_ended(&self, pid: Pid) {
         self.inner.outputs.ended(pid);
+    }
+
+    pub(crate) fn epoch_lag(&self) -> Duration {
+        Duration::from_nanos(self.inner.epoch_lag.load(Ordering::Relaxed))
     }
 
     pub(crate) fn memory(&self) -> &Arc<Total> {

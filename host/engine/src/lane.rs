@@ -1,6 +1,7 @@
 use std::num::NonZeroUsize;
 use std::sync::Arc;
-use std::time::Duration;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use wasmtime::component::Linker;
 use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
@@ -57,15 +58,22 @@ impl Tier {
 }
 
 /// Lets time pass for the guests of these engines, until one of them is gone.
-pub(crate) fn start_ticks(engines: &[Engine], tick: Duration) {
+pub(crate) fn start_ticks(engines: &[Engine], tick: Duration, lag: Arc<AtomicU64>) {
     let engines: Vec<_> = engines.iter().map(Engine::weak).collect();
     let run = move || {
+        let (mut since, mut longest) = (Instant::now(), 0);
         loop {
             for engine in &engines {
                 let Some(engine) = engine.upgrade() else { return };
                 engine.increment_epoch();
             }
+            let begun = Instant::now();
             std::thread::sleep(tick);
+            longest = begun.elapsed().saturating_sub(tick).as_nanos().max(longest);
+            if since.elapsed() > LAG_OVER {
+                lag.store(u64::try_from(longest).unwrap_or(u64::MAX), Ordering::Relaxed);
+                (since, longest) = (Instant::now(), 0);
+            }
         }
     };
     // Without ticks a spinning guest would never yield; a system that cannot start a thread cannot run the node either.
@@ -125,6 +133,9 @@ fn on_demand(settings: &mut Config) -> &Config {
         .memory_init_cow(false)
         .with_host_stack(Arc::new(Stacks::default()))
 }
+
+/// Over which time the longest lag of a tick is told.
+const LAG_OVER: Duration = Duration::from_secs(1);
 
 /// wasmtime's own default; what goes deeper is a crash of that process.
 const WASM_STACK: usize = 512 << 10;

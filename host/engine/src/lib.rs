@@ -12,6 +12,7 @@ mod component;
 mod config;
 mod crash;
 mod engine;
+mod figures;
 mod imports;
 mod lane;
 mod limiter;
@@ -26,5 +27,6 @@ pub use capabilities::{Denied, Endpoint, Folder, Grant, GrantError, Limits, Prof
 pub use component::{Component, Kind, Lane, LoadError};
 pub use config::EngineConfig;
 pub use engine::{Engine, EngineError};
+pub use figures::{ComponentFigures, NodeFigures, Pool, ProcessFigures, Quantiles, Snapshot};
 pub use output::Written;
 pub use spawn::{Spawn, SpawnError};

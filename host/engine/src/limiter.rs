@@ -1,16 +1,18 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use rusm_otp::Context;
 use wasmtime::ResourceLimiter;
 
 /// What one process's instances may take of the host.
-#[derive(Debug)]
 pub(crate) struct Limiter {
     /// Bytes of all memories together.
     most: usize,
     used: usize,
     /// The bytes of all processes of the component, and of the node.
     totals: [Arc<Total>; 2],
+    /// Hears of it.
+    context: Context,
     /// The component's most.
     component_most: Option<usize>,
     /// Why the process did not get more memory; for its crash, which is likely to follow.
@@ -46,13 +48,13 @@ impl Total {
 
 impl Limiter {
     /// So many bytes at most, besides the limits of the component and of the node.
-    pub(crate) fn new(most: usize, totals: [Arc<Total>; 2], component_most: Option<usize>) -> Self {
-        Self { most, used: 0, totals, component_most, refused: None }
-    }
-
-    /// Bytes of all memories now.
-    pub(crate) fn used(&self) -> usize {
-        self.used
+    pub(crate) fn new(
+        most: usize,
+        totals: [Arc<Total>; 2],
+        component_most: Option<usize>,
+        context: Context,
+    ) -> Self {
+        Self { most, used: 0, totals, context, component_most, refused: None }
     }
 
     pub(crate) fn take_refused(&mut self) -> Option<String> {
@@ -77,6 +79,7 @@ impl Limiter {
             ));
         }
         self.used += bytes;
+        self.context.account_memory(self.used);
         Ok(())
     }
 }

@@ -102,6 +102,7 @@ pub(crate) async fn run(birth: Birth, context: Context) -> ExitReason {
         exit_reason(store.data_mut(), &error)
     });
     if let ExitReason::Crash(crash) = &reason {
+        store.data().component.figures.crashed(crash);
         tracing::error!(
             component = %crash.component,
             pid = %crash.pid,

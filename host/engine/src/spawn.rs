@@ -143,6 +143,7 @@ impl Engine {
         let init = init(&component, &spawn)?;
         let (sender, outcome) = oneshot::channel();
         let counted = count(&component, &spawn)?;
+        let (begun, figures) = (component.figures.begin_spawn(), component.clone());
         let (place, code) = self.place(&component).await.map_err(SpawnError::Capacity)?;
         let profile = spawn.profile.clone().map_or_else(|| component.profile.clone(), Arc::new);
         let (engine, started) = (self.clone(), Started::new(sender));
@@ -151,7 +152,10 @@ impl Engine {
         let spawned = self.start(birth, &spawn)?;
         let outcome = tokio::time::timeout(spawn.deadline, outcome).await;
         let error = match outcome {
-            Ok(Ok(Ok(()))) => return Ok(spawned),
+            Ok(Ok(Ok(()))) => {
+                figures.figures.spawned(begun);
+                return Ok(spawned);
+            }
             Ok(Ok(Err(refusal))) => match refusal {
                 Refusal::Refused(error) => SpawnError::Refused(error),
                 Refusal::Malformed(text) => SpawnError::Malformed(text),

@@ -32,6 +32,8 @@ pub(crate) struct Body {
     turns: AtomicU64,
     run_nanos: AtomicU64,
     size: usize,
+    /// Bytes of its own that it has told of.
+    told: AtomicU64,
     future: UnsafeCell<Option<Pin<Box<dyn Future<Output = ExitReason> + Send>>>>,
 }
 
@@ -66,6 +68,7 @@ impl Body {
             turns: AtomicU64::new(0),
             run_nanos: AtomicU64::new(0),
             size,
+            told: AtomicU64::new(0),
             future: UnsafeCell::new(Some(Box::pin(future))),
         })
     }
@@ -166,9 +169,13 @@ impl Body {
         (self.turns.load(Ordering::Relaxed), Duration::from_nanos(nanos))
     }
 
-    /// Bytes that it takes.
+    /// Bytes that it takes, and those of its own that it has told of.
     pub(crate) fn size(&self) -> usize {
-        self.size
+        self.size + self.told.load(Ordering::Relaxed) as usize
+    }
+
+    pub(crate) fn tell_memory(&self, bytes: usize) {
+        self.told.store(bytes as u64, Ordering::Relaxed);
     }
 
     pub(crate) fn is_of(&self, scheduler: &Arc<Scheduler>) -> bool {

@@ -379,6 +379,14 @@ impl Context {
         self.desk()?.1.affairs.as_mut()?.streams.remove(&handle)
     }
 
+    /// Says how many bytes of its own the process has, which [`ProcessInfo::memory`](crate::ProcessInfo) includes.
+    pub fn account_memory(&self, bytes: usize) {
+        let state = self.runtime.node().table.lock(self.pid);
+        if let Some(body) = state.as_ref().and_then(|state| state.body.as_ref()) {
+            body.tell_memory(bytes);
+        }
+    }
+
     fn slot(&self) -> Option<&Slot> {
         self.runtime.node().table.slot(self.pid)
     }

@@ -85,7 +85,9 @@ pub struct ProcessInfo {
     pub turns: u64,
     /// How long it has run, estimated from some of its turns.
     pub run_time: Duration,
-    /// Bytes that the runtime keeps for it, without what its own values have allocated: an estimate.
+    /// Messages that it was given.
+    pub messages: u64,
+    /// Bytes that the runtime keeps for it, an estimate, and those that it has told of by [`Context::account_memory`](crate::Context::account_memory).
     pub memory: usize,
 }
 
@@ -426,6 +428,7 @@ impl State {
             trap_exit: self.trap_exit,
             turns,
             run_time,
+            messages: self.arrived,
             memory: size_of::<crate::table::Slot>()
                 + body
                 + kept * size_of::<Letter>()

@@ -1,16 +1,22 @@
-//! The command line: `rusm new | gen | build | run | call | doctor`.
+//! The command line: `rusm new | gen | build | run | call | ps | top | info | caps | doctor`.
 
 use std::io::{IsTerminal as _, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use anyhow::Context as _;
 use clap::{Parser, Subcommand};
-use rusm_engine::EngineConfig;
+use rusm_engine::{Engine, EngineConfig};
 use rusm_setup::{Home, Need, State, Terminal};
 
-use crate::control::{self, ControlError};
+use crate::control::{self, ControlError, Watch};
 use crate::{BuildError, CallRequest, Language, Node, Project, scaffold};
+
+mod caps;
+mod figures;
+
+use figures::Sort;
 
 #[derive(Parser)]
 #[command(
@@ -63,6 +69,33 @@ enum Command {
         #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = humantime::parse_duration)]
         deadline: Duration,
     },
+    /// Show the processes of a running node, below those that started them.
+    Ps,
+    /// Show the busiest processes of a running node, again and again.
+    Top {
+        /// What to sort by, largest first.
+        #[arg(long, value_enum, default_value = "cpu")]
+        sort: Sort,
+        /// The time between two looks.
+        #[arg(long, value_name = "DURATION", default_value = "1s", value_parser = humantime::parse_duration)]
+        interval: Duration,
+        /// End after so many looks.
+        #[arg(long, value_name = "N")]
+        count: Option<u64>,
+        /// Show so many processes.
+        #[arg(long, value_name = "N", default_value = "20")]
+        lines: usize,
+    },
+    /// Show everything about a process of a running node.
+    Info {
+        /// Its name, or its pid as `rusm ps` shows it.
+        process: String,
+    },
+    /// Show what a component asks for by its imports, beside what the manifest gives it.
+    Caps {
+        /// The component.
+        component: String,
+    },
     /// Show the state of everything RUSM needs on this machine.
     Doctor {
         /// Install what is missing.
@@ -108,8 +141,79 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
             let project = Project::find(&folder)?;
             call_node(&project, CallRequest { name, text: call, deadline_ms })
         }
+        Command::Ps => look(&Project::find(&folder)?, async |watch| {
+            say!("{}", figures::ps(&watch.figures().await?));
+            Ok(())
+        }),
+        Command::Top { sort, interval, count, lines } => {
+            look(&Project::find(&folder)?, async |watch| top(watch, sort, interval, count, lines).await)
+        }
+        Command::Info { process } => {
+            let project = Project::find(&folder)?;
+            let info = waiting()?.block_on(control::info(project.root(), &process))?;
+            say!("{}", figures::info(&info));
+            Ok(())
+        }
+        Command::Caps { component } => caps(&Project::find(&folder)?, &component),
         Command::Doctor { fix } => doctor(fix),
     }
+}
+
+fn waiting() -> std::io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build()
+}
+
+fn look(project: &Project, show: impl AsyncFnOnce(&mut Watch) -> anyhow::Result<()>) -> anyhow::Result<()> {
+    waiting()?.block_on(async {
+        let mut watch = Watch::connect(project.root()).await?;
+        show(&mut watch).await
+    })
+}
+
+async fn top(
+    watch: &mut Watch,
+    sort: Sort,
+    interval: Duration,
+    count: Option<u64>,
+    lines: usize,
+) -> anyhow::Result<()> {
+    let live = std::io::stdout().is_terminal();
+    let mut before = None;
+    let mut looks = 0;
+    loop {
+        let now = watch.figures().await?;
+        let text = figures::top(&now, before.as_ref(), sort, lines);
+        // A terminal is written over; whoever reads otherwise gets one look after the other.
+        let written = if live {
+            write!(std::io::stdout(), "\x1b[H\x1b[2J{text}\n")
+        } else {
+            writeln!(std::io::stdout(), "{text}\n")
+        };
+        looks += 1;
+        if written.is_err() || count.is_some_and(|count| looks >= count) {
+            return Ok(());
+        }
+        before = Some(now);
+        tokio::time::sleep(interval).await;
+    }
+}
+
+fn caps(project: &Project, name: &str) -> anyhow::Result<()> {
+    let Some(decl) = project.manifest().components.get(name) else {
+        let hint = crate::manifest::hint(name, project.manifest().components.keys().map(String::as_str));
+        anyhow::bail!("there is no component `{name}`{hint}");
+    };
+    let built = project.built()?.into_iter().find(|built| built.name == name);
+    let path = built.map(|built| built.path).unwrap_or_default();
+    let bytes = std::fs::read(&path)
+        .with_context(|| format!("cannot read {}; build the project with `rusm build`", path.display()))?;
+    waiting()?.block_on(async {
+        let config = EngineConfig { sync_processes: 1, async_processes: 1, ..EngineConfig::default() };
+        let engine = Engine::new(rusm_otp::Runtime::new(), config)?;
+        let component = engine.load(name, bytes, decl.profile.clone()).await?;
+        say!("{}", caps::caps(&component));
+        Ok(())
+    })
 }
 
 fn new(folder: &std::path::Path, language: Language) -> anyhow::Result<()> {

@@ -3,13 +3,14 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
+use rusm_engine::{ComponentFigures, ProcessFigures, Snapshot};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 mod client;
 mod server;
 
-pub use client::{CallRequest, ControlError, call};
+pub use client::{CallRequest, ControlError, Watch, call, info};
 pub(crate) use server::{Listening, listen};
 
 /// The local socket of a project's running node. Only its owner can open it: it lies in a folder of mode 700.
@@ -55,10 +56,25 @@ impl Socket {
 enum Say {
     /// Calls a function of a named process, given as text.
     Call { name: String, text: String, deadline_ms: u32 },
+    /// Asks for the node's figures.
+    Figures,
+    /// Asks what is known of a process, by name or as it stands in the list: `<64.1>`.
+    Info { process: String },
     /// An item of the stream that the function reads.
     Item(String),
     /// There are no more items.
     End,
+}
+
+/// A process, what it runs, and the last of what it wrote.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Info {
+    /// The process.
+    pub process: ProcessFigures,
+    /// Its component; none of a native process.
+    pub component: Option<ComponentFigures>,
+    /// The end of its standard output, and of its standard error.
+    pub written: Option<(String, String)>,
 }
 
 /// What the node answers, a line of JSON each.
@@ -69,6 +85,10 @@ enum Answer {
     SendItems,
     /// An item of the stream that the function writes.
     Item(String),
+    /// The node's figures.
+    Figures(Box<Snapshot>),
+    /// What is known of a process.
+    Info(Box<Info>),
     /// The call is over, with this value; none for a cast or a stream.
     Done(Option<String>),
     /// The contract's own error.

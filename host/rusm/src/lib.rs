@@ -14,7 +14,7 @@ mod scaffold;
 mod sdk;
 
 pub use build::{BuildError, Built};
-pub use control::{CallRequest, ControlError, Socket, call};
+pub use control::{CallRequest, ControlError, Info, Socket, Watch, call, info};
 pub use manifest::{ChildDecl, ComponentDecl, Manifest, ManifestError, SupervisorDecl, What};
 pub use node::{BootError, Node};
 pub use project::{Project, ProjectError};

@@ -58,6 +58,7 @@ impl Guest {
             profile.limits.memory,
             [component.memory.clone(), engine.memory().clone()],
             profile.limits.total_memory,
+            context.clone(),
         );
         Self {
             context,

@@ -1,4 +1,5 @@
 use std::sync::atomic::Ordering;
+use std::time::Instant;
 
 use bytes::Bytes;
 use rusm_otp::{CallError, Context, ExitReason, Message, Request};
@@ -106,8 +107,17 @@ pub(super) async fn serve<S: Service>(
         return Ok(ExitReason::Normal);
     }
     started.tell(Ok(()));
+    let mut handled: u32 = 0;
     loop {
-        match context.receive().await {
+        let message = context.receive().await;
+        let key = match &message {
+            Message::Call(request) => Some(request.key),
+            Message::Cast { key, .. } => Some(*key),
+            _ => None,
+        };
+        handled = handled.wrapping_add(1);
+        let measured = key.filter(|_| handled % MEASURED == 1).map(|key| (key, Instant::now()));
+        match message {
             Message::Call(request) => answer(service, context, component, *request).await?,
             Message::Cast { sender, key, body } => {
                 service.enter(Some(key));
@@ -126,6 +136,9 @@ pub(super) async fn serve<S: Service>(
                     service.info(event).await?;
                 }
             }
+        }
+        if let Some((key, begun)) = measured {
+            component.figures.handled(key, begun.elapsed());
         }
     }
 }
@@ -178,3 +191,6 @@ fn log_cast(context: &Context, component: &Component, key: u32, outcome: &Outcom
     let function = component.function_name(key);
     tracing::warn!(component = %component.name, pid = %context.pid(), %function, "{what}");
 }
+
+/// Two looks at the clock take a twentieth of the shortest message.
+const MEASURED: u32 = 64;

@@ -4,7 +4,9 @@ use std::path::Path;
 use tokio::io::{AsyncBufRead, AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::UnixStream;
 
-use super::{Answer, Say, Socket};
+use rusm_engine::Snapshot;
+
+use super::{Answer, Info, Say, Socket};
 
 /// A call as text.
 #[derive(Debug, Clone)]
@@ -76,7 +78,7 @@ pub async fn call(
                     Answer::Item(item) => output(&item)?,
                     Answer::Done(value) => return value.map_or(Ok(()), |value| output(&value)),
                     Answer::Refused(error) => return Err(ControlError::Refused(error)),
-                    Answer::Failed { kind, text } => return Err(ControlError::Failed { kind, text }),
+                    other => return Err(unexpected(other)),
                 }
             }
             line = next(&mut input), if sending => {
@@ -92,6 +94,67 @@ pub async fn call(
                 };
                 sending = sending && sent.is_ok();
             }
+        }
+    }
+}
+
+/// A look at a running node, again and again.
+#[derive(Debug)]
+pub struct Watch {
+    answers: tokio::io::Lines<BufReader<tokio::net::unix::OwnedReadHalf>>,
+    writer: tokio::net::unix::OwnedWriteHalf,
+}
+
+impl Watch {
+    /// Connects to the node of the project in this folder.
+    ///
+    /// # Errors
+    /// [`ControlError::NoNode`].
+    pub async fn connect(project: &Path) -> Result<Self, ControlError> {
+        let no_node = |source| ControlError::NoNode { source };
+        let socket = Socket::of(project).map_err(no_node)?;
+        let connection = UnixStream::connect(socket.path()).await.map_err(no_node)?;
+        let (reader, writer) = connection.into_split();
+        Ok(Self { answers: BufReader::new(reader).lines(), writer })
+    }
+
+    /// The node's figures now.
+    ///
+    /// # Errors
+    /// [`ControlError`].
+    pub async fn figures(&mut self) -> Result<Snapshot, ControlError> {
+        match self.ask(&Say::Figures).await? {
+            Answer::Figures(snapshot) => Ok(*snapshot),
+            other => Err(unexpected(other)),
+        }
+    }
+
+    async fn ask(&mut self, question: &Say) -> Result<Answer, ControlError> {
+        say(&mut self.writer, question).await?;
+        let line = self.answers.next_line().await?;
+        let line = line.ok_or_else(|| io::Error::from(io::ErrorKind::UnexpectedEof))?;
+        Ok(serde_json::from_str(&line).map_err(io::Error::from)?)
+    }
+}
+
+/// What is known of a process of a running node, by its name or as it stands in the list.
+///
+/// # Errors
+/// [`ControlError`].
+pub async fn info(project: &Path, process: &str) -> Result<Info, ControlError> {
+    let mut watch = Watch::connect(project).await?;
+    match watch.ask(&Say::Info { process: process.to_owned() }).await? {
+        Answer::Info(info) => Ok(*info),
+        other => Err(unexpected(other)),
+    }
+}
+
+fn unexpected(answer: Answer) -> ControlError {
+    match answer {
+        Answer::Failed { kind, text } => ControlError::Failed { kind, text },
+        other => {
+            let text = format!("the node answered something else: {other:?}; is it of another version?");
+            ControlError::Failed { kind: "malformed".into(), text }
         }
     }
 }

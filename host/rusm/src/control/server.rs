@@ -17,7 +17,7 @@ use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::time::Instant;
 
-use super::{Answer, Say, Socket};
+use super::{Answer, Info, Say, Socket};
 
 /// Serves a node's socket until the node ends. A socket that a dead node left is taken over.
 pub(crate) fn listen(engine: Engine, socket: &Socket) -> io::Result<Listening> {
@@ -66,8 +66,18 @@ impl Drop for Listening {
 async fn serve(engine: &Engine, context: &Context, connection: UnixStream) -> io::Result<()> {
     let (reader, writer) = connection.into_split();
     let mut peer = Peer { lines: BufReader::new(reader).lines(), writer };
-    let Some(Say::Call { name, text, deadline_ms }) = peer.hear().await? else {
-        return peer.say(&failed("malformed", "expected a call")).await;
+    let (name, text, deadline_ms) = loop {
+        match peer.hear().await? {
+            None => return Ok(()),
+            Some(Say::Figures) => peer.say(&Answer::Figures(Box::new(engine.snapshot()))).await?,
+            Some(Say::Info { process }) => {
+                let answer =
+                    look(engine, &process).map_or_else(|answer| answer, |info| Answer::Info(Box::new(info)));
+                peer.say(&answer).await?;
+            }
+            Some(Say::Call { name, text, deadline_ms }) => break (name, text, deadline_ms),
+            Some(_) => return peer.say(&failed("malformed", "expected a call")).await,
+        }
     };
     let answer = match find(engine, &name, &text) {
         Err(answer) => answer,
@@ -81,15 +91,34 @@ async fn serve(engine: &Engine, context: &Context, connection: UnixStream) -> io
     peer.say(&answer).await
 }
 
+/// What is known of a process, by its name or its pid as people write it.
+fn look(engine: &Engine, process: &str) -> Result<Info, Answer> {
+    let runtime = engine.runtime();
+    let of_text = || runtime.processes().iter().map(|info| info.pid).find(|pid| pid.to_string() == process);
+    let pid = runtime.whereis(process).or_else(of_text);
+    let Some((figures, written)) = pid.and_then(|pid| engine.look_at(pid)) else {
+        return Err(nobody(engine, process));
+    };
+    let snapshot = engine.snapshot();
+    let component = snapshot.components.into_iter().find(|component| component.name == figures.component);
+    let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+    let written = written.map(|written| (text(written.stdout), text(written.stderr)));
+    Ok(Info { process: figures, component, written })
+}
+
+fn nobody(engine: &Engine, name: &str) -> Answer {
+    let processes = engine.runtime().processes();
+    let names = processes.iter().filter_map(|process| process.name.as_deref());
+    let hint = crate::manifest::hint(name, names);
+    failed("noproc", &format!("noproc: nobody has the name `{name}`{hint}"))
+}
+
 type Found = (Contract, Function, Vec<u8>);
 
 fn find(engine: &Engine, name: &str, text: &str) -> Result<Found, Answer> {
     let runtime = engine.runtime();
     let Some(info) = runtime.whereis(name).and_then(|pid| runtime.info(pid)) else {
-        let processes = runtime.processes();
-        let names = processes.iter().filter_map(|process| process.name.as_deref());
-        let hint = crate::manifest::hint(name, names);
-        return Err(failed("noproc", &format!("noproc: nobody has the name `{name}`{hint}")));
+        return Err(nobody(engine, name));
     };
     let component = engine.component(&info.label);
     let contracts = component.as_ref().map(|component| component.contracts().implements.as_slice());

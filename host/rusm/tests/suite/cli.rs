@@ -104,10 +104,45 @@ fn a_new_project_runs_and_answers(language: &str) {
     let unsuitable = call("greet(7)", "");
     assert_eq!(unsuitable.0, Some(1));
 
+    what_it_does_can_be_seen(&folder, &name);
     let (in_good_order, logged) = node.stop();
     assert!(in_good_order, "{logged}");
     assert!(logged.contains("Hello, world!"), "what it logs: {logged}");
     assert_eq!(call("greet(\"x\")", "").0, Some(3));
+}
+
+fn what_it_does_can_be_seen(folder: &Path, name: &str) {
+    let shown = |arguments: &[&str]| {
+        let output = rusm(folder, arguments, "");
+        assert!(output.status.success(), "{arguments:?}: {}", text(&output.stderr));
+        text(&output.stdout)
+    };
+    let ps = shown(&["ps"]);
+    let row = ps.lines().find(|line| line.trim_start().starts_with(name)).expect("the service is listed");
+    assert!(row.contains("waiting") && row.contains("of 64.0 MiB"), "{ps}");
+    assert!(row.starts_with("  "), "it is below its supervisor: {ps}");
+    assert!(ps.contains("epoch lag") && ps.contains("pools: sync"), "{ps}");
+    let pid = row.split_whitespace().nth(1).expect("its pid");
+    for process in [name, pid] {
+        let info = shown(&["info", process]);
+        for part in
+            ["instances     1 of 1 started", "crashes       0", "traps exits   no", "handling      p50"]
+        {
+            assert!(info.contains(part), "{part}: {info}");
+        }
+    }
+    let top = shown(&["top", "--count", "2", "--interval", "20ms", "--sort", "memory"]);
+    assert_eq!(top.matches("CPU %").count(), 2, "{top}");
+    assert!(top.contains(name), "{top}");
+    let caps = shown(&["caps", name]);
+    for part in ["GRANT", "memory         64.0 MiB", "clocks, random  real"] {
+        assert!(caps.contains(part), "{part}: {caps}");
+    }
+    let unknown = rusm(folder, &["info", "nobody"], "");
+    assert_eq!(unknown.status.code(), Some(1));
+    assert!(text(&unknown.stderr).contains("nobody has the name `nobody`"), "{}", text(&unknown.stderr));
+    let unknown = rusm(folder, &["caps", "nothing"], "");
+    assert!(text(&unknown.stderr).contains("there is no component `nothing`"), "{}", text(&unknown.stderr));
 }
 
 #[test]
