@@ -110,6 +110,12 @@ fn read_records(data: &[u8], contracts: &mut Contracts) -> Result<(), SectionErr
 /// The component with a section of these records at its end.
 #[cfg(feature = "host")]
 pub fn append(component: &mut Vec<u8>, records: &[u8]) {
+    append_named(component, SECTION, records);
+}
+
+/// The component with a custom section of this name at its end.
+#[cfg(feature = "host")]
+pub fn append_named(component: &mut Vec<u8>, name: &str, data: &[u8]) {
     use wasm_encoder::Section as _;
-    wasm_encoder::CustomSection { name: SECTION.into(), data: records.into() }.append_to(component);
+    wasm_encoder::CustomSection { name: name.into(), data: data.into() }.append_to(component);
 }

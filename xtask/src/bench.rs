@@ -6,12 +6,12 @@ use std::process::{Command, Stdio};
 use anyhow::{Context as _, bail};
 use serde::{Deserialize, Serialize};
 
-mod call;
+mod engine;
 mod otp;
 
 #[derive(clap::Args)]
 pub struct Options {
-    /// Which groups to measure: `call`, `otp`; all, if none is named.
+    /// Which groups to measure: `engine`, `otp`; all, if none is named.
     groups: Vec<String>,
     /// Also write the rows to this file, as JSON.
     #[arg(long, value_name = "FILE")]
@@ -75,7 +75,7 @@ struct Figure {
 
 type Figures = BTreeMap<String, f64>;
 
-const GROUPS: [Group; 2] = [call::GROUP, otp::GROUP];
+const GROUPS: [Group; 2] = [engine::GROUP, otp::GROUP];
 
 pub fn run(options: &Options) -> anyhow::Result<()> {
     let names = GROUPS.each_ref().map(|group| group.name);
@@ -188,3 +188,4 @@ fn print(group: &Group, rows: &[Row]) {
 
 const BEAM: &str = "BEAM";
 const RUSM: &str = "RUSM 0.7";
+const BARE: &str = "wasmtime";

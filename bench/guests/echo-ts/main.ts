@@ -3,6 +3,7 @@ import { service } from "rusm-ts";
 import { Echo } from "./gen/echo.ts";
 
 let received = 0n;
+let next: Echo | undefined;
 
 export default service(Echo, {
   echo(number) {
@@ -11,6 +12,22 @@ export default service(Echo, {
 
   received() {
     return received;
+  },
+
+  follow(to) {
+    next = to === undefined ? undefined : Echo.fromPid(to);
+  },
+
+  async relay(number) {
+    return next === undefined ? number : next.relay(number);
+  },
+
+  *pour(pieces) {
+    for (let sent = 0; sent < pieces; sent++) yield new Uint8Array(65_536).fill(7);
+  },
+
+  crash() {
+    throw new Error("told to");
   },
 
   info() {

@@ -1,4 +1,4 @@
-//! RUSM's own figures of the group `call`: a line of JSON each, `{ "measure", "value" }`. An argument names the one to measure.
+//! RUSM's own figures of the group `engine`: a line of JSON each, `{ "measure", "value" }`. An argument names the one to measure.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -11,8 +11,12 @@ use rusm_otp::{Context, ExitReason, Message, SpawnOptions};
 
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
 async fn main() -> anyhow::Result<()> {
+    let begun = Instant::now();
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../guests");
     let project = Project::find(&folder)?;
+    if std::env::args().any(|argument| argument == "cold-start") {
+        return cold_start(&project, begun).await;
+    }
     let built = project.build(&mut rusm_setup::Terminal::new())?;
     let file = project.root().join("rusm.toml");
     let node = Node::boot(project.manifest(), &file, &built, EngineConfig::default()).await?;
@@ -41,7 +45,27 @@ async fn main() -> anyhow::Result<()> {
         }
     }
     if wanted("send-rust") {
-        row("send-rust", best(3, || number(&node, "caller-rust", "send(\"echo-rust\", 200000)".into())).await?);
+        let text = "send(\"echo-rust\", 200000, 16)";
+        row("send-rust", best(3, || number(&node, "caller-rust", text.into())).await?);
+    }
+    if wanted("send-rust-64k") {
+        let text = "send(\"echo-rust\", 20000, 65536)";
+        row("send-rust-64k", best(3, || number(&node, "caller-rust", text.into())).await?);
+        row("copy-64k-twice", copy_twice());
+    }
+    if wanted("chain-4") {
+        let text = "chain(\"echo-rust\", 50000)";
+        row("chain-4", best(3, || number(&node, "caller-rust", text.into())).await?);
+    }
+    if wanted("call-8-1") {
+        row("call-8-1", best(3, || eight_callers(&node, 25_000)).await?);
+    }
+    if wanted("stream") {
+        let text = "read(\"echo-rust\", 20000)";
+        row("stream", -best(3, async || Ok(-number(&node, "caller-rust", text.into()).await?)).await?);
+    }
+    if wanted("restart") {
+        row("restart", restarts(&node, 200).await?);
     }
     if wanted("spawn-rust") {
         row("spawn-rust", -best(3, async || Ok(-spawn_run_exit(&node, "short-rust", 40_000).await?)).await?);
@@ -88,6 +112,115 @@ async fn number(node: &Node, name: &'static str, text: String) -> anyhow::Result
     let reply = receiver.await??;
     let printed = print_value(contract, &function.reply().context("a call")?, &reply)?;
     Ok(printed.parse()?)
+}
+
+/// Nanoseconds of a call, with eight processes that call one service at once.
+async fn eight_callers(node: &Node, calls: u32) -> anyhow::Result<f64> {
+    let engine = node.engine();
+    let callee = engine.spawn(Spawn::new("echo-rust")).await?.pid;
+    let component = engine.component("caller-rust").context("a component")?;
+    let text = format!("call-pid({{node: {}, id: {}}}, {calls})", callee.node, callee.id);
+    let (function, body) = parse_call(&component.contracts().implements[0], &text)?;
+    let (key, body) = (function.key, bytes::Bytes::from(body));
+    let mut callers = Vec::new();
+    for _ in 0..8 {
+        callers.push(engine.spawn(Spawn::new("caller-rust")).await?.pid);
+    }
+    let start = Instant::now();
+    let mut answers = Vec::new();
+    for caller in &callers {
+        let (sender, receiver) = tokio::sync::oneshot::channel();
+        let (target, body) = ((*caller).into(), body.clone());
+        let call = move |context: Context| async move {
+            let _ = sender.send(context.call(&target, key, body, Duration::from_secs(120)).await);
+            ExitReason::Normal
+        };
+        engine.runtime().spawn(SpawnOptions::new("bench"), call)?;
+        answers.push(receiver);
+    }
+    for answer in answers {
+        answer.await??;
+    }
+    let took = start.elapsed();
+    callers.into_iter().chain([callee]).for_each(|pid| engine.runtime().kill(pid));
+    // Each one warms up with a tenth more.
+    Ok(took.as_nanos() as f64 / (8.0 * f64::from(calls) * 1.1))
+}
+
+/// Nanoseconds to copy 64 KiB twice, which is what a message costs at least.
+fn copy_twice() -> f64 {
+    let (source, mut between, mut target) = (vec![7_u8; 65_536], vec![0; 65_536], vec![0; 65_536]);
+    let start = Instant::now();
+    for _ in 0..20_000 {
+        between.copy_from_slice(std::hint::black_box(&source));
+        target.copy_from_slice(std::hint::black_box(&between));
+        std::hint::black_box(&mut target);
+    }
+    start.elapsed().as_nanos() as f64 / 20_000.0
+}
+
+/// Microseconds from the crash of a service to the start of the next one by its supervisor: half of them take at most this.
+async fn restarts(node: &Node, rounds: usize) -> anyhow::Result<f64> {
+    let (sender, receiver) = tokio::sync::oneshot::channel();
+    let engine = node.engine().clone();
+    let component = engine.component("echo-rust").context("a component")?;
+    let (function, body) = parse_call(&component.contracts().implements[0], "crash()")?;
+    let (key, body) = (function.key, bytes::Bytes::from(body));
+    let name = "restarted";
+    let start = {
+        let engine = engine.clone();
+        move |parent: rusm_otp::Parent| {
+            let spawn = Spawn::new("echo-rust").name(Some(name.into())).parent(parent.pid, true, false);
+            let engine = engine.clone();
+            async move {
+                let spawned = engine.spawn(spawn).await;
+                spawned.map(|spawned| spawned.pid).map_err(|error| error.to_string())
+            }
+        }
+    };
+    let supervisor = rusm_otp::Supervisor::new("bench").intensity(usize::MAX, Duration::from_secs(1));
+    let supervisor = supervisor.child(rusm_otp::ChildSpec::new(name, start)).start(engine.runtime(), None).await?;
+    let measure = move |context: Context| async move {
+        let runtime = context.runtime().clone();
+        let mut times = Vec::new();
+        for _ in 0..rounds {
+            let Some(before) = runtime.whereis(name) else { continue };
+            runtime.monitor(context.pid(), &before.into());
+            let begun = Instant::now();
+            let _ = runtime.cast(context.pid(), &before.into(), key, body.clone());
+            let Message::Down { .. } = context.receive().await else { break };
+            while runtime.whereis(name).is_none_or(|now| now == before) {
+                tokio::task::yield_now().await;
+            }
+            times.push(begun.elapsed());
+        }
+        let _ = sender.send(times);
+        ExitReason::Normal
+    };
+    engine.runtime().spawn(SpawnOptions::new("bench"), measure)?;
+    let mut times = receiver.await?;
+    supervisor.stop().await;
+    times.sort();
+    Ok(times[times.len() / 2].as_nanos() as f64 / 1e3)
+}
+
+/// Milliseconds from the start of this program to a node with ten components that were compiled before.
+async fn cold_start(project: &Project, begun: Instant) -> anyhow::Result<()> {
+    let mut manifest = project.manifest().clone();
+    let names: Vec<String> = manifest.components.keys().cloned().collect();
+    let mut built = Vec::new();
+    for number in 0..10 {
+        let of = &names[number % names.len()];
+        let name = format!("{of}-{number}");
+        manifest.components.insert(name.clone(), manifest.components[of].clone());
+        built.push(rusm::Built { name, path: project.artifact(of) });
+    }
+    manifest.root.children.clear();
+    let file = project.root().join("rusm.toml");
+    let node = Node::boot(&manifest, &file, &built, EngineConfig::default()).await?;
+    row("cold-start", begun.elapsed().as_secs_f64() * 1e3);
+    drop(node);
+    Ok(())
 }
 
 /// Processes a second, each spawned, run to the end of its constructor or main function, and gone; 64 at a time.

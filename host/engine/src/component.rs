@@ -16,6 +16,7 @@ use crate::capacity::Count;
 use crate::figures::Figures;
 use crate::limiter::Total;
 use crate::process::Guest;
+use crate::source_map::Sources;
 
 /// A component that was loaded under a name, ready to be spawned.
 pub struct Component {
@@ -27,6 +28,8 @@ pub struct Component {
     /// Its code for a place in the pool, and for one beyond it once that was needed.
     pub(crate) pooled: Arc<Code>,
     pub(crate) overflow: OnceCell<Arc<Code>>,
+    /// Where the lines of its bundle come from.
+    pub(crate) sources: Sources,
     /// The export that makes it a process.
     pub(crate) entry: String,
     /// The component itself, for compiling it again.
@@ -258,11 +261,24 @@ fn needs_concurrency(bytes: &[u8]) -> bool {
 }
 
 impl Exports {
-    pub(crate) fn find(compiled: &Compiled, kind: Kind, entry: &str) -> Option<Self> {
-        let interface = compiled.get_export_index(None, entry)?;
-        let export = |name| compiled.get_export_index(Some(&interface), name);
-        Some(match kind {
-            Kind::Raw => Self::Raw { run: interface },
+    /// The exports that make it a process.
+    ///
+    /// # Errors
+    /// Which one is missing, or is something else.
+    pub(crate) fn find(compiled: &Compiled, kind: Kind, entry: &str) -> Result<Self, String> {
+        let (item, interface) =
+            compiled.get_export(None, entry).ok_or_else(|| format!("it does not export `{entry}`"))?;
+        let export = |name: &str| {
+            let found = compiled.get_export_index(Some(&interface), name);
+            found.ok_or_else(|| format!("its `{entry}` has no `{name}`"))
+        };
+        Ok(match kind {
+            Kind::Raw => match item {
+                ComponentItem::ComponentFunc(run) if run.params().len() + run.results().len() == 0 => {
+                    Self::Raw { run: interface }
+                }
+                _ => return Err("its `run` is no function without arguments and results".into()),
+            },
             Kind::Command => Self::Command { run: export("run")? },
             Kind::Service => Self::Service {
                 init: export("init")?,

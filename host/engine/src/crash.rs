@@ -1,9 +1,10 @@
 use std::sync::Arc;
 
 use rusm_otp::{Crash, ExitReason};
-use wasmtime::{Trap, WasmBacktrace};
+use wasmtime::{FrameInfo, FrameSymbol, Trap, WasmBacktrace};
 use wasmtime_wasi::I32Exit;
 
+use crate::lane::FRAMES;
 use crate::process::{Guest, exit_of_code};
 
 /// Ends a guest from inside of a host function, with a reason of its own choice.
@@ -44,12 +45,17 @@ pub(crate) fn exit_reason(guest: &mut Guest, error: &wasmtime::Error) -> ExitRea
 /// A crash of this guest, at what it is doing now.
 pub(crate) fn crash(guest: &Guest, text: String, backtrace: String) -> ExitReason {
     let function = guest.function.map(|key| guest.component.function_name(key)).unwrap_or_default();
+    let backtrace = guest.component.sources.resolve(&guest.component.bytes, backtrace);
     let component = guest.component.name.clone();
     ExitReason::Crash(Arc::new(Crash { text, backtrace, component, pid: guest.context.pid(), function }))
 }
 
 fn trap_text(error: &wasmtime::Error) -> String {
     match error.downcast_ref::<Trap>() {
+        // A language's own stack lies in memory, and overflows into nothing.
+        Some(trap @ Trap::MemoryOutOfBounds) if is_recursion(error) => {
+            format!("{trap}: its stack is full, by a recursion without end")
+        }
         Some(Trap::NoAsyncResult) => "the function waits for a promise that nothing will resolve".to_owned(),
         Some(trap) => trap.to_string(),
         None => error.root_cause().to_string(),
@@ -58,19 +64,38 @@ fn trap_text(error: &wasmtime::Error) -> String {
 
 /// The guest's frames, innermost first, without those of the panic itself.
 fn frames(backtrace: &WasmBacktrace) -> String {
-    let names: Vec<String> = backtrace
-        .frames()
-        .iter()
-        .map(|frame| match frame.func_name() {
-            Some(name) => format!("{:#}", rustc_demangle::demangle(name)),
-            None => {
-                format!("function {} of {}", frame.func_index(), frame.module().name().unwrap_or("a module"))
-            }
-        })
-        .collect();
+    let names: Vec<String> = backtrace.frames().iter().flat_map(lines).collect();
     let own = names.iter().rposition(|name| PANIC_FRAMES.iter().any(|of_panic| name.contains(of_panic)));
     let names = &names[own.map_or(0, |last| last + 1)..];
     names.iter().map(|name| format!("  at {name}\n")).collect()
+}
+
+/// Whether most of the frames are one function.
+fn is_recursion(error: &wasmtime::Error) -> bool {
+    let Some(backtrace) = error.downcast_ref::<WasmBacktrace>() else { return false };
+    let frames = backtrace.frames();
+    let last = frames.last().map(FrameInfo::func_index);
+    let same = frames.iter().filter(|frame| Some(frame.func_index()) == last).count();
+    frames.len() == FRAMES && same > FRAMES / 2
+}
+
+/// A frame's function; with debug information its place too, and the functions that were inlined into it before.
+fn lines(frame: &FrameInfo) -> Vec<String> {
+    let function = |name: Option<&str>| match name {
+        Some(name) => format!("{:#}", rustc_demangle::demangle(name)),
+        None => format!("function {} of {}", frame.func_index(), frame.module().name().unwrap_or("a module")),
+    };
+    if frame.symbols().is_empty() {
+        return vec![function(frame.func_name())];
+    }
+    let line = |symbol: &FrameSymbol| {
+        let name = function(symbol.name().or(frame.func_name()));
+        match (symbol.file(), symbol.line()) {
+            (Some(file), Some(line)) => format!("{name} ({file}:{line})"),
+            _ => name,
+        }
+    };
+    frame.symbols().iter().map(line).collect()
 }
 
 /// What stands between a panic and the code that panicked.

@@ -14,6 +14,7 @@ use crate::figures::Figures;
 use crate::lane::{LaneEngine, Tier, start_ticks};
 use crate::limiter::Total;
 use crate::output::{Output, Outputs};
+use crate::source_map::Sources;
 use crate::{Component, EngineConfig, Kind, Lane, LoadError, Profile, Written};
 
 /// Loads components and runs processes of them on one node. Clones are the same engine.
@@ -128,6 +129,7 @@ impl Engine {
             figures,
             pooled: Arc::new(pooled),
             overflow: tokio::sync::OnceCell::new(),
+            sources: Sources::default(),
             entry: shape.entry,
             bytes: bytes.into(),
         })
@@ -145,8 +147,7 @@ impl Engine {
         let (compiled, cached) = self.inner.cache.compile(&tier.engine, bytes).map_err(unfit)?;
         figures.compiled(begun.elapsed(), cached);
         let pre = tier.linker.instantiate_pre(&compiled).map_err(unfit)?;
-        let exports = Exports::find(&compiled, kind, entry)
-            .ok_or_else(|| "its exports are not those of the actor world 0.1.0".to_owned())?;
+        let exports = Exports::find(&compiled, kind, entry)?;
         Ok(Code { engine: tier.engine.clone(), pre, exports, checked: AtomicBool::new(false) })
     }
 

@@ -4,7 +4,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use wasmtime::component::Linker;
-use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
+use wasmtime::{
+    Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, WasmBacktraceDetails,
+};
 
 use crate::capacity::Places;
 use crate::config::has_pagemap_scan;
@@ -87,7 +89,9 @@ fn common(lane: Lane) -> Config {
         .epoch_interruption(true)
         .max_wasm_stack(WASM_STACK)
         .async_stack_size(WASM_STACK + HOST_STACK)
-        .wasm_backtrace_max_frames(NonZeroUsize::new(FRAMES));
+        .wasm_backtrace_max_frames(NonZeroUsize::new(FRAMES))
+        // Of use to guests that keep their debug information.
+        .wasm_backtrace_details(WasmBacktraceDetails::Enable);
     settings
 }
 
@@ -144,4 +148,4 @@ const WASM_STACK: usize = 512 << 10;
 const HOST_STACK: usize = 512 << 10;
 
 /// Enough to leave the frames of a panic and reach the guest's own.
-const FRAMES: usize = 40;
+pub(crate) const FRAMES: usize = 40;

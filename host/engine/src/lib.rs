@@ -18,6 +18,7 @@ mod lane;
 mod limiter;
 mod output;
 mod process;
+mod source_map;
 mod spawn;
 mod stacks;
 mod types;

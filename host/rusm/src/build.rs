@@ -223,7 +223,34 @@ impl Builder<'_> {
             }
         }
         section::append(&mut component, &records);
+        self.append_source_map(&mut component, artifact)?;
         fs::write(artifact, component).map_err(io("write", artifact))
+    }
+
+    /// The bundle's source map, without the sources themselves and with their paths within the project.
+    fn append_source_map(&self, component: &mut Vec<u8>, artifact: &Path) -> Result<(), BuildError> {
+        let path = PathBuf::from(format!("{}.map", artifact.display()));
+        let text = fs::read(&path).map_err(io("read", &path))?;
+        let damaged =
+            || BuildError::Compile { component: artifact.display().to_string(), tool: "the bundler" };
+        let mut map: serde_json::Value = serde_json::from_slice(&text).map_err(|_| damaged())?;
+        let folder = artifact.parent().unwrap_or(artifact);
+        let root = fs::canonicalize(self.project.root()).map_err(io("read", self.project.root()))?;
+        if let Some(map) = map.as_object_mut() {
+            map.remove("sourcesContent");
+            let sources = map.get_mut("sources").and_then(serde_json::Value::as_array_mut);
+            for source in sources.into_iter().flatten() {
+                let within = source.as_str().and_then(|source| {
+                    let path = fs::canonicalize(folder.join(source)).ok()?;
+                    Some(path.strip_prefix(&root).ok()?.to_string_lossy().into_owned())
+                });
+                if let Some(within) = within {
+                    *source = within.into();
+                }
+            }
+        }
+        section::append_named(component, SOURCE_MAP, map.to_string().as_bytes());
+        Ok(())
     }
 
     /// A digest of everything that the component is made of.
@@ -237,6 +264,7 @@ impl Builder<'_> {
         files.sort();
         let mut hash = Sha256::new();
         hash.update(env!("CARGO_PKG_VERSION"));
+        hash.update(SOURCE_MAP);
         for file in files {
             hash.update(file.to_string_lossy().as_bytes());
             hash.update(Sha256::digest(fs::read(&file).unwrap_or_default()));
@@ -272,6 +300,9 @@ fn copy_if_changed(source: &Path, target: &Path) -> Result<(), BuildError> {
     }
     fs::write(target, bytes).map_err(io("write", target))
 }
+
+/// Where the engine looks for it when a process crashes.
+const SOURCE_MAP: &str = "rusm:source-map";
 
 fn io(what: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> BuildError {
     let path = path.to_owned();

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use rusm_rs::{process, timers};
+use rusm_rs::{Pid, process, timers};
 
 rusm_rs::contract!("bench:call/echo");
 
@@ -13,10 +13,21 @@ impl caller::Service for Caller {
     }
 
     fn call(&mut self, component: String, calls: u32) -> u64 {
-        let echo = echo::Client::spawn(&component).expect("an echo service");
+        round_trips(&echo::Client::spawn(&component).expect("an echo service"), calls)
+    }
+
+    fn call_pid(&mut self, callee: Pid, calls: u32) -> u64 {
+        round_trips(&echo::Client::from_pid(callee), calls)
+    }
+
+    fn chain(&mut self, component: String, calls: u32) -> u64 {
+        let services = [(); 4].map(|()| echo::Client::spawn(&component).expect("an echo service"));
+        for pair in services.windows(2) {
+            pair[0].follow(pair[1].pid()).expect("it is taken");
+        }
         let run = |calls: u32| {
             for number in 0..u64::from(calls) {
-                assert_eq!(echo.echo(number), Ok(number));
+                assert_eq!(services[0].relay(number), Ok(number));
             }
         };
         run(calls / 10);
@@ -25,16 +36,44 @@ impl caller::Service for Caller {
         (timers::now() - start).as_nanos() as u64 / u64::from(calls)
     }
 
-    fn send(&mut self, component: String, messages: u32) -> u64 {
+    fn send(&mut self, component: String, messages: u32, bytes: u32) -> u64 {
         let echo = echo::Client::spawn(&component).expect("an echo service");
         let echo = echo.with_deadline(Duration::from_secs(60));
         let pid = echo.pid().expect("it lives");
+        let body = vec![7; bytes as usize];
         let start = timers::now();
-        for _ in 0..messages {
-            process::send(pid, &[7; 16]).expect("it is taken");
+        for sent in 1..=messages {
+            process::send(pid, &body).expect("it is taken");
+            // Large ones would else wait in a heap of gigabytes.
+            if bytes > 1024 && sent % 64 == 0 {
+                assert_eq!(echo.received(), Ok(u64::from(sent)));
+            }
         }
         // It comes after all of them.
         assert_eq!(echo.received(), Ok(u64::from(messages)));
         (timers::now() - start).as_nanos() as u64 / u64::from(messages)
     }
+
+    fn read(&mut self, component: String, pieces: u32) -> u64 {
+        let echo = echo::Client::spawn(&component).expect("an echo service");
+        let start = timers::now();
+        let mut bytes = 0;
+        for piece in echo.pour(pieces).expect("it streams") {
+            bytes += piece.expect("a piece").len() as u64;
+        }
+        assert_eq!(bytes, u64::from(pieces) << 16);
+        bytes / (timers::now() - start).as_micros() as u64
+    }
+}
+
+fn round_trips(echo: &echo::Client, calls: u32) -> u64 {
+    let run = |calls: u32| {
+        for number in 0..u64::from(calls) {
+            assert_eq!(echo.echo(number), Ok(number));
+        }
+    };
+    run(calls / 10);
+    let start = timers::now();
+    run(calls);
+    (timers::now() - start).as_nanos() as u64 / u64::from(calls)
 }

@@ -1,11 +1,12 @@
 #[rusm_rs::service("bench:call/echo")]
 struct Echo {
     received: u64,
+    next: Option<echo::Client>,
 }
 
 impl echo::Service for Echo {
     fn init() -> Self {
-        Echo { received: 0 }
+        Echo { received: 0, next: None }
     }
 
     fn echo(&mut self, number: u64) -> u64 {
@@ -14,6 +15,25 @@ impl echo::Service for Echo {
 
     fn received(&mut self) -> u64 {
         self.received
+    }
+
+    fn follow(&mut self, next: Option<rusm_rs::Pid>) {
+        self.next = next.map(echo::Client::from_pid);
+    }
+
+    fn relay(&mut self, number: u64) -> u64 {
+        match &self.next {
+            Some(next) => next.relay(number).expect("it answers"),
+            None => number,
+        }
+    }
+
+    fn pour(&mut self, pieces: u32) -> rusm_rs::Stream<Vec<u8>> {
+        rusm_rs::Stream::iter((0..pieces).map(|_| vec![7; 65_536]))
+    }
+
+    fn crash(&mut self) {
+        panic!("told to");
     }
 
     fn info(&mut self, _: rusm_rs::Event) {

@@ -4,6 +4,7 @@ mod artifacts;
 mod capacity;
 mod cli;
 mod commands;
+mod hostile;
 mod limits;
 mod pairs;
 mod readme;

@@ -1,0 +1,183 @@
+use std::time::Duration;
+
+use rusm_rs::bindings::{process as raw_process, timers as raw_timers, wait};
+use rusm_rs::{Crash, ExitReason, Pid, SendError, Spawn, groups, log, names, process, timers};
+
+rusm_rs::contract!("test:probe/limits");
+
+#[rusm_rs::service("test:probe/hostile")]
+struct Hostile;
+
+impl hostile::Service for Hostile {
+    fn init() -> Self {
+        Hostile
+    }
+
+    fn attack(&mut self, how: String) -> String {
+        match how.as_str() {
+            "forge-pids" => forge_pids(),
+            "forge-references" => forge_references(),
+            "forge-streams" => forge_streams(),
+            "kill-strangers" => denied(process::kill(stranger())),
+            "kill-supervisor" => denied(process::exit_process(stranger(), &ExitReason::Shutdown)),
+            "squat-names" => format!("{:?}", names::register("probe-rust")).to_lowercase(),
+            "long-name" => format!("{:?}", names::register(&format!("hostile-{}", "x".repeat(300)))),
+            "join-groups" => denied(groups::join("all")),
+            "read-environment" => denied(process::env("HOME").map(drop)),
+            "wider-child" => match limits::Client::spawn_with(Spawn::new("limits-rust").capabilities(["control"])) {
+                Err(error) => error.to_string(),
+                Ok(_) => "spawned".into(),
+            },
+            "flood-log" => {
+                for _ in 0..100_000 {
+                    log::info("a line that nobody wants to read, again and again and again and again");
+                }
+                "done".into()
+            }
+            "flood-itself" => loop {
+                if let Err(error) = process::send(process::pid(), b"more") {
+                    return error.to_string();
+                }
+            },
+            "fork-bomb" => loop {
+                if let Err(error) = process::spawn(Spawn::new("limits-rust")) {
+                    return error.to_string();
+                }
+            },
+            "timers" => {
+                for _ in 0..100_000 {
+                    timers::send_after(Duration::from_secs(3600), b"much later");
+                }
+                "done".into()
+            }
+            "calls" => loop {
+                let target = rusm_rs::Target::Process(process::pid());
+                if let Err(error) = wait::call_start(&target, 7, b"", None, 60_000) {
+                    return format!("{error:?}").to_lowercase();
+                }
+            },
+            "own-call" => {
+                let own = hostile::Client::from_pid(process::pid());
+                own.attack("nothing").map_or_else(|error| error.to_string(), |text| text)
+            }
+            "large-random" => raw_process::random_bytes(1 << 30).len().to_string(),
+            "abort" => std::process::abort(),
+            "panic" => panic!("told to"),
+            "panic-in-drop" => drop(PanicsInDrop).into_text(),
+            "out-of-memory" => {
+                let mut all = Vec::new();
+                loop {
+                    all.push(std::hint::black_box(vec![1_u8; 1 << 20]));
+                }
+            }
+            // SAFETY: none: this is an attack.
+            "huge-list" => unsafe { raw::log(2, 0xffff_fff0, 0x7fff_ffff, 0, 0) }.into_text(),
+            // SAFETY: none.
+            "bad-utf8" => unsafe { raw::log(2, [0xff_u8, 0xfe].as_ptr() as u32, 2, 0, 0) }.into_text(),
+            "recursion" => dive(1 << 40).to_string(),
+            "forged-report" => {
+                raw_process::report_crash("a made up text", "a made up backtrace");
+                std::process::abort()
+            }
+            "exit-with-crash" => process::exit(&ExitReason::Crash(Crash {
+                text: "somebody else's crash".into(),
+                backtrace: String::new(),
+                component: "probe-rust".into(),
+                process: Pid { node: 1, id: 1 },
+                function: "probe.count".into(),
+            })),
+            "spin" => loop {
+                std::hint::black_box(0);
+            },
+            other => format!("there is no attack {other}"),
+        }
+    }
+
+    fn spin(&mut self) {
+        loop {
+            std::hint::black_box(0);
+        }
+    }
+}
+
+mod raw {
+    #[link(wasm_import_module = "rusm:actor/logging@0.1.0")]
+    unsafe extern "C" {
+        pub fn log(level: u32, text: u32, length: u32, fields: u32, count: u32);
+    }
+}
+
+struct PanicsInDrop;
+
+impl Drop for PanicsInDrop {
+    fn drop(&mut self) {
+        panic!("told to");
+    }
+}
+
+trait IntoText {
+    fn into_text(self) -> String;
+}
+
+impl IntoText for () {
+    fn into_text(self) -> String {
+        "done".into()
+    }
+}
+
+fn denied(result: Result<(), SendError>) -> String {
+    match result {
+        Err(SendError::Denied(_)) => "denied".into(),
+        other => format!("{other:?}"),
+    }
+}
+
+fn made_up() -> impl Iterator<Item = Pid> {
+    let node = process::pid().node;
+    (1_u64 << 50..(1 << 50) + 1_000).map(move |id| Pid { node, id })
+}
+
+fn forge_pids() -> String {
+    let alive = made_up().filter(|pid| process::alive(*pid)).count();
+    let pid = made_up().next().expect("one");
+    let called = match hostile::Client::from_pid(pid).attack("nothing") {
+        Err(rusm_rs::CallError::NoProc) => "noproc",
+        _ => "something",
+    };
+    let info = if process::info(pid).is_none() { "gone" } else { "known" };
+    format!("{called}, {info}, {alive} alive")
+}
+
+fn forge_references() -> String {
+    // Far from those of its own.
+    let references = 1_u64 << 50..(1 << 50) + 10_000;
+    let replies = references.clone().filter(|reference| process::reply(*reference, b"forged")).count();
+    let timers = references.clone().filter(|reference| raw_timers::cancel(*reference).is_some()).count();
+    let monitors = references.filter(|reference| raw_process::demonitor(*reference)).count();
+    format!("{replies} replies, {timers} timers, {monitors} monitors")
+}
+
+fn forge_streams() -> String {
+    let bad = (0..1_000).all(|handle| {
+        wait::stream_demand(handle);
+        wait::stream_close(handle);
+        wait::stream_abort(handle, "forged");
+        wait::stream_read(handle, 1).is_err() && wait::stream_write(handle, b"forged", 1).is_err()
+    });
+    if bad { "bad handles".into() } else { "a handle".into() }
+}
+
+/// A process that it has not started, found by trying.
+fn stranger() -> Pid {
+    let own = process::pid();
+    let generations = 1..50_u64;
+    let ids = generations.flat_map(|generation| (0..256).map(move |slot| generation << 24 | slot));
+    let pids = ids.map(|id| Pid { node: own.node, id });
+    pids.into_iter().find(|pid| *pid != own && process::alive(*pid)).expect("somebody lives")
+}
+
+#[inline(never)]
+fn dive(depth: u64) -> u64 {
+    let here = std::hint::black_box([depth; 16]);
+    if depth == 0 { 0 } else { here[7] - here[8] + dive(depth - 1) + 1 }
+}
