@@ -10,6 +10,7 @@ use crate::call::{CallError, SendError};
 use crate::client::Monitor;
 use crate::{Event, ExitReason, Filter, Pid, Target};
 
+pub use crate::bindings::options::LoadError;
 pub use crate::bindings::types::ProcessInfo;
 
 /// This process. Erlang calls it `self`.
@@ -117,6 +118,16 @@ pub fn sleep(time: Duration) {
 pub fn spawn(spawn: crate::Spawn) -> Result<(Pid, Option<Monitor>), crate::SpawnError> {
     let spawned = wait::spawn(&spawn.component, &spawn.options)?;
     Ok((spawned.pid, spawned.monitor.map(Monitor::new)))
+}
+
+/// Loads a component from its bytes, with these of this process's grants, written as in the manifest; the name by which it can be
+/// spawned.
+///
+/// # Errors
+/// [`LoadError`]; without the grant `load`, [`LoadError::Denied`].
+pub fn load(component: &[u8], capabilities: &[&str]) -> Result<String, LoadError> {
+    let capabilities: Vec<String> = capabilities.iter().map(ToString::to_string).collect();
+    wait::load(component, &capabilities)
 }
 
 /// Calls a function by its key, with arguments on the wire: what clients are made of.

@@ -20,6 +20,8 @@ export type ErrorCode =
   /** The callee waits for this process, itself or through others; the message has the names. The call was not begun. */
   | "cycle"
   | "unknown-component"
+  /** The bytes are no component that can be run. */
+  | "invalid"
   /** The component lacks functions of the contract. */
   | "contract"
   /** The name belongs to a living process, which is the `payload`. */

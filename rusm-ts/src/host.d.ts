@@ -129,6 +129,10 @@ declare module "rusm:actor/wait-async@0.1.0" {
     component: string,
     options: HostSpawnOptions,
   ): HostFuture<HostResult<{ pid: HostPid; monitor: number | null }, HostError>>;
+  export function load(
+    component: Uint8Array,
+    capabilities: string[],
+  ): HostFuture<HostResult<string, HostError>>;
   export function connect(to: HostTarget, contract: string): HostFuture<HostResult<HostPid, HostError>>;
   export function call(
     to: HostTarget,

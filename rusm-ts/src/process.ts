@@ -2,7 +2,12 @@
 import * as hostNames from "rusm:actor/names@0.1.0";
 import * as host from "rusm:actor/process@0.1.0";
 import * as timers from "rusm:actor/timers@0.1.0";
-import { receive as hostReceive, sleep as hostSleep, spawn as hostSpawn } from "rusm:actor/wait-async@0.1.0";
+import {
+  load as hostLoad,
+  receive as hostReceive,
+  sleep as hostSleep,
+  spawn as hostSpawn,
+} from "rusm:actor/wait-async@0.1.0";
 
 import { fromHost } from "./error.ts";
 import { direct } from "./future.ts";
@@ -64,6 +69,19 @@ export async function spawn(
   );
   if (result.tag === "err") throw fromHost(result.val);
   return { pid: result.val.pid, monitor: result.val.monitor ?? undefined };
+}
+
+/**
+ * Loads a component from its bytes, with these of this process's grants, written as in the manifest; the name by which it can
+ * be spawned. Needs the grant `load`.
+ */
+export async function load(
+  component: Uint8Array,
+  { capabilities = [] }: { capabilities?: readonly string[] } = {},
+): Promise<string> {
+  const result = await read(hostLoad(component, [...capabilities]));
+  if (result.tag === "err") throw fromHost(result.val);
+  return result.val;
 }
 
 /** Links this process and another: when one ends abnormally, so does the other, unless it traps exits. */

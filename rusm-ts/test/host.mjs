@@ -62,3 +62,10 @@ export const decode = (bytes) => {
     return null;
   }
 };
+export const send = absent("send");
+export const load = absent("load");
+export const receive = absent("receive");
+export const start = absent("start");
+export const startUnder = absent("startUnder");
+export const startChild = absent("startChild");
+export const join = absent("join");

@@ -25,7 +25,7 @@ export default service(Caller, {
   },
 
   async chain(component, calls) {
-    const services = [];
+    const services: Echo[] = [];
     for (let made = 0; made < 4; made++) services.push(await Echo.spawn(component));
     services.slice(0, 3).forEach((service, at) => service.follow(services[at + 1]!.pid()));
     const start = performance.now();

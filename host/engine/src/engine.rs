@@ -13,6 +13,7 @@ use crate::component::{Code, Exports, examine};
 use crate::figures::Figures;
 use crate::lane::{LaneEngine, Tier, start_ticks};
 use crate::limiter::Total;
+use crate::loaded::Loaded;
 use crate::output::{Output, Outputs};
 use crate::source_map::Sources;
 use crate::{Component, EngineConfig, Kind, Lane, LoadError, Profile, Written};
@@ -30,6 +31,7 @@ struct Inner {
     headroom: Headroom,
     memory: Arc<Total>,
     outputs: Outputs,
+    loaded: Loaded,
     /// Nanoseconds.
     epoch_lag: Arc<AtomicU64>,
     cache: Cache,
@@ -56,6 +58,7 @@ impl Engine {
             headroom: Headroom::new(config.maps, config.resident),
             memory: Arc::new(Total::new(config.total_memory)),
             outputs: Outputs::default(),
+            loaded: Loaded::default(),
             epoch_lag: Arc::default(),
             cache: Cache::new(config.cache.clone()),
             components: RwLock::default(),
@@ -202,6 +205,15 @@ impl Engine {
 
     pub(crate) fn process_ended(&self, pid: Pid) {
         self.inner.outputs.ended(pid);
+    }
+
+    pub(crate) fn loaded(&self) -> &Loaded {
+        &self.inner.loaded
+    }
+
+    /// Its processes live on.
+    pub(crate) fn unload(&self, name: &str) {
+        self.inner.components.write().remove(name);
     }
 
     pub(crate) fn epoch_lag(&self) -> Duration {

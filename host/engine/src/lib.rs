@@ -16,6 +16,7 @@ mod figures;
 mod imports;
 mod lane;
 mod limiter;
+mod loaded;
 mod output;
 mod process;
 mod source_map;

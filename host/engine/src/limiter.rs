@@ -11,8 +11,9 @@ pub(crate) struct Limiter {
     used: usize,
     /// The bytes of all processes of the component, and of the node.
     totals: [Arc<Total>; 2],
-    /// Hears of it.
+    /// Hears of it, once the instance is there.
     context: Context,
+    begun: bool,
     /// The component's most.
     component_most: Option<usize>,
     /// Why the process did not get more memory; for its crash, which is likely to follow.
@@ -54,7 +55,14 @@ impl Limiter {
         component_most: Option<usize>,
         context: Context,
     ) -> Self {
-        Self { most, used: 0, totals, context, component_most, refused: None }
+        Self { most, used: 0, totals, context, begun: false, component_most, refused: None }
+    }
+
+    /// The instance is there. What it took is told here, and not while it was made on the guest's stack, which stays resident as
+    /// deep as it was ever used.
+    pub(crate) fn begin(&mut self) {
+        self.begun = true;
+        self.context.account_memory(self.used);
     }
 
     pub(crate) fn take_refused(&mut self) -> Option<String> {
@@ -62,7 +70,6 @@ impl Limiter {
     }
 
     fn grow(&mut self, bytes: usize) -> Result<(), String> {
-        let mib = |bytes: usize| format!("{:.1} MiB", bytes as f64 / f64::from(1 << 20));
         if self.used.saturating_add(bytes) > self.most {
             return Err(format!("its memory is limited to {}", mib(self.most)));
         }
@@ -79,9 +86,16 @@ impl Limiter {
             ));
         }
         self.used += bytes;
-        self.context.account_memory(self.used);
+        if self.begun {
+            self.context.account_memory(self.used);
+        }
         Ok(())
     }
+}
+
+#[cold]
+fn mib(bytes: usize) -> String {
+    format!("{:.1} MiB", bytes as f64 / f64::from(1 << 20))
 }
 
 impl Drop for Limiter {

@@ -277,6 +277,16 @@ pub(crate) struct SpawnOptions {
     pub(crate) deadline_ms: u32,
 }
 #[derive(ComponentType, Lift, Lower, Clone, Debug)]
+#[component(variant)]
+pub(crate) enum LoadError {
+    #[component(name = "invalid")]
+    Invalid(String),
+    #[component(name = "denied")]
+    Denied(String),
+    #[component(name = "capacity")]
+    Capacity(String),
+}
+#[derive(ComponentType, Lift, Lower, Clone, Debug)]
 #[component(record)]
 pub(crate) struct Spawned {
     pub(crate) pid: Pid,

@@ -185,7 +185,7 @@ async fn top(
         let text = figures::top(&now, before.as_ref(), sort, lines);
         // A terminal is written over; whoever reads otherwise gets one look after the other.
         let written = if live {
-            write!(std::io::stdout(), "\x1b[H\x1b[2J{text}\n")
+            writeln!(std::io::stdout(), "\x1b[H\x1b[2J{text}")
         } else {
             writeln!(std::io::stdout(), "{text}\n")
         };

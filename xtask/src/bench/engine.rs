@@ -43,6 +43,7 @@ fn ours() -> anyhow::Result<Figures> {
     let mut figures = program("bench-ours", &[])?;
     // A process of its own: that is what starts cold.
     figures.extend(program("bench-ours", &["cold-start"])?);
+    figures.extend(program("bench-ours", &["live"])?);
     // One figure of ours beside two peers.
     for (own, again) in [("spawn-rust", "spawn-rust-bare"), ("call-rust-rust", "call-rust-0.7")] {
         if let Some(value) = figures.get(own).copied() {
@@ -52,9 +53,10 @@ fn ours() -> anyhow::Result<Figures> {
     Ok(figures)
 }
 
-/// The same component in wasmtime alone. Ours has built it.
+/// The same component in wasmtime alone.
 fn bare() -> anyhow::Result<Figures> {
     setup(&[Need::Rust, Need::GuestToolchain, Need::Node])?;
+    program("bench-ours", &["build"])?;
     program("bench-bare", &[])
 }
 

@@ -38,7 +38,7 @@ pub struct Limits {
     pub mailbox: Option<usize>,
     /// Living processes that it has spawned; then `spawn` answers `capacity`. Unbounded by default.
     pub processes: Option<u32>,
-    /// Open handles, streams and calls under way of each kind: 10,000 by default.
+    /// Open handles of WASI, and calls under way: so many of either, 100,000 by default.
     pub handles: usize,
     /// Bytes a second of standard output, standard error and log lines; what is more is dropped, and counted. 1 MiB by
     /// default.
@@ -62,7 +62,7 @@ impl Default for Limits {
             message_cpu: None,
             mailbox: None,
             processes: None,
-            handles: 10_000,
+            handles: 100_000,
             output: 1 << 20,
             host_call: 64 << 20,
             instances: None,

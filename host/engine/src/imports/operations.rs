@@ -11,10 +11,11 @@ use tokio::time::{Instant, timeout};
 use wasmtime::StoreContextMut;
 use wasmtime::component::{WasmList, WasmStr};
 
+use crate::loaded::NotLoaded;
 use crate::process::{self, Guest, StartedCall};
 use crate::types::{
-    CallError, Event, Filter, SpawnError, SpawnOptions, Spawned, Started, StreamDirection, StreamError,
-    Target,
+    CallError, Event, Filter, LoadError, SpawnError, SpawnOptions, Spawned, Started, StreamDirection,
+    StreamError, Target,
 };
 use crate::{Component, Grant, Spawn};
 
@@ -68,6 +69,35 @@ pub(super) fn prepare_spawn(
     })
 }
 
+/// Loads a component from bytes, under a profile that can only be narrower than the guest's own.
+pub(super) fn prepare_load(
+    store: &mut Store<'_>,
+    component: &WasmList<u8>,
+    capabilities: &WasmList<WasmStr>,
+) -> wasmtime::Result<impl Future<Output = Result<String, LoadError>> + Send + use<>> {
+    let granted = store.data().require("load", Grant::Load).map_err(LoadError::Denied);
+    // What is not granted is not copied either.
+    let bytes = if granted.is_ok() { component.as_le_slice(&*store).to_vec() } else { Vec::new() };
+    let grants = strings(store, capabilities)?;
+    let guest = store.data();
+    let (engine, loaded) = (guest.engine.clone(), guest.loaded.clone());
+    let profile = granted.and_then(|()| {
+        let parsed = grants.iter().map(|text| text.parse::<Grant>()).collect::<Result<Vec<_>, _>>();
+        let parsed = parsed.map_err(|error| LoadError::Denied(error.to_string()))?;
+        let wider =
+            |grant| LoadError::Denied(format!("`{grant}` is wider than the loading process's profile"));
+        guest.profile.narrow(parsed).map_err(wider)
+    });
+    Ok(async move {
+        let name = engine.load_bytes(bytes, profile?).await.map_err(|error| match error {
+            NotLoaded::Invalid(why) => LoadError::Invalid(why),
+            NotLoaded::Capacity(why) => LoadError::Capacity(why),
+        })?;
+        loaded.lock().insert(name.clone());
+        Ok(name.to_string())
+    })
+}
+
 /// A spawn as a guest describes it, if it may.
 pub(super) fn read_spawn(
     store: &mut Store<'_>,
@@ -97,8 +127,10 @@ fn admit(
     name: Option<String>,
     grants: Option<Vec<String>>,
 ) -> Result<Spawn, SpawnError> {
-    let mut wanted = vec![Grant::Spawn(component.clone())];
-    wanted.extend(name.iter().map(|name| Grant::Register(name.clone())));
+    let mut wanted: Vec<Grant> = name.iter().map(|name| Grant::Register(name.clone())).collect();
+    if !guest.loaded.lock().contains(component.as_str()) {
+        wanted.insert(0, Grant::Spawn(component.clone()));
+    }
     for grant in wanted {
         guest.require("spawn", grant).map_err(SpawnError::Denied)?;
     }

@@ -19,6 +19,16 @@ pub(super) fn add(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
             Ok((spawned,))
         })
     })?;
+    wait.func_wrap_async(
+        "load",
+        |mut store: Store<'_>, (component, capabilities): (WasmList<u8>, WasmList<WasmStr>)| {
+            Box::new(async move {
+                let loaded = operations::prepare_load(&mut store, &component, &capabilities)?.await;
+                fresh_turn(&mut store);
+                Ok((loaded,))
+            })
+        },
+    )?;
     wait.func_wrap("connect", |store: Store<'_>, (to, contract): (Target, WasmStr)| {
         let to = operations::target(&store, &to)?;
         let contract = contract.to_str(&store)?;

@@ -24,6 +24,15 @@ pub(super) fn add(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
         let lost = || crate::types::SpawnError::Exited(crate::types::ExitReason::Killed);
         future(store, async move { spawning.await.unwrap_or_else(|_| Err(lost())) })
     })?;
+    wait.func_wrap(
+        "load",
+        |mut store: Store<'_>, (component, capabilities): (WasmList<u8>, WasmList<WasmStr>)| {
+            let loading = operations::prepare_load(&mut store, &component, &capabilities)?;
+            let loading = store.data().engine.runtime().workers().spawn(loading);
+            let lost = || crate::types::LoadError::Capacity("the node stops".into());
+            future(store, async move { loading.await.unwrap_or_else(|_| Err(lost())) })
+        },
+    )?;
     wait.func_wrap("connect", |store: Store<'_>, (to, contract): (Target, WasmStr)| {
         let to = operations::target(&store, &to)?;
         let contract = contract.to_str(&store)?;

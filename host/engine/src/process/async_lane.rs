@@ -3,7 +3,7 @@ use rusm_otp::ExitReason;
 use wasmtime::component::{Accessor, TypedFunc};
 use wasmtime::{AsContextMut as _, Store};
 
-use super::serve::{CommandResult, HandleParams, Server, Service, exit_of_command, function, serve};
+use super::serve::{CommandResult, HandleParams, Server, Service, exit_of_command, once_checked, serve};
 use super::{Guest, Init, Started};
 use crate::component::{Code, Exports};
 use crate::types::{self, Event, Outcome};
@@ -17,16 +17,17 @@ pub(super) async fn run(
     started: &Started,
 ) -> wasmtime::Result<ExitReason> {
     let instance = code.pre.instantiate_async(&mut *store).await?;
+    store.data_mut().limiter.begin();
     // A trap is the outer error, whatever the loop was waiting for.
     match code.exports {
         Exports::Raw { run } => {
-            let run: TypedFunc<(), ()> = function(store, &instance, run, false)?;
+            let run: TypedFunc<(), ()> = once_checked(store, &instance, run, code)?;
             started.tell(Ok(()));
             store.run_concurrent(async |accessor| run.call_concurrent(accessor, ()).await).await??;
             Ok(ExitReason::Normal)
         }
         Exports::Command { run } => {
-            let run: TypedFunc<(), CommandResult> = function(store, &instance, run, false)?;
+            let run: TypedFunc<(), CommandResult> = once_checked(store, &instance, run, code)?;
             started.tell(Ok(()));
             let ended = store.run_concurrent(async |accessor| run.call_concurrent(accessor, ()).await);
             Ok(exit_of_command(ended.await??))

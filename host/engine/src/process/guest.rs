@@ -1,7 +1,8 @@
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use rusm_otp::{Context, PendingCall, Reference};
 use tokio::sync::oneshot;
 use wasmtime::{AsContextMut, UpdateDeadline};
@@ -25,6 +26,8 @@ pub(crate) struct Guest {
     pub(crate) output: Option<Arc<Output>>,
     /// Living processes that it has spawned.
     pub(crate) children: Count,
+    /// Components that it has loaded, and may spawn.
+    pub(crate) loaded: Arc<Mutex<HashSet<Arc<str>>>>,
     /// Calls that were started and not waited for.
     pub(crate) calls: HashMap<Reference, StartedCall>,
     /// Exports of the guest that wait to be woken by another one.
@@ -68,6 +71,7 @@ impl Guest {
             wasi: LazyWasi::new(command),
             output: None,
             children: Count::default(),
+            loaded: Arc::default(),
             calls: HashMap::new(),
             parked: HashMap::new(),
             answers_now: 0,

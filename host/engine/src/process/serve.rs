@@ -39,8 +39,24 @@ impl Server {
     }
 }
 
+/// The one export of a raw process or a command.
+pub(super) fn once_checked<P, R>(
+    store: &mut Store<Guest>,
+    instance: &Instance,
+    export: ComponentExportIndex,
+    code: &Code,
+) -> wasmtime::Result<TypedFunc<P, R>>
+where
+    P: ComponentNamedList + Lower,
+    R: ComponentNamedList + Lift,
+{
+    let found = function(store, instance, export, code.checked.load(Ordering::Acquire))?;
+    code.checked.store(true, Ordering::Release);
+    Ok(found)
+}
+
 /// An export as a typed function. Its type is checked in the first instance of a component; all others are the same.
-pub(super) fn function<P, R>(
+fn function<P, R>(
     store: &mut Store<Guest>,
     instance: &Instance,
     export: ComponentExportIndex,

@@ -3,7 +3,7 @@ use rusm_otp::ExitReason;
 use wasmtime::Store;
 use wasmtime::component::TypedFunc;
 
-use super::serve::{CommandResult, HandleParams, Server, Service, exit_of_command, function, serve};
+use super::serve::{CommandResult, HandleParams, Server, Service, exit_of_command, once_checked, serve};
 use super::{Guest, Init, Started, fresh_turn};
 use crate::component::{Code, Exports};
 use crate::types::{self, Event, Outcome};
@@ -16,15 +16,16 @@ pub(super) async fn run(
     started: &Started,
 ) -> wasmtime::Result<ExitReason> {
     let instance = code.pre.instantiate_async(&mut *store).await?;
+    store.data_mut().limiter.begin();
     match code.exports {
         Exports::Raw { run } => {
-            let run: TypedFunc<(), ()> = function(store, &instance, run, false)?;
+            let run: TypedFunc<(), ()> = once_checked(store, &instance, run, code)?;
             started.tell(Ok(()));
             run.call_async(store, ()).await?;
             Ok(ExitReason::Normal)
         }
         Exports::Command { run } => {
-            let run: TypedFunc<(), CommandResult> = function(store, &instance, run, false)?;
+            let run: TypedFunc<(), CommandResult> = once_checked(store, &instance, run, code)?;
             started.tell(Ok(()));
             Ok(exit_of_command(run.call_async(store, ()).await?))
         }

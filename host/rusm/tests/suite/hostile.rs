@@ -64,7 +64,6 @@ enum Seen {
     Crashed(String),
     Ended,
     Killed,
-    Other(ExitReason),
 }
 
 async fn run(node: &TestNode, Program { name, bytes, fate }: Program) -> Seen {
@@ -97,7 +96,6 @@ async fn run(node: &TestNode, Program { name, bytes, fate }: Program) -> Seen {
                     }
                     Message::Down { reason: ExitReason::Normal, .. } => Seen::Ended,
                     Message::Down { reason: ExitReason::Killed, .. } => Seen::Killed,
-                    Message::Down { reason, .. } => Seen::Other(reason),
                     other => panic!("{name}: {other:?}"),
                 }
             }

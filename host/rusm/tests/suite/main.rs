@@ -6,6 +6,7 @@ mod cli;
 mod commands;
 mod hostile;
 mod limits;
+mod loading;
 mod pairs;
 mod readme;
 mod supervision;

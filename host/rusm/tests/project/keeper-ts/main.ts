@@ -130,20 +130,31 @@ export default service(Keeper, {
     return events;
   },
 
-  async execute(component, args) {
+  async load(component, capabilities) {
     try {
-      const { monitor } = await process.spawn(component, { monitor: true, arguments: args });
-      const event = await process.receive({ tag: "down", val: monitor! }, 60_000);
-      return event?.tag === "down" ? inWords(event.val.reason) : "nothing";
+      const name = await process.load(component, { capabilities });
+      return `${name} ${await execute(name, [])}`;
     } catch (error) {
       return RusmError.from(error).message;
     }
   },
 
+  execute,
+
   info(event) {
     if (event.tag === "group-change") note(event.val);
   },
 });
+
+async function execute(component: string, args: string[]): Promise<string> {
+  try {
+    const { monitor } = await process.spawn(component, { monitor: true, arguments: args });
+    const event = await process.receive({ tag: "down", val: monitor! }, 60_000);
+    return event?.tag === "down" ? inWords(event.val.reason) : "nothing";
+  } catch (error) {
+    return RusmError.from(error).message;
+  }
+}
 
 function note(change: { monitor: number; group: string; pid: { id: number }; joined: boolean }): void {
   const own = change.pid.id === process.self().id;

@@ -125,6 +125,17 @@ impl keeper::Service for Keeper {
         self.events.clone()
     }
 
+    fn load(&mut self, component: Vec<u8>, capabilities: Vec<String>) -> String {
+        let capabilities: Vec<&str> = capabilities.iter().map(String::as_str).collect();
+        match process::load(&component, &capabilities) {
+            Ok(name) => {
+                let ended = self.execute(name.clone(), Vec::new());
+                format!("{name} {ended}")
+            }
+            Err(error) => format!("{error:?}"),
+        }
+    }
+
     fn execute(&mut self, component: String, arguments: Vec<String>) -> String {
         let spawn = Spawn::new(component).monitor().arguments(arguments);
         let (_, monitor) = match process::spawn(spawn) {
