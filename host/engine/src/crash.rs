@@ -88,14 +88,17 @@ fn lines(frame: &FrameInfo) -> Vec<String> {
     if frame.symbols().is_empty() {
         return vec![function(frame.func_name())];
     }
-    let line = |symbol: &FrameSymbol| {
-        let name = function(symbol.name().or(frame.func_name()));
+    let last = frame.symbols().len() - 1;
+    let line = |(place, symbol): (usize, &FrameSymbol)| {
+        // The debug information of Rust has no path before the name, that of the function has.
+        let own = frame.func_name().filter(|_| place == last);
+        let name = function(own.or(symbol.name()));
         match (symbol.file(), symbol.line()) {
             (Some(file), Some(line)) => format!("{name} ({file}:{line})"),
             _ => name,
         }
     };
-    frame.symbols().iter().map(line).collect()
+    frame.symbols().iter().enumerate().map(line).collect()
 }
 
 /// What stands between a panic and the code that panicked.

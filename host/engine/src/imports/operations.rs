@@ -85,7 +85,7 @@ pub(super) fn prepare_load(
         let parsed = grants.iter().map(|text| text.parse::<Grant>()).collect::<Result<Vec<_>, _>>();
         let parsed = parsed.map_err(|error| LoadError::Denied(error.to_string()))?;
         let wider =
-            |grant| LoadError::Denied(format!("`{grant}` is wider than the loading process's profile"));
+            |grant| LoadError::Denied(format!("`{grant}` is wider than the profile of the loading process"));
         guest.profile.narrow(parsed).map_err(wider)
     });
     Ok(async move {

@@ -52,7 +52,11 @@ async fn a_program_has_arguments_environment_input_and_an_exit_code() {
     assert_eq!(written.stderr, b"about to exit\n");
     let (reason, written) = run(&node, "command-rust", &["panic", "oh no"], "").await;
     let ExitReason::Crash(crash) = &reason else { panic!("{reason}") };
-    assert!(crash.backtrace.contains("command_rust"), "{reason}");
+    assert!(
+        crash.backtrace.contains("command_rust::main")
+            && crash.backtrace.contains("command-rust/src/main.rs:"),
+        "{reason}"
+    );
     assert!(String::from_utf8_lossy(&written.stderr).contains("oh no"));
     node.stop().await;
 }

@@ -34,7 +34,7 @@ async fn a_guest_loads_runs_and_loads_again() {
         let broken = load(keeper, BROKEN, "[]").await;
         assert!(broken.contains("crash"), "{broken}");
         let wider = load(keeper, QUIET, "[\"control\"]").await;
-        assert!(wider.contains("wider than the loading process's profile"), "{wider}");
+        assert!(wider.contains("wider than the profile of the loading process"), "{wider}");
         let unknown = load(keeper, QUIET, "[\"everything\"]").await;
         assert!(unknown.contains("is no grant"), "{unknown}");
         let invalid = node.call(keeper, "load([1, 2, 3], [])").await.expect("it answers");

@@ -65,6 +65,7 @@ async fn a_monitor_tells_a_guest_how_a_process_ended() {
     for witness in WITNESSES {
         let spawned = node.start_probe(witness, false, true).await;
         node.crash(spawned, "seen by spawn").await;
+        node.events(witness, 1).await;
         let watched = node.start_probe(witness, false, false).await;
         node.relate(witness, "monitor", watched).await;
         assert_eq!(node.relate(witness, "info", watched).await, "probe-rust - 0 1");

@@ -24,10 +24,12 @@ impl hostile::Service for Hostile {
             "long-name" => format!("{:?}", names::register(&format!("hostile-{}", "x".repeat(300)))),
             "join-groups" => denied(groups::join("all")),
             "read-environment" => denied(process::env("HOME").map(drop)),
-            "wider-child" => match limits::Client::spawn_with(Spawn::new("limits-rust").capabilities(["control"])) {
-                Err(error) => error.to_string(),
-                Ok(_) => "spawned".into(),
-            },
+            "wider-child" => {
+                match limits::Client::spawn_with(Spawn::new("limits-rust").capabilities(["control"])) {
+                    Err(error) => error.to_string(),
+                    Ok(_) => "spawned".into(),
+                }
+            }
             "flood-log" => {
                 for _ in 0..100_000 {
                     log::info("a line that nobody wants to read, again and again and again and again");

@@ -113,7 +113,9 @@ impl keeper::Service for Keeper {
         let left = [groups::leave(group), groups::leave(group)].map(|left| left.expect("it is granted"));
         lines.push(format!("{} {}", left[0], left[1]));
         while self.events.len() < 2 {
-            let Some(event) = process::receive_matching(Filter::System, Duration::from_secs(60)) else { break };
+            let Some(event) = process::receive_matching(Filter::System, Duration::from_secs(60)) else {
+                break;
+            };
             self.note(event, monitor.reference());
         }
         lines.append(&mut self.events);
