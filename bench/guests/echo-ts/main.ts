@@ -30,6 +30,10 @@ export default service(Echo, {
     throw new Error("told to");
   },
 
+  spin() {
+    for (;;);
+  },
+
   info() {
     received++;
   },

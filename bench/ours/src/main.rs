@@ -71,6 +71,12 @@ async fn main() -> anyhow::Result<()> {
     if wanted("restart") {
         row("restart", restarts(&node, 200).await?);
     }
+    if wanted("spin-p99") {
+        row("spin-p99", beside_spinners(&node, 4_000).await?);
+    }
+    if wanted("kill-spinner") {
+        row("kill-spinner", kills(&node, 50).await?);
+    }
     if wanted("spawn-rust") {
         row("spawn-rust", -best(3, async || Ok(-spawn_run_exit(&node, "short-rust", 40_000).await?)).await?);
     }
@@ -206,6 +212,64 @@ async fn restarts(node: &Node, rounds: usize) -> anyhow::Result<f64> {
     supervisor.stop().await;
     times.sort();
     Ok(times[times.len() / 2].as_nanos() as f64 / 1e3)
+}
+
+/// A service that spins.
+async fn spinner(node: &Node) -> anyhow::Result<rusm_otp::Pid> {
+    let engine = node.engine();
+    let spinner = engine.spawn(Spawn::new("echo-rust")).await?.pid;
+    let component = engine.component("echo-rust").context("a component")?;
+    let (function, body) = parse_call(&component.contracts().implements[0], "spin()")?;
+    let nobody = rusm_otp::Pid { node: engine.runtime().node_id(), id: 0 };
+    engine.runtime().cast(nobody, &spinner.into(), function.key, body.into())?;
+    Ok(spinner)
+}
+
+/// Microseconds of a call to an ordinary service, with a spinner for each worker: 99 % take at most this.
+async fn beside_spinners(node: &Node, calls: usize) -> anyhow::Result<f64> {
+    let engine = node.engine();
+    let callee = engine.spawn(Spawn::new("echo-rust")).await?.pid;
+    let component = engine.component("echo-rust").context("a component")?;
+    let (function, body) = parse_call(&component.contracts().implements[0], "echo(7)")?;
+    let (key, body) = (function.key, bytes::Bytes::from(body));
+    let spinners = [spinner(node).await?, spinner(node).await?];
+    let (sender, receiver) = tokio::sync::oneshot::channel();
+    let caller = move |context: Context| async move {
+        let mut times = Vec::new();
+        for _ in 0..calls {
+            let begun = Instant::now();
+            let _ = context.call(&callee.into(), key, body.clone(), Duration::from_secs(60)).await;
+            times.push(begun.elapsed());
+        }
+        let _ = sender.send(times);
+        ExitReason::Normal
+    };
+    engine.runtime().spawn(SpawnOptions::new("bench"), caller)?;
+    let mut times = receiver.await?;
+    spinners.into_iter().chain([callee]).for_each(|pid| engine.runtime().kill(pid));
+    times.sort();
+    Ok(times[times.len() * 99 / 100].as_nanos() as f64 / 1e3)
+}
+
+/// Microseconds from the kill of a spinner to its end: none of so many takes longer.
+async fn kills(node: &Node, rounds: usize) -> anyhow::Result<f64> {
+    let mut longest = Duration::ZERO;
+    for _ in 0..rounds {
+        let spinner = spinner(node).await?;
+        tokio::time::sleep(Duration::from_millis(5)).await;
+        let (sender, receiver) = tokio::sync::oneshot::channel();
+        let watch = move |context: Context| async move {
+            context.runtime().monitor(context.pid(), &spinner.into());
+            let begun = Instant::now();
+            context.runtime().kill(spinner);
+            let _ = context.receive().await;
+            let _ = sender.send(begun.elapsed());
+            ExitReason::Normal
+        };
+        node.engine().runtime().spawn(SpawnOptions::new("bench"), watch)?;
+        longest = longest.max(receiver.await?);
+    }
+    Ok(longest.as_nanos() as f64 / 1e3)
 }
 
 /// Milliseconds from the start of this program to a node with ten components that were compiled before.

@@ -26,6 +26,9 @@ pub const GROUP: Group = Group {
         Measure { name: "idle-rust", unit: "KiB", higher: false, reach: Reach::Value(24.0) },
         Measure { name: "idle-ts", unit: "KiB", higher: false, reach: Reach::Value(300.0) },
         Measure { name: "live", unit: "", higher: true, reach: Reach::Value(30_000.0) },
+        // Five ticks of the epoch, and three.
+        Measure { name: "spin-p99", unit: "us", higher: false, reach: Reach::Value(5_000.0) },
+        Measure { name: "kill-spinner", unit: "us", higher: false, reach: Reach::Value(3_000.0) },
         Measure { name: "cold-start", unit: "ms", higher: false, reach: Reach::Value(100.0) },
         Measure { name: "restart", unit: "us", higher: false, reach: Reach::Value(50.0) },
     ],

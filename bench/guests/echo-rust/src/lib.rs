@@ -36,6 +36,12 @@ impl echo::Service for Echo {
         panic!("told to");
     }
 
+    fn spin(&mut self) {
+        loop {
+            std::hint::black_box(0);
+        }
+    }
+
     fn info(&mut self, _: rusm_rs::Event) {
         self.received += 1;
     }
