@@ -44,9 +44,10 @@ pub const GROUP: Group = Group {
 fn ours() -> anyhow::Result<Figures> {
     setup(&[Need::Rust, Need::GuestToolchain, Need::Node])?;
     let mut figures = program("bench-ours", &[])?;
-    // A process of its own: that is what starts cold.
-    figures.extend(program("bench-ours", &["cold-start"])?);
-    figures.extend(program("bench-ours", &["live"])?);
+    // In processes of their own: what starts cold, what leaves much behind, and what is compared with such a one.
+    for alone in ["cold-start", "spawn-rust", "live"] {
+        figures.extend(program("bench-ours", &[alone])?);
+    }
     // One figure of ours beside two peers.
     for (own, again) in [("spawn-rust", "spawn-rust-bare"), ("call-rust-rust", "call-rust-0.7")] {
         if let Some(value) = figures.get(own).copied() {
