@@ -28,7 +28,7 @@ async fn main() -> anyhow::Result<()> {
     let wanted = |measure: &str| only.as_deref().is_none_or(|only| only == measure);
     // First of all: places that others have used before are resident already.
     if wanted("idle-rust") {
-        row("idle-rust", idle(&node, "echo-rust", 1000).await?);
+        row("idle-rust", idle(&node, "idle-rust", 1000).await?);
     }
     if wanted("idle-ts") {
         row("idle-ts", idle(&node, "echo-ts", 500).await?);
