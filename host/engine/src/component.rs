@@ -4,19 +4,20 @@ use std::sync::atomic::AtomicBool;
 
 use rusm_codegen::Contract;
 use rusm_codegen::section::{self, Contracts, SectionError};
+use rusm_otp::Pid;
 use tokio::sync::OnceCell;
 use wasmparser::{Parser, Payload, Validator, WasmFeatures};
 use wasmtime::Engine;
 use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{Component as Compiled, ComponentExportIndex, InstancePre};
 
-use crate::Profile;
 use crate::capabilities::Denials;
 use crate::capacity::Count;
 use crate::figures::Figures;
 use crate::limiter::Total;
 use crate::process::Guest;
 use crate::source_map::Sources;
+use crate::{Denied, Grant, Profile};
 
 /// A component that was loaded under a name, ready to be spawned.
 pub struct Component {
@@ -163,6 +164,13 @@ impl Component {
             functions.collect::<Vec<_>>()
         });
         functions.collect()
+    }
+
+    /// Counts what one of its processes was denied; the text for it.
+    pub(crate) fn deny(&self, process: Pid, operation: &'static str, grant: Grant) -> String {
+        let denied = Denied { process, component: self.name.to_string(), operation, grant };
+        self.denials.count(&denied);
+        denied.to_string()
     }
 
     /// What its processes were denied: operation, kind of grant, how often.

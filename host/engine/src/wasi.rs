@@ -4,6 +4,7 @@ use wasmtime::component::ResourceTable;
 use wasmtime_wasi::p2::pipe::MemoryInputPipe;
 use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 
+use crate::imports::MOST_RANDOM;
 use crate::output::Channel;
 use crate::process::{Command, Guest};
 use crate::{Grant, Profile};
@@ -49,7 +50,7 @@ fn context(guest: &mut Guest) -> WasiCtx {
     builder
         .stdout(stdio::Lines::new(Channel::Stdout, output.clone()))
         .stderr(stdio::Lines::new(Channel::Stderr, output))
-        .max_random_size(MOST_RANDOM);
+        .max_random_size(MOST_RANDOM.into());
     let Command { arguments, stdin } = guest.wasi.command.as_deref().cloned().unwrap_or_default();
     // A program's first argument is its name.
     builder.arg(&*guest.component.name).args(&arguments).stdin(MemoryInputPipe::new(stdin));
@@ -96,6 +97,3 @@ fn preopen(builder: &mut WasiCtxBuilder, guest: &Guest) {
         }
     }
 }
-
-/// As `process.random-bytes`.
-const MOST_RANDOM: u64 = 65_536;

@@ -49,6 +49,11 @@ pub struct GrantError {
 }
 
 impl Grant {
+    /// The names of all kinds, as they stand in the manifest.
+    pub fn kinds() -> impl Iterator<Item = &'static str> {
+        KINDS.into_iter().map(|(kind, _)| kind)
+    }
+
     /// Whether whoever has this one may do the other.
     pub fn covers(&self, wanted: &Self) -> bool {
         match (self, wanted) {
@@ -151,7 +156,7 @@ impl FromStr for Grant {
     fn from_str(text: &str) -> Result<Self, GrantError> {
         let (kind, scope) = text.split_once(':').map_or((text, None), |(kind, scope)| (kind, Some(scope)));
         let fail = || {
-            let nearest = rusm_codegen::nearest(kind, KINDS.map(|(name, _)| name));
+            let nearest = rusm_codegen::nearest(kind, Self::kinds());
             GrantError { text: text.to_owned(), hint: nearest.map(str::to_owned) }
         };
         let scope = match (kind, scope) {

@@ -13,7 +13,7 @@ use crate::crash::{GuestExit, crash};
 use crate::limiter::Limiter;
 use crate::output::Output;
 use crate::wasi::LazyWasi;
-use crate::{Component, Denied, Engine, Grant, Profile};
+use crate::{Component, Engine, Grant, Profile};
 
 /// What a process's store holds: everything that host functions need.
 pub(crate) struct Guest {
@@ -87,15 +87,10 @@ impl Guest {
     /// # Errors
     /// The text for the guest: who, what, and the grant that is missing.
     pub(crate) fn require(&self, operation: &'static str, grant: Grant) -> Result<(), String> {
-        if self.profile.allows(&grant) { Ok(()) } else { Err(self.denied(operation, grant)) }
-    }
-
-    /// Counts a denial; its text.
-    pub(crate) fn denied(&self, operation: &'static str, grant: Grant) -> String {
-        let component = self.component.name.to_string();
-        let denied = Denied { process: self.context.pid(), component, operation, grant };
-        self.component.denials.count(&denied);
-        denied.to_string()
+        if self.profile.allows(&grant) {
+            return Ok(());
+        }
+        Err(self.component.deny(self.context.pid(), operation, grant))
     }
 
     /// Where its output goes.

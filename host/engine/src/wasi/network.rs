@@ -6,7 +6,7 @@ use wasmtime_wasi::WasiCtxBuilder;
 use wasmtime_wasi::sockets::SocketAddrUse;
 
 use crate::process::Guest;
-use crate::{Component, Denied, Endpoint, Grant};
+use crate::{Component, Endpoint, Grant};
 
 /// Opens what the profile grants of the network; without such a grant there is none.
 pub(super) fn allow(builder: &mut WasiCtxBuilder, guest: &Guest) {
@@ -18,10 +18,9 @@ pub(super) fn allow(builder: &mut WasiCtxBuilder, guest: &Guest) {
             _ => {}
         }
     }
-    let any = !connect.is_empty() || !listen.is_empty();
     let names = connect.iter().any(|endpoint| endpoint.host.parse::<IpAddr>().is_err());
     // Sockets of a guest without grants are refused by the check below, so that the denial is seen.
-    builder.allow_tcp(true).allow_udp(true).allow_ip_name_lookup(any && names);
+    builder.allow_tcp(true).allow_udp(true).allow_ip_name_lookup(names);
     let rules =
         Arc::new(Rules { connect, listen, component: guest.component.clone(), process: guest.context.pid() });
     builder.socket_addr_check(move |address, used| {
@@ -61,9 +60,7 @@ impl Rules {
         let endpoint = Endpoint { host: address.ip().to_string(), port: Some(address.port()) };
         let connects = matches!(used, SocketAddrUse::TcpConnect | SocketAddrUse::UdpSend);
         let grant = if connects { Grant::Connect(endpoint) } else { Grant::Listen(endpoint) };
-        let component = self.component.name.to_string();
-        let denied = Denied { process: self.process, component, operation, grant };
-        self.component.denials.count(&denied);
+        self.component.deny(self.process, operation, grant);
         false
     }
 }

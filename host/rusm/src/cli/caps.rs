@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use rusm_engine::{Component, Limits};
+use rusm_engine::{Component, Grant, Limits};
 
 use super::figures::table;
 
@@ -18,7 +18,7 @@ pub(super) fn caps(component: &Component) -> String {
         }
     }
     let mut rows = vec![["GRANT", "ASKED FOR BY", "GIVEN"].map(str::to_owned).to_vec()];
-    for kind in KINDS {
+    for kind in Grant::kinds() {
         let given: Vec<String> = profile
             .grants
             .iter()
@@ -86,6 +86,3 @@ fn limits(limits: &Limits) -> String {
     row("clocks, random", limits.seed.map_or_else(|| "real".into(), |seed| format!("seeded by {seed}")));
     table(&rows)
 }
-
-const KINDS: [&str; 11] =
-    ["spawn", "register", "lookup", "group", "env", "read", "write", "connect", "listen", "control", "load"];
