@@ -86,6 +86,16 @@ impl Spawn {
     }
 }
 
+impl Spawn {
+    /// With the constructor of a contract, and its arguments.
+    pub(crate) fn typed(mut self, contract: &str, key: Option<u32>, body: Vec<u8>) -> Self {
+        self.options.init = key;
+        self.options.body = body;
+        self.options.contract = Some(contract.to_owned());
+        self
+    }
+}
+
 impl Monitor {
     pub(crate) fn of(target: &Target) -> Self {
         Self { reference: process::monitor(target) }
@@ -108,14 +118,12 @@ impl Monitor {
 
 impl Client {
     pub fn spawn<E: Decode>(
-        mut spawn: Spawn,
+        spawn: Spawn,
         contract: &str,
         key: Option<u32>,
         body: Vec<u8>,
     ) -> Result<Self, SpawnError<E>> {
-        spawn.options.init = key;
-        spawn.options.body = body;
-        spawn.options.contract = Some(contract.to_owned());
+        let spawn = spawn.typed(contract, key, body);
         let spawned = wait::spawn(&spawn.component, &spawn.options)?;
         let monitor = spawned.monitor.map(|reference| Monitor { reference });
         Ok(Self { target: Target::Process(spawned.pid), deadline_ms: DEADLINE_MS, monitor })

@@ -165,11 +165,8 @@ impl ChildSpec {
     }
 
     #[doc(hidden)]
-    pub fn typed(mut spawn: Spawn, contract: &str, key: Option<u32>, body: Vec<u8>) -> Self {
-        spawn.options.init = key;
-        spawn.options.body = body;
-        spawn.options.contract = Some(contract.to_owned());
-        Self::new(spawn)
+    pub fn typed(spawn: Spawn, contract: &str, key: Option<u32>, body: Vec<u8>) -> Self {
+        Self::new(spawn.typed(contract, key, body))
     }
 
     /// Another name among the children.

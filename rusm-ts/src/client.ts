@@ -13,7 +13,7 @@ import {
 
 import { RusmError, fromHost } from "./error.ts";
 import { direct, settle, settleThen } from "./future.ts";
-import { hostKey, hostOptions } from "./spawn.ts";
+import { DEADLINE_MS, hostKey, hostOptions } from "./spawn.ts";
 import { ItemReader, writeItems } from "./stream.ts";
 import { read } from "./task.ts";
 import type { CallOptions, Pid, SpawnOptions, Target } from "./types.ts";
@@ -184,6 +184,3 @@ function describe(value: unknown): string {
 
 /** Monitors that came with a spawn. */
 const spawnMonitors = new WeakMap<Target, number>();
-
-/** As long as Erlang's. */
-const DEADLINE_MS = 5_000;

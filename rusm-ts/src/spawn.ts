@@ -27,4 +27,4 @@ export function hostKey(key: number): number {
 }
 
 /** As long as Erlang's. */
-const DEADLINE_MS = 5_000;
+export const DEADLINE_MS = 5_000;

@@ -8,50 +8,41 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
-/// The places of one lane's pool.
+/// The places of one lane's pool, and those beyond it.
 #[derive(Debug)]
 pub(crate) struct Places {
-    taken: AtomicU32,
-    overflowed: AtomicU32,
+    pooled: Count,
+    overflow: Count,
     total: u32,
 }
 
 /// A process's place, given back when it is dropped.
 #[derive(Debug)]
 pub(crate) struct Place {
-    places: Arc<Places>,
     pub(crate) pooled: bool,
+    _counted: Counted,
 }
 
 impl Places {
     pub(crate) fn new(total: u32) -> Self {
-        Self { taken: AtomicU32::new(0), overflowed: AtomicU32::new(0), total }
+        Self { pooled: Count::default(), overflow: Count::default(), total }
     }
 
     /// A place in the pool, or else beyond it.
     ///
     /// # Errors
     /// Why the node can hold no more.
-    pub(crate) fn take(self: &Arc<Self>, headroom: &Headroom) -> Result<Place, String> {
-        let one_more = |taken: u32| (taken < self.total).then_some(taken + 1);
-        let pooled = self.taken.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more).is_ok();
-        if !pooled {
-            headroom.take()?;
-            self.overflowed.fetch_add(1, Ordering::Relaxed);
+    pub(crate) fn take(&self, headroom: &Headroom) -> Result<Place, String> {
+        if let Some(counted) = self.pooled.take(Some(self.total)) {
+            return Ok(Place { pooled: true, _counted: counted });
         }
-        Ok(Place { places: self.clone(), pooled })
+        headroom.take()?;
+        Ok(Place { pooled: false, _counted: self.overflow.count() })
     }
 
     /// How many of the pool's places are taken, how many it has, and how many processes live beyond it.
     pub(crate) fn counts(&self) -> (u32, u32, u32) {
-        (self.taken.load(Ordering::Relaxed), self.total, self.overflowed.load(Ordering::Relaxed))
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        let count = if self.pooled { &self.places.taken } else { &self.places.overflowed };
-        count.fetch_sub(1, Ordering::Relaxed);
+        (self.pooled.get(), self.total, self.overflow.get())
     }
 }
 
@@ -69,6 +60,12 @@ impl Count {
         let one_more = |count: u32| (most.is_none_or(|most| count < most)).then_some(count + 1);
         self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more).ok()?;
         Some(Counted(self.clone()))
+    }
+
+    /// One more, however many there are.
+    fn count(&self) -> Counted {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        Counted(self.clone())
     }
 
     pub(crate) fn get(&self) -> u32 {
@@ -176,7 +173,7 @@ mod tests {
 
     #[test]
     fn past_the_pool_there_is_room_while_memory_lasts() {
-        let places = Arc::new(Places::new(1));
+        let places = Places::new(1);
         let headroom = Headroom::new(u64::MAX, u64::MAX);
         let first = places.take(&headroom).expect("the pool has one");
         let second = places.take(&headroom).expect("there is memory");
@@ -188,7 +185,7 @@ mod tests {
 
     #[test]
     fn a_node_without_memory_or_maps_says_which() {
-        let places = Arc::new(Places::new(0));
+        let places = Places::new(0);
         let error = places.take(&Headroom::new(u64::MAX, 1 << 20)).expect_err("it takes more already");
         assert!(error.contains("of the 1 MiB that it may"), "{error}");
         let error = places.take(&Headroom::new(1, u64::MAX)).expect_err("it has more already");

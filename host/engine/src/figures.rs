@@ -157,10 +157,14 @@ impl Engine {
         }
     }
 
-    /// What is known of one process; none if it is gone. With it the last of what it wrote.
-    pub fn look_at(&self, pid: Pid) -> Option<(ProcessFigures, Option<Written>)> {
+    /// What is known of one process; none if it is gone. With it its component, and the last of what it wrote.
+    pub fn look_at(&self, pid: Pid) -> Option<(ProcessFigures, Option<ComponentFigures>, Option<Written>)> {
         let info = self.runtime().info(pid)?;
-        Some((self.process_figures(info), self.output(pid)))
+        let component = self.component(&info.label).map(|component| {
+            let latency = self.runtime().latencies().into_iter().find(|latency| latency.label == info.label);
+            component.figures(latency.map(|latency| latency.waiting.into()).unwrap_or_default())
+        });
+        Some((self.process_figures(info), component, self.output(pid)))
     }
 
     fn node_figures(&self, counters: &NodeCounters) -> NodeFigures {
@@ -278,10 +282,8 @@ impl Figures {
         before.is_multiple_of(MEASURED_SPAWNS).then(Instant::now)
     }
 
-    pub(crate) fn spawned(&self, begun: Option<Instant>) {
-        if let Some(begun) = begun {
-            record(&mut self.spawn_time.lock(), begun.elapsed());
-        }
+    pub(crate) fn spawned(&self, took: Duration) {
+        record(&mut self.spawn_time.lock(), took);
     }
 
     pub(crate) fn compiled(&self, took: Duration, from_cache: bool) {

@@ -36,6 +36,9 @@ pub(crate) fn add(linker: &mut Linker<Guest>, lane: Lane) -> wasmtime::Result<()
     }
 }
 
+/// Random bytes that one call gives, as the Web's `getRandomValues`.
+pub(crate) const MOST_RANDOM: u32 = 65_536;
+
 /// The version of the actor world that the host speaks.
 macro_rules! interface {
     ($name:literal) => {

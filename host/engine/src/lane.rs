@@ -19,7 +19,7 @@ use crate::{EngineConfig, Lane, imports};
 pub(crate) struct LaneEngine {
     pub(crate) pooled: Tier,
     pub(crate) overflow: Tier,
-    pub(crate) places: Arc<Places>,
+    pub(crate) places: Places,
 }
 
 /// A compiler, and the host functions that its guests may import. Code of one tier does not run in another.
@@ -37,7 +37,7 @@ impl LaneEngine {
         Ok(Self {
             pooled: Tier::new(lane, common(lane).allocation_strategy(pool(lane, config)))?,
             overflow: Tier::new(lane, on_demand(&mut common(lane)))?,
-            places: Arc::new(Places::new(total)),
+            places: Places::new(total),
         })
     }
 

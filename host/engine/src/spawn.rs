@@ -143,7 +143,7 @@ impl Engine {
         let init = init(&component, &spawn)?;
         let (sender, outcome) = oneshot::channel();
         let counted = count(&component, &spawn)?;
-        let (begun, figures) = (component.figures.begin_spawn(), component.clone());
+        let measured = component.figures.begin_spawn().map(|begun| (begun, component.clone()));
         let (place, code) = self.place(&component).await.map_err(SpawnError::Capacity)?;
         let profile = spawn.profile.clone().map_or_else(|| component.profile.clone(), Arc::new);
         let (engine, started) = (self.clone(), Started::new(sender));
@@ -153,7 +153,9 @@ impl Engine {
         let outcome = tokio::time::timeout(spawn.deadline, outcome).await;
         let error = match outcome {
             Ok(Ok(Ok(()))) => {
-                figures.figures.spawned(begun);
+                if let Some((begun, component)) = measured {
+                    component.figures.spawned(begun.elapsed());
+                }
                 return Ok(spawned);
             }
             Ok(Ok(Err(refusal))) => match refusal {

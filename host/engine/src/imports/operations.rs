@@ -17,7 +17,7 @@ use crate::types::{
     CallError, Event, Filter, LoadError, SpawnError, SpawnOptions, Spawned, Started, StreamDirection,
     StreamError, Target,
 };
-use crate::{Component, Grant, Spawn};
+use crate::{Component, Grant, Profile, Spawn};
 
 type Store<'a> = StoreContextMut<'a, Guest>;
 
@@ -82,11 +82,7 @@ pub(super) fn prepare_load(
     let guest = store.data();
     let (engine, loaded) = (guest.engine.clone(), guest.loaded.clone());
     let profile = granted.and_then(|()| {
-        let parsed = grants.iter().map(|text| text.parse::<Grant>()).collect::<Result<Vec<_>, _>>();
-        let parsed = parsed.map_err(|error| LoadError::Denied(error.to_string()))?;
-        let wider =
-            |grant| LoadError::Denied(format!("`{grant}` is wider than the profile of the loading process"));
-        guest.profile.narrow(parsed).map_err(wider)
+        narrowed(&guest.profile, &grants, || "the loading process".into()).map_err(LoadError::Denied)
     });
     Ok(async move {
         let name = engine.load_bytes(bytes, profile?).await.map_err(|error| match error {
@@ -120,6 +116,13 @@ pub(super) fn read_spawn(
     }))
 }
 
+/// A profile with only these grants, written as in the manifest.
+fn narrowed(profile: &Profile, grants: &[String], whose: impl Fn() -> String) -> Result<Profile, String> {
+    let parsed = grants.iter().map(|text| text.parse::<Grant>()).collect::<Result<Vec<_>, _>>();
+    let parsed = parsed.map_err(|error| error.to_string())?;
+    profile.narrow(parsed).map_err(|grant| format!("`{grant}` is wider than the profile of {}", whose()))
+}
+
 fn admit(
     guest: &Guest,
     component: String,
@@ -138,14 +141,10 @@ fn admit(
     let profile = match grants {
         None => None,
         Some(grants) => {
-            let parsed = grants.iter().map(|text| text.parse::<Grant>()).collect::<Result<Vec<_>, _>>();
-            let parsed = parsed.map_err(|error| SpawnError::Denied(error.to_string()))?;
             let child = guest.engine.component(&component);
             let child = child.map(|child| child.profile().clone()).unwrap_or_default();
-            let wider = |grant: Grant| {
-                SpawnError::Denied(format!("`{grant}` is wider than the profile of component `{component}`"))
-            };
-            Some(child.narrow(parsed).map_err(wider)?)
+            let profile = narrowed(&child, &grants, || format!("component `{component}`"));
+            Some(profile.map_err(SpawnError::Denied)?)
         }
     };
     let children = (guest.children.clone(), guest.profile.limits.processes);

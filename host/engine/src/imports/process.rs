@@ -3,8 +3,8 @@ use rusm_otp::{ExitReason as Reason, Payload};
 use wasmtime::StoreContextMut;
 use wasmtime::component::{Linker, WasmList, WasmStr};
 
-use super::interface;
 use super::operations::{may_control, target};
+use super::{MOST_RANDOM, interface};
 use crate::Grant;
 use crate::crash::GuestExit;
 use crate::process::Guest;
@@ -130,6 +130,3 @@ fn env(guest: &Guest, name: String) -> Result<Option<String>, SendError> {
     guest.require("env", Grant::Env(name.clone())).map_err(SendError::Denied)?;
     Ok(wasi::variable(&guest.profile, &name))
 }
-
-/// As the Web's `getRandomValues`.
-const MOST_RANDOM: u32 = 65_536;

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use rusm_otp::{Backoff, ChildError as Error, Parent, Supervision, Supervisor};
 use wasmtime::StoreContextMut;
-use wasmtime::component::{FutureReader, Lift, Linker, Lower, WasmList, WasmStr};
+use wasmtime::component::{Linker, WasmList, WasmStr};
 
+use super::wait_async::begun;
 use super::{interface, operations};
 use crate::Grant;
 use crate::process::{Guest, fresh_turn};
@@ -16,7 +17,7 @@ use crate::types::{
 
 type Store<'a> = StoreContextMut<'a, Guest>;
 
-/// Registers an operation of each kind: `$wait` makes of a future what the lane answers.
+/// Registers every operation; `$register` makes of its future what the lane answers.
 macro_rules! register {
     ($linker:expr, $interface:literal, $register:ident) => {{
         let mut supervisors = $linker.instance(interface!($interface))?;
@@ -57,7 +58,7 @@ macro_rules! awaiting {
     ($supervisors:ident, $name:literal, $operation:ident, $params:ty) => {
         $supervisors.func_wrap($name, |mut store: Store<'_>, params: $params| {
             let answer = $operation(&mut store, params)?;
-            future(store, answer)
+            begun(store, answer, || Err(ChildError::Noproc))
         })?;
     };
 }
@@ -68,18 +69,6 @@ pub(super) fn add(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
 
 pub(super) fn add_async(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
     register!(linker, "supervisors-async", awaiting)
-}
-
-fn future<T, F>(store: Store<'_>, answer: F) -> wasmtime::Result<(FutureReader<Result<T, ChildError>>,)>
-where
-    T: Lower + Lift + Send + Sync + 'static,
-    F: Future<Output = Result<T, ChildError>> + Send + 'static,
-{
-    let running = store.data().engine.runtime().workers().spawn(answer);
-    let reader = FutureReader::new(store, async move {
-        Ok::<_, wasmtime::Error>(running.await.unwrap_or(Err(ChildError::Noproc)))
-    })?;
-    Ok((reader,))
 }
 
 fn start(

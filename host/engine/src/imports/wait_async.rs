@@ -10,7 +10,7 @@ use wasmtime::component::{ComponentType, FutureReader, Lift, Linker, Lower, Wasm
 use super::wait::{call_cancel, call_start, stream_abort, stream_close, stream_demand};
 use super::{interface, operations};
 use crate::process::Guest;
-use crate::types::{CallError, Filter, Reference, SpawnOptions, Target};
+use crate::types::{CallError, ExitReason, Filter, LoadError, Reference, SpawnError, SpawnOptions, Target};
 
 type Store<'a> = StoreContextMut<'a, Guest>;
 
@@ -20,17 +20,13 @@ pub(super) fn add(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
     let mut wait = linker.instance(interface!("wait-async"))?;
     wait.func_wrap("spawn", |mut store: Store<'_>, (component, options): (WasmStr, SpawnOptions)| {
         let spawning = operations::prepare_spawn(&mut store, &component, &options)?;
-        let spawning = store.data().engine.runtime().workers().spawn(spawning);
-        let lost = || crate::types::SpawnError::Exited(crate::types::ExitReason::Killed);
-        future(store, async move { spawning.await.unwrap_or_else(|_| Err(lost())) })
+        begun(store, spawning, || Err(SpawnError::Exited(ExitReason::Killed)))
     })?;
     wait.func_wrap(
         "load",
         |mut store: Store<'_>, (component, capabilities): (WasmList<u8>, WasmList<WasmStr>)| {
             let loading = operations::prepare_load(&mut store, &component, &capabilities)?;
-            let loading = store.data().engine.runtime().workers().spawn(loading);
-            let lost = || crate::types::LoadError::Capacity("the node stops".into());
-            future(store, async move { loading.await.unwrap_or_else(|_| Err(lost())) })
+            begun(store, loading, || Err(LoadError::Capacity("the node stops".into())))
         },
     )?;
     wait.func_wrap("connect", |store: Store<'_>, (to, contract): (Target, WasmStr)| {
@@ -167,6 +163,20 @@ where
     F: Future<Output = T> + Send + 'static,
 {
     future(store, value).map(|(reader,)| (Answer::Later(reader),))
+}
+
+/// A future of what begins now, and not when it is read; or of this, should the node stop meanwhile.
+pub(super) fn begun<T, F>(
+    store: Store<'_>,
+    work: F,
+    lost: impl FnOnce() -> T + Send + 'static,
+) -> wasmtime::Result<(FutureReader<T>,)>
+where
+    T: Lower + Lift + Send + Sync + 'static,
+    F: Future<Output = T> + Send + 'static,
+{
+    let running = store.data().engine.runtime().workers().spawn(work);
+    future(store, async move { running.await.unwrap_or_else(|_| lost()) })
 }
 
 fn future<T, F>(store: Store<'_>, value: F) -> wasmtime::Result<(FutureReader<T>,)>

@@ -96,14 +96,12 @@ fn look(engine: &Engine, process: &str) -> Result<Info, Answer> {
     let runtime = engine.runtime();
     let of_text = || runtime.processes().iter().map(|info| info.pid).find(|pid| pid.to_string() == process);
     let pid = runtime.whereis(process).or_else(of_text);
-    let Some((figures, written)) = pid.and_then(|pid| engine.look_at(pid)) else {
+    let Some((process, component, written)) = pid.and_then(|pid| engine.look_at(pid)) else {
         return Err(nobody(engine, process));
     };
-    let snapshot = engine.snapshot();
-    let component = snapshot.components.into_iter().find(|component| component.name == figures.component);
     let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
     let written = written.map(|written| (text(written.stdout), text(written.stderr)));
-    Ok(Info { process: figures, component, written })
+    Ok(Info { process, component, written })
 }
 
 fn nobody(engine: &Engine, name: &str) -> Answer {
