@@ -10,6 +10,7 @@ use crate::cache::Cache;
 use crate::capabilities::Denials;
 use crate::capacity::{Count, Headroom, Place};
 use crate::component::{Code, Exports, examine};
+use crate::core_module::into_component;
 use crate::figures::Figures;
 use crate::lane::{LaneEngine, Tier, start_ticks};
 use crate::limiter::Total;
@@ -103,8 +104,9 @@ impl Engine {
     }
 
     fn compile(&self, name: Arc<str>, bytes: &[u8], profile: Profile) -> Result<Component, LoadError> {
-        let shape = examine(&name, bytes)?;
         let unfit = |reason: String| LoadError::Unfit { name: name.to_string(), reason };
+        let bytes = &*into_component(bytes).map_err(unfit)?;
+        let shape = examine(&name, bytes)?;
         if profile.limits.memory > self.inner.config.memory {
             let (wanted, most) = (profile.limits.memory, self.inner.config.memory);
             return Err(unfit(format!(

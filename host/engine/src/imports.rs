@@ -3,8 +3,8 @@
 
 use wasmtime::component::Linker;
 
-use crate::Lane;
 use crate::process::Guest;
+use crate::{Lane, core_module};
 
 mod groups;
 mod logging;
@@ -27,6 +27,7 @@ pub(crate) fn add(linker: &mut Linker<Guest>, lane: Lane) -> wasmtime::Result<()
     supervision::add(linker)?;
     text::add(linker)?;
     wait::add(linker)?;
+    core_module::add(linker)?;
     match lane {
         Lane::Sync => Ok(()),
         Lane::Async => {

@@ -10,6 +10,7 @@ mod capabilities;
 mod capacity;
 mod component;
 mod config;
+mod core_module;
 mod crash;
 mod engine;
 mod figures;

@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use rusm_codegen::Contract;
 use rusm_codegen::section::{self, Role};
 use rusm_codegen::typescript::file_names;
-use rusm_setup::{GuestToolchain, Home, Need, Progress, SetupError, install_packages};
+use rusm_setup::{GuestTarget, GuestToolchain, Home, Need, Progress, SetupError, install_packages};
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 
@@ -124,9 +124,13 @@ impl Builder<'_> {
         }
         let is_rust = folder.join("Cargo.toml").is_file();
         if is_rust {
-            let wasm = self.rust(name, &folder)?;
+            let wasm = self.rust(name, &folder, decl.target.unwrap_or_default())?;
             copy_if_changed(&wasm, &artifact)?;
         } else if let Some(sources) = typescript_sources(&folder) {
+            if decl.target.is_some() {
+                let what = "`target` is for Rust, and there is a main.ts";
+                return Err(BuildError::Layout { component: name.into(), what, path: folder });
+            }
             self.typescript(name, &sources, &artifact)?;
         } else {
             let what = "there is neither a Cargo.toml nor a main.ts";
@@ -136,7 +140,7 @@ impl Builder<'_> {
     }
 
     /// Cargo says itself what is up to date, and what it compiles.
-    fn rust(&mut self, name: &str, folder: &Path) -> Result<PathBuf, BuildError> {
+    fn rust(&mut self, name: &str, folder: &Path, target: GuestTarget) -> Result<PathBuf, BuildError> {
         Need::GuestToolchain.fix(self.home, self.progress)?;
         let toolchain = GuestToolchain::find(self.home).ok_or_else(|| SetupError::Absent {
             what: "no Rust toolchain for guests".into(),
@@ -144,7 +148,7 @@ impl Builder<'_> {
         })?;
         let mut command = toolchain.cargo();
         command
-            .args(["build", "--release", "--target", rusm_setup::GUEST_TARGET, "--message-format"])
+            .args(["build", "--release", "--target", target.triple(), "--message-format"])
             .arg("json-render-diagnostics")
             .current_dir(folder)
             .stdin(Stdio::null())
@@ -164,7 +168,7 @@ impl Builder<'_> {
             .find(|path| path.extension().is_some_and(|end| end == "wasm"));
         wasm.ok_or_else(|| BuildError::Layout {
             component: name.into(),
-            what: "the crate builds no component: it needs `crate-type = [\"cdylib\"]`",
+            what: "the crate builds no wasm: it needs `crate-type = [\"cdylib\"]`, or a `main.rs`",
             path: folder.into(),
         })
     }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use rusm_engine::Profile;
 use rusm_otp::{Restart, Shutdown, Strategy};
+use rusm_setup::GuestTarget;
 
 mod capabilities;
 mod raw;
@@ -12,6 +13,8 @@ mod raw;
 /// `rusm.toml`, read and checked.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Manifest {
+    /// The most memory of all its processes together, in bytes; none for no bound but the machine's.
+    pub memory: Option<usize>,
     /// The components by name.
     pub components: BTreeMap<String, ComponentDecl>,
     /// The supervision tree; without children if the manifest has none.
@@ -23,6 +26,8 @@ pub struct Manifest {
 pub struct ComponentDecl {
     /// Its folder, relative to the manifest: a crate, or a package with a `main.ts`; or a finished `.wasm` file.
     pub path: PathBuf,
+    /// What a crate is built as; none for a component, or where there is no crate.
+    pub target: Option<GuestTarget>,
     /// What its processes may do.
     pub profile: Profile,
 }
@@ -104,7 +109,8 @@ impl Manifest {
         let root = tree.supervisor("supervisor", &raw.supervisor, &mut Vec::new())?;
         let mut names = BTreeMap::new();
         tree.check_names(&root, &mut names)?;
-        Ok(Self { components, root })
+        let memory = raw.node.memory.as_ref().map(|text| reader.size(text)).transpose()?;
+        Ok(Self { memory, components, root })
     }
 }
 
@@ -146,7 +152,8 @@ impl Reader<'_> {
             return Err(self.error(span, text));
         }
         let profile = profiles.read(&raw.capabilities, &mut Vec::new())?;
-        Ok(ComponentDecl { path: PathBuf::from(raw.path.get_ref()), profile })
+        let target = raw.target.map(GuestTarget::from);
+        Ok(ComponentDecl { path: PathBuf::from(raw.path.get_ref()), target, profile })
     }
 
     fn duration(&self, text: &toml::Spanned<String>) -> Result<Duration, ManifestError> {
@@ -155,6 +162,26 @@ impl Reader<'_> {
             self.error(text.span(), message)
         })
     }
+
+    fn size(&self, text: &toml::Spanned<String>) -> Result<usize, ManifestError> {
+        size(text.get_ref()).ok_or_else(|| {
+            let message = format!("`{}` is no size; write it like \"64MiB\"", text.get_ref());
+            self.error(text.span(), message)
+        })
+    }
+}
+
+fn size(text: &str) -> Option<usize> {
+    let digits = text.trim_end_matches(char::is_alphabetic);
+    let number: usize = digits.trim().parse().ok()?;
+    let unit = match &text[digits.len()..] {
+        "" | "B" => 1,
+        "KiB" => 1 << 10,
+        "MiB" => 1 << 20,
+        "GiB" => 1 << 30,
+        _ => return None,
+    };
+    number.checked_mul(unit)
 }
 
 /// The supervision tree, resolved from names.

@@ -87,7 +87,8 @@ impl Node {
         components: &[Built],
         config: EngineConfig,
     ) -> Result<Self, BootError> {
-        let engine = Engine::new(Runtime::new(), config)?;
+        let total_memory = manifest.memory.or(config.total_memory);
+        let engine = Engine::new(Runtime::new(), EngineConfig { total_memory, ..config })?;
         for built in components {
             let read = fs::read(&built.path);
             let bytes = read.map_err(|source| BootError::Unreadable {

@@ -7,13 +7,33 @@ use std::process::Command;
 use crate::need::find_program;
 use crate::{Home, Progress, SetupError, Step, debian};
 
-/// The target that guests are built for: components that import WASI 0.2.
-pub const GUEST_TARGET: &str = "wasm32-wasip2";
+/// What a Rust guest is built as.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum GuestTarget {
+    /// A component that imports WASI 0.2.
+    #[default]
+    Component,
+    /// A core module that imports WASI preview 1.
+    Module,
+}
 
-/// A Rust toolchain that builds components.
+impl GuestTarget {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Component, Self::Module];
+
+    /// As `rustc` names it.
+    pub const fn triple(self) -> &'static str {
+        match self {
+            Self::Component => "wasm32-wasip2",
+            Self::Module => "wasm32-wasip1",
+        }
+    }
+}
+
+/// A Rust toolchain that builds guests, for both targets.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum GuestToolchain {
-    /// The user's own, which has the target.
+    /// The user's own, which has the targets.
     Rustup,
     /// One put together from the system's packages, in this folder.
     Assembled(PathBuf),
@@ -22,8 +42,8 @@ pub enum GuestToolchain {
 impl GuestToolchain {
     /// Finds one, without changing anything.
     pub fn find(home: &Home) -> Option<Self> {
-        let own = host_sysroot().is_some_and(|root| rustlib(&root, GUEST_TARGET).join("lib").is_dir());
-        if own {
+        let has = |root: &Path, target: GuestTarget| rustlib(root, target.triple()).join("lib").is_dir();
+        if host_sysroot().is_some_and(|root| GuestTarget::ALL.iter().all(|target| has(&root, *target))) {
             return Some(Self::Rustup);
         }
         let folder = home.guest_toolchain();
@@ -65,8 +85,8 @@ impl GuestToolchain {
 impl fmt::Display for GuestToolchain {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Rustup => write!(f, "{GUEST_TARGET} of the default toolchain"),
-            Self::Assembled(folder) => write!(f, "{GUEST_TARGET} in {}", folder.display()),
+            Self::Rustup => write!(f, "{} of the default toolchain", triples(" and ")),
+            Self::Assembled(folder) => write!(f, "{} in {}", triples(" and "), folder.display()),
         }
     }
 }
@@ -82,7 +102,7 @@ pub(crate) fn fix(home: &Home, progress: &mut dyn Progress) -> Result<(), SetupE
             what: format!(
                 "no toolchain for guests could be set up.\nfirst try: {first}\nsecond try: {error}"
             ),
-            advice: format!("with a network, `rustup target add {GUEST_TARGET}` is all it takes"),
+            advice: format!("with a network, `rustup target add {}` is all it takes", triples(" ")),
         },
         Ok(()) => error,
     })
@@ -90,8 +110,8 @@ pub(crate) fn fix(home: &Home, progress: &mut dyn Progress) -> Result<(), SetupE
 
 fn add_target(home: &Home, progress: &mut dyn Progress) -> Result<(), SetupError> {
     let mut command = Command::new("rustup");
-    command.args(["target", "add", GUEST_TARGET]);
-    let what = format!("rustup target add {GUEST_TARGET}");
+    command.args(["target", "add"]).args(GuestTarget::ALL.map(GuestTarget::triple));
+    let what = format!("rustup target add {}", triples(" "));
     // A refused network makes rustup retry for minutes; a working one is done in seconds.
     Step::new(&what, "check the network").limit(60).expect(10).run(home, &mut command, progress)
 }
@@ -104,7 +124,9 @@ fn assemble(home: &Home, progress: &mut dyn Progress) -> Result<(), SetupError> 
         debian::install(home, &missing, 60, progress)?;
     }
     let build = home.root().join("build-std");
-    build_std(home, &build, progress)?;
+    for target in GuestTarget::ALL {
+        build_std(home, &build, target, progress)?;
+    }
     let folder = home.guest_toolchain();
     let half_done = home.root().join("guest-toolchain.new");
     remove(&half_done)?;
@@ -114,13 +136,18 @@ fn assemble(home: &Home, progress: &mut dyn Progress) -> Result<(), SetupError> 
     remove(&build)
 }
 
-fn build_std(home: &Home, folder: &Path, progress: &mut dyn Progress) -> Result<(), SetupError> {
+fn build_std(
+    home: &Home,
+    folder: &Path,
+    target: GuestTarget,
+    progress: &mut dyn Progress,
+) -> Result<(), SetupError> {
     make_folder(&folder.join("src"))?;
     write(&folder.join("Cargo.toml"), STD_MANIFEST)?;
     write(&folder.join("src/lib.rs"), "#![no_std]\n")?;
     let mut command = Command::new("/usr/bin/cargo");
     command
-        .args(["build", "--release", "-Zbuild-std=std,panic_abort", "--target", GUEST_TARGET])
+        .args(["build", "--release", "-Zbuild-std=std,panic_abort", "--target", target.triple()])
         .current_dir(folder)
         .env("RUSTC_BOOTSTRAP", "1")
         .env("RUSTC", "/usr/bin/rustc")
@@ -130,25 +157,27 @@ fn build_std(home: &Home, folder: &Path, progress: &mut dyn Progress) -> Result<
     for key in FOREIGN.iter().filter(|key| **key != "RUSTC") {
         command.env_remove(key);
     }
-    let what = format!("build the standard library for {GUEST_TARGET}");
+    let what = format!("build the standard library for {}", target.triple());
     Step::new(&what, "its log says why").expect(60).run(home, &mut command, progress)
 }
 
 /// `folder` is where it is laid out now, `place` where it will be.
 fn lay_out(folder: &Path, place: &Path, build: &Path) -> Result<(), SetupError> {
-    let libraries = rustlib(folder, GUEST_TARGET).join("lib");
-    let own = libraries.join("self-contained");
-    make_folder(&own)?;
     make_folder(&folder.join("bin"))?;
-    let deps = build.join("target").join(GUEST_TARGET).join("release/deps");
-    for entry in fs::read_dir(&deps).map_err(SetupError::io("read", &deps))?.flatten() {
-        let path = entry.path();
-        if path.extension().is_some_and(|end| end == "rlib") {
-            copy(&path, &libraries.join(entry.file_name()))?;
+    for target in GuestTarget::ALL {
+        let libraries = rustlib(folder, target.triple()).join("lib");
+        let own = libraries.join("self-contained");
+        make_folder(&own)?;
+        let deps = build.join("target").join(target.triple()).join("release/deps");
+        for entry in fs::read_dir(&deps).map_err(SetupError::io("read", &deps))?.flatten() {
+            let path = entry.path();
+            if path.extension().is_some_and(|end| end == "rlib") {
+                copy(&path, &libraries.join(entry.file_name()))?;
+            }
         }
-    }
-    for name in ["crt1-command.o", "crt1-reactor.o", "libc.a"] {
-        copy(&Path::new(WASI_LIBC).join(name), &own.join(name))?;
+        for name in ["crt1-command.o", "crt1-reactor.o", "libc.a"] {
+            copy(&Path::new(WASI_LIBC).join(name), &own.join(name))?;
+        }
     }
     link(Path::new("/usr/lib/rustlib").join(HOST), &rustlib(folder, HOST))?;
     let wrapper = format!(
@@ -193,6 +222,11 @@ fn host_sysroot() -> Option<PathBuf> {
     SYSROOT.get_or_init(ask).clone()
 }
 
+/// The names of both targets.
+pub(crate) fn triples(between: &str) -> String {
+    GuestTarget::ALL.map(GuestTarget::triple).join(between)
+}
+
 fn rustlib(root: &Path, target: &str) -> PathBuf {
     root.join("lib/rustlib").join(target)
 }
@@ -202,7 +236,7 @@ fn stamp() -> String {
     let version = Command::new("/usr/bin/rustc").env_remove("RUSTC").arg("--version").output();
     let version = version.map(|output| output.stdout).unwrap_or_default();
     let tools = host_sysroot().unwrap_or_default();
-    format!("recipe 1\n{}{}\n", String::from_utf8_lossy(&version), tools.display())
+    format!("recipe 2\n{}{}\n", String::from_utf8_lossy(&version), tools.display())
 }
 
 fn make_folder(path: &Path) -> Result<(), SetupError> {

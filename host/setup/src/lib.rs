@@ -26,7 +26,7 @@ mod node;
 mod step;
 
 pub use error::SetupError;
-pub use guest::{GUEST_TARGET, GuestToolchain};
+pub use guest::{GuestTarget, GuestToolchain};
 pub use home::Home;
 pub use need::{Need, State};
 pub use node::{install_packages, packages_are_installed};

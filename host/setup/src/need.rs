@@ -48,8 +48,8 @@ impl Need {
             Need::GuestToolchain => match GuestToolchain::find(home) {
                 Some(toolchain) => State::Ready(toolchain.to_string()),
                 None => State::Missing {
-                    what: format!("no Rust toolchain has the target {}", crate::GUEST_TARGET),
-                    fix: format!("rustup target add {}", crate::GUEST_TARGET),
+                    what: format!("no Rust toolchain has the targets {}", guest::triples(" and ")),
+                    fix: format!("rustup target add {}", guest::triples(" ")),
                 },
             },
             Need::Node => node::state(),

@@ -1,6 +1,6 @@
 //! Peer benchmark host: rusm-otp / rusm-wasm / rusm-rs 0.7.0.
-//! Usage: rusm07-host <guest release directory>. One JSON object per line on stdout.
-use rusm_otp::{ExitReason, Received, Runtime};
+//! Usage: rusm07-host <release directory of the components> <that of the core module>. One JSON object per line on stdout.
+use rusm_otp::{ExitReason, ProcessHandle, Received, Runtime};
 use rusm_wasm::{PreparedComponent, WasmRuntime};
 use std::error::Error;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -84,15 +84,15 @@ async fn ends_normally(rt: &Runtime, wr: &WasmRuntime, nop: &PreparedComponent) 
 }
 
 /// IN_FLIGHT lanes that spawn a process and wait for its end; processes per second.
-async fn spawns(wr: &Arc<WasmRuntime>, nop: &PreparedComponent, total: u64) -> Res<f64> {
+async fn spawns(spawn: impl Fn() -> ProcessHandle + Clone + Send + 'static, total: u64) -> Res<f64> {
     let taken = Arc::new(AtomicU64::new(0));
     let start = Instant::now();
     let lanes: Vec<_> = (0..IN_FLIGHT)
         .map(|_| {
-            let (wr, nop, taken) = (wr.clone(), nop.clone(), taken.clone());
+            let (spawn, taken) = (spawn.clone(), taken.clone());
             tokio::spawn(async move {
                 while taken.fetch_add(1, Ordering::Relaxed) < total {
-                    wr.spawn_component(&nop).join().await;
+                    spawn().join().await;
                 }
             })
         })
@@ -127,7 +127,7 @@ async fn pair(
     Ok(nanos as f64 / timed as f64)
 }
 
-async fn bench(dir: String) -> Res<()> {
+async fn bench(dir: String, core: String) -> Res<()> {
     let rt = Runtime::new();
     let wr = Arc::new(WasmRuntime::with_limits(rt.clone(), 4000, 16 << 20)?);
     let compile = |file: &str| wr.compile_component(std::fs::read(format!("{dir}/{file}.wasm"))?);
@@ -138,16 +138,30 @@ async fn bench(dir: String) -> Res<()> {
     // First, while no freed memory of another measure can be reused.
     let kib = idle(&rt, &wr, &main("examples/idle")?).await?;
 
-    let (mut call, mut spawn, mut send) = (vec![], vec![], vec![]);
+    let (mut call, mut spawn, mut spawn_core, mut send) = (vec![], vec![], vec![], vec![]);
     let [service, caller] = [role("service")?, role("caller")?];
     for _ in 0..ROUNDS {
         call.push(pair(&rt, &wr, [&service, &caller], CALLS).await?);
     }
     let nop = main("examples/nop")?;
     ends_normally(&rt, &wr, &nop).await?;
-    spawns(&wr, &nop, SPAWNS / 10).await?; // warm-up
+    let component = {
+        let wr = wr.clone();
+        move || wr.spawn_component(&nop)
+    };
+    spawns(component.clone(), SPAWNS / 10).await?; // warm-up
     for _ in 0..ROUNDS {
-        spawn.push(spawns(&wr, &nop, SPAWNS).await?);
+        spawn.push(spawns(component.clone(), SPAWNS).await?);
+    }
+    // A plain program of preview 1.
+    let module = wr.prepare(&wr.compile(std::fs::read(format!("{core}/core.wasm"))?)?, "_start")?;
+    let module = {
+        let wr = wr.clone();
+        move || wr.spawn(&module)
+    };
+    spawns(module.clone(), SPAWNS / 10).await?; // warm-up
+    for _ in 0..ROUNDS {
+        spawn_core.push(spawns(module.clone(), SPAWNS).await?);
     }
     let [counter, sender] = [role("counter")?, role("sender")?];
     for _ in 0..ROUNDS {
@@ -157,6 +171,8 @@ async fn bench(dir: String) -> Res<()> {
     print("call-rust-rust", least("call-rust-rust", call), "ns");
     let most = -least("spawn-rust", spawn.iter().map(|rate| -rate).collect());
     print("spawn-rust", most, "processes/s");
+    let most = -least("spawn-core", spawn_core.iter().map(|rate| -rate).collect());
+    print("spawn-core", most, "processes/s");
     print("send-rust", least("send-rust", send), "ns");
     print("idle-rust", kib, "KiB");
     wr.shutdown();
@@ -165,12 +181,13 @@ async fn bench(dir: String) -> Res<()> {
 
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
 async fn main() -> Res<()> {
-    let path = std::env::args().nth(1).ok_or("usage: rusm07-host <guest release directory>")?;
+    let usage = "usage: rusm07-host <release directory of the components> <that of the core module>";
+    let [dir, core] = [1, 2].map(|at| std::env::args().nth(at).ok_or(usage));
     std::thread::spawn(|| {
         std::thread::sleep(LIMIT);
         eprintln!("time limit");
         std::process::exit(2);
     });
     // On a worker: the main thread is not one.
-    tokio::spawn(bench(path)).await?
+    tokio::spawn(bench(dir?, core?)).await?
 }

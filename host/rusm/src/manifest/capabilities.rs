@@ -269,13 +269,6 @@ impl Reader<'_> {
         }
     }
 
-    fn size(&self, text: &Spanned<String>) -> Result<usize, ManifestError> {
-        size(text.get_ref()).ok_or_else(|| {
-            let message = format!("`{}` is no size; write it like \"64MiB\"", text.get_ref());
-            self.error(text.span(), message)
-        })
-    }
-
     fn per_cent(&self, text: &Spanned<String>) -> Result<u32, ManifestError> {
         let number = text.get_ref().strip_suffix('%').and_then(|number| number.trim().parse::<u32>().ok());
         number.filter(|share| (1..=100).contains(share)).ok_or_else(|| {
@@ -283,17 +276,4 @@ impl Reader<'_> {
             self.error(text.span(), message)
         })
     }
-}
-
-fn size(text: &str) -> Option<usize> {
-    let digits = text.trim_end_matches(char::is_alphabetic);
-    let number: usize = digits.trim().parse().ok()?;
-    let unit = match &text[digits.len()..] {
-        "" | "B" => 1,
-        "KiB" => 1 << 10,
-        "MiB" => 1 << 20,
-        "GiB" => 1 << 30,
-        _ => return None,
-    };
-    number.checked_mul(unit)
 }

@@ -9,6 +9,8 @@ use toml::Spanned;
 #[serde(deny_unknown_fields)]
 pub(super) struct Manifest {
     #[serde(default)]
+    pub(super) node: Node,
+    #[serde(default)]
     pub(super) components: BTreeMap<Spanned<String>, Component>,
     #[serde(default)]
     pub(super) profiles: BTreeMap<Spanned<String>, Capabilities>,
@@ -22,8 +24,32 @@ pub(super) struct Manifest {
 #[serde(deny_unknown_fields)]
 pub(super) struct Component {
     pub(super) path: Spanned<String>,
+    pub(super) target: Option<Target>,
     #[serde(default)]
     pub(super) capabilities: Capabilities,
+}
+
+#[derive(Debug, Clone, Copy, Deserialize)]
+pub(super) enum Target {
+    #[serde(rename = "wasm32-wasip2")]
+    Component,
+    #[serde(rename = "wasm32-wasip1")]
+    Module,
+}
+
+impl From<Target> for rusm_setup::GuestTarget {
+    fn from(target: Target) -> Self {
+        match target {
+            Target::Component => Self::Component,
+            Target::Module => Self::Module,
+        }
+    }
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Node {
+    pub(super) memory: Option<Spanned<String>>,
 }
 
 /// A component's capabilities, or a profile. What is absent is inherited.

@@ -62,6 +62,56 @@ async fn a_program_has_arguments_environment_input_and_an_exit_code() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_core_module_is_a_program_too_with_its_whole_exit_code() {
+    let node = TestNode::boot().await;
+    let component = node.node().engine().component("command-core").expect("it is loaded");
+    assert_eq!((component.kind(), component.lane()), (Kind::Command, Lane::Sync));
+    let run_core = async |arguments: &[&str]| output(&node, "command-core", arguments).await;
+    assert_eq!(run_core(&[]).await, "command-core has no arguments");
+    assert_eq!(run_core(&["env", "GREETING"]).await, "Some(\"hi\")");
+    assert_eq!(run_core(&["env", "HOME"]).await, "None");
+    assert_eq!(run_core(&["sleep", "5"]).await, "true");
+    assert_eq!(run_core(&["read", "/data/hello.txt"]).await, "Ok(\"hello from a file\\n\")");
+    assert_eq!(run_core(&["write", "/out/by-core.txt", "yes"]).await, "Ok(())");
+    assert!(run_core(&["read", "/etc/passwd"]).await.starts_with("Err("));
+    let (reason, written) = run(&node, "command-core", &["exit", "3"], "").await;
+    assert_eq!(reason, ExitReason::Custom("exit code 3".into()));
+    assert_eq!(written.stderr, b"about to exit\n");
+    let (reason, _) = run(&node, "command-core", &["exit", "0"], "").await;
+    assert_eq!(reason, ExitReason::Normal);
+    let (reason, _) = run(&node, "command-core", &["panic", "oh no"], "").await;
+    let ExitReason::Crash(crash) = &reason else { panic!("{reason}") };
+    assert!(crash.backtrace.contains("command-rust/src/main.rs:"), "{reason}");
+    node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_core_module_is_a_process_without_any_sdk() {
+    let node = TestNode::boot().await;
+    let key = format!("{:08x}", node.key("probe-rust", "sum"));
+    let seen = output(&node, "core-rust", &["all", &key]).await;
+    let expected = [
+        "self true, to myself",
+        "nothing true",
+        "register true",
+        "whereis true",
+        "whereis None",
+        "child true, and back",
+        "down true",
+        "traps before false",
+        "exit true",
+        "stream Ok([22])",
+    ];
+    assert_eq!(seen.lines().collect::<Vec<_>>(), expected);
+    for forged in ["body", "name", "result", "unaligned"] {
+        let (reason, _) = run(&node, "core-rust", &["forged", forged], "").await;
+        let ExitReason::Crash(crash) = &reason else { panic!("{forged}: {reason}") };
+        assert!(crash.text.contains("bounds") || crash.text.contains("align"), "{forged}: {reason}");
+    }
+    node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_program_sees_the_folders_that_it_was_granted() {
     let node = TestNode::boot().await;
     let rich = async |arguments: &[&str]| output(&node, "command-rust", arguments).await;

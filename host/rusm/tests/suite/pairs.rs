@@ -8,8 +8,8 @@ use rusm::CallRequest;
 async fn every_pair_observes(scenario: &str, expected: &str) {
     let node = TestNode::boot().await;
     let mut differences = Vec::new();
-    for driver in ["driver-rust", "driver-ts"] {
-        for probe in ["probe-rust", "probe-ts"] {
+    for driver in ["driver-rust", "driver-ts", "driver-core"] {
+        for probe in ["probe-rust", "probe-ts", "probe-core"] {
             let text = format!("run({scenario:?}, {probe:?})");
             let observed = node.call(driver, &text).await;
             let expected = format!("{:?}", expected.replace("PROBE", probe));

@@ -225,7 +225,7 @@ async fn a_follower_that_leaves_is_noticed() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_raw_process_takes_its_messages_by_itself() {
-    for raw in ["raw-rust", "raw-ts"] {
+    for raw in ["raw-rust", "raw-ts", "raw-core"] {
         talk_to(raw).await;
     }
 }
