@@ -29,7 +29,10 @@ pub(crate) fn into_component(bytes: &[u8]) -> Result<Cow<'_, [u8]>, String> {
     if !Parser::is_core_wasm(bytes) {
         return Ok(Cow::Borrowed(bytes));
     }
-    encode(bytes).map(Cow::Owned).map_err(|error| format!("{error:#}"))
+    encode(bytes).map(Cow::Owned).map_err(|error| {
+        let causes = std::iter::successors(Some(&*error), |error| error.source());
+        causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+    })
 }
 
 /// Registers what such components import beside the actor world.
@@ -46,8 +49,13 @@ fn encode(bytes: &[u8]) -> Result<Vec<u8>, Box<dyn std::error::Error>> {
     if outline.exits {
         embed(&mut module, &[("exit.wit", EXIT_WIT)], "program")?;
     }
-    if outline.acts && !outline.described {
-        embed(&mut module, &ACTOR_WIT, if outline.starts { "imports" } else { "raw" })?;
+    let world = match (outline.starts, outline.runs) {
+        _ if outline.described => None,
+        (false, true) => Some("raw"),
+        _ => outline.acts.then_some("imports"),
+    };
+    if let Some(world) = world {
+        embed(&mut module, &ACTOR_WIT, world)?;
     }
     let adapter = if outline.starts { COMMAND } else { REACTOR };
     let mut encoder = ComponentEncoder::default();
@@ -76,6 +84,8 @@ struct Outline {
     module: Module,
     /// It is a program, with a `_start`.
     starts: bool,
+    /// It exports a `run`.
+    runs: bool,
     /// It imports the actor world.
     acts: bool,
     /// Its bindings say what its world is.
@@ -96,7 +106,9 @@ impl Outline {
             match &payload {
                 Payload::ExportSection(exports) => {
                     for export in exports.clone() {
-                        outline.starts |= export?.name == "_start";
+                        let name = export?.name;
+                        outline.starts |= name == "_start";
+                        outline.runs |= name == "run";
                     }
                 }
                 Payload::CustomSection(section) => {

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use rusm_engine::{Spawn, SpawnError};
+
 use crate::support::TestNode;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -21,6 +23,31 @@ async fn a_spinning_guest_yields_and_can_be_killed() {
     node.wait_until(|node| one(node).is_some_and(|pid| pid != spinner)).await;
     assert_eq!(node.node().root().restarts(), 1);
     node.stop_at_once();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_constructor_that_spins_is_given_up_and_keeps_nobody_waiting() {
+    let node = TestNode::boot().await;
+    let engine = node.node().engine();
+    for component in ["probe-rust", "probe-ts", "probe-core"] {
+        let key = node.key(component, "init");
+        // The text `spin`, and the number 1.
+        let spawn = Spawn::new(component).init(Some(key), b"\x04spin\x01".as_slice().into());
+        let deadline = Duration::from_millis(300);
+        let spinners = (0..2).map(|_| engine.spawn(spawn.clone().deadline(deadline)));
+        let answered = async {
+            for _ in 0..50 {
+                assert_eq!(node.call("probe-rust", "count()").await, Ok("3".into()));
+            }
+        };
+        let (ends, ()) = tokio::join!(futures::future::join_all(spinners), answered);
+        for end in ends {
+            assert_eq!(end.map(|spawned| spawned.pid), Err(SpawnError::Timeout(deadline)));
+        }
+        let living = || engine.component(component).map(|component| component.living());
+        node.wait_until(|_| living() == Some(1)).await;
+    }
+    node.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -10,6 +10,7 @@ export default service(Probe, {
   async init(mode, stock) {
     if (mode === "refuse") return refuse(`refused with ${stock}`);
     if (mode === "crash") throw new Error("crashed in init");
+    while (mode === "spin");
     if (mode === "slow") await process.sleep(stock);
     else count = stock;
   },

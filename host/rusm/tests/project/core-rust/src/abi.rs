@@ -120,18 +120,32 @@ unsafe extern "C" {
     fn raw_stream_close(stream: u64);
 }
 
+/// A string or a list.
+#[repr(C)]
+struct Slice {
+    start: *const u8,
+    length: usize,
+}
+
+impl From<&str> for Slice {
+    fn from(text: &str) -> Self {
+        Self { start: text.as_ptr(), length: text.len() }
+    }
+}
+
 /// The parameters of `spawn`, too many to be passed one by one: the component and `record spawn-options`.
 #[repr(C)]
 struct Spawn {
-    component: (*const u8, usize),
+    component: Slice,
     init: [u32; 2],
-    body: (*const u8, usize),
+    body: Slice,
     contract: [u32; 3],
     link: u8,
     monitor: u8,
     name: [u32; 3],
     capabilities: [u32; 3],
-    arguments: (*const (*const u8, usize), usize),
+    arguments: *const Slice,
+    arguments_length: usize,
     deadline_ms: u32,
 }
 
@@ -193,17 +207,18 @@ pub fn whereis(name: &str) -> Option<Pid> {
 
 pub fn spawn(component: &str, arguments: &[&str]) -> Result<Pid, u8> {
     let mut room = Room::new();
-    let arguments: Vec<_> = arguments.iter().map(|argument| (argument.as_ptr(), argument.len())).collect();
+    let arguments: Vec<Slice> = arguments.iter().map(|argument| (*argument).into()).collect();
     let parameters = Spawn {
-        component: (component.as_ptr(), component.len()),
+        component: component.into(),
         init: [0; 2],
-        body: (component.as_ptr(), 0),
+        body: "".into(),
         contract: [0; 3],
         link: 0,
         monitor: 0,
         name: [0; 3],
         capabilities: [0; 3],
-        arguments: (arguments.as_ptr(), arguments.len()),
+        arguments: arguments.as_ptr(),
+        arguments_length: arguments.len(),
         deadline_ms: 5_000,
     };
     unsafe { raw_spawn(&parameters, &mut room) };

@@ -15,6 +15,9 @@ impl probe::Service for Probe {
         match mode.as_str() {
             "refuse" => Err(format!("refused with {stock}")),
             "crash" => panic!("crashed in init"),
+            "spin" => loop {
+                std::hint::black_box(stock);
+            },
             "slow" => {
                 process::sleep(Duration::from_millis(stock.into()));
                 Ok(Self { count: 0, ends: 0, waiting: Vec::new() })
