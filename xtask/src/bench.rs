@@ -189,3 +189,4 @@ fn print(group: &Group, rows: &[Row]) {
 const BEAM: &str = "BEAM";
 const RUSM: &str = "RUSM 0.7";
 const BARE: &str = "wasmtime";
+const LUNATIC: &str = "Lunatic";

@@ -77,10 +77,13 @@ fn formats(fix: bool) -> anyhow::Result<()> {
 
 fn guest_sources(folder: &str) -> anyhow::Result<Vec<std::path::PathBuf>> {
     let mut sources = Vec::new();
-    for entry in std::fs::read_dir(root().join(folder))? {
-        let source = entry?.path().join("src/lib.rs");
-        if source.is_file() {
-            sources.push(source);
+    for guest in std::fs::read_dir(root().join(folder))? {
+        let Ok(files) = std::fs::read_dir(guest?.path().join("src")) else { continue };
+        for file in files {
+            let file = file?.path();
+            if file.extension().is_some_and(|end| end == "rs") {
+                sources.push(file);
+            }
         }
     }
     Ok(sources)

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, ensure};
 use rusm::{Node, Project};
 use rusm_codegen::value::{parse_call, print_value};
-use rusm_engine::{EngineConfig, Spawn};
+use rusm_engine::{EngineConfig, Kind, Spawn};
 use rusm_otp::{Context, ExitReason, Message, SpawnOptions};
 
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
@@ -80,6 +80,9 @@ async fn main() -> anyhow::Result<()> {
     // By itself, as the bare engine's.
     if only.as_deref() == Some("spawn-rust") {
         row("spawn-rust", -best(3, async || Ok(-spawn_run_exit(&node, "short-rust", 40_000).await?)).await?);
+    }
+    if only.as_deref() == Some("spawn-core") {
+        row("spawn-core", -best(3, async || Ok(-spawn_run_exit(&node, "program-rust", 40_000).await?)).await?);
     }
     if wanted("spawn-ts") {
         row("spawn-ts", -best(3, async || Ok(-spawn_run_exit(&node, "echo-ts", 20_000).await?)).await?);
@@ -296,19 +299,26 @@ async fn cold_start(project: &Project, begun: Instant) -> anyhow::Result<()> {
 
 /// Processes a second, each spawned, run to the end of its constructor or main function, and gone; 64 at a time.
 async fn spawn_run_exit(node: &Node, component: &'static str, processes: u32) -> anyhow::Result<f64> {
+    // A service stays until it is ended; others end by themselves.
+    let stays = node.engine().component(component).context(component)?.kind() == Kind::Service;
+    let expected = if stays { ExitReason::Killed } else { ExitReason::Normal };
     let start = Instant::now();
     let mut lanes = Vec::new();
     for _ in 0..64 {
-        let engine = node.engine().clone();
+        let (engine, expected) = (node.engine().clone(), expected.clone());
         let (sender, receiver) = tokio::sync::oneshot::channel();
         let lane = move |context: Context| async move {
             let mut done = 0;
             for _ in 0..processes / 64 {
                 let spawn = Spawn::new(component).parent(context.pid(), false, true);
                 let Ok(spawned) = engine.spawn(spawn).await else { break };
-                // A service stays until it is ended; a raw process has ended by itself.
-                engine.runtime().kill(spawned.pid);
-                let Message::Down { .. } = context.receive().await else { break };
+                if stays {
+                    engine.runtime().kill(spawned.pid);
+                }
+                let Message::Down { reason, .. } = context.receive().await else { break };
+                if reason != expected {
+                    break;
+                }
                 done += 1;
             }
             let _ = sender.send(done);

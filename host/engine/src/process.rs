@@ -19,7 +19,7 @@ mod sync_lane;
 
 pub(crate) use event::event;
 pub(crate) use guest::{Guest, StartedCall, fresh_turn};
-pub(crate) use serve::exit_of_code;
+pub(crate) use serve::{exit_of_code, within};
 
 /// What a constructor is called with.
 pub(crate) struct Init {

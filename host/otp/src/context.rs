@@ -369,6 +369,11 @@ impl Context {
         handle
     }
 
+    /// How many ends of streams it owns.
+    pub fn streams(&self) -> usize {
+        self.desk().and_then(|(_, desk)| Some(desk.affairs.as_ref()?.streams.len())).unwrap_or(0)
+    }
+
     /// One of this process's ends of streams.
     pub fn stream(&self, handle: u64) -> Option<StreamEnd> {
         self.desk()?.1.affairs.as_ref()?.streams.get(&handle).cloned()

@@ -298,6 +298,11 @@ impl Runtime {
         Some(due.saturating_duration_since(Instant::now()))
     }
 
+    /// How many timers of a process are set.
+    pub fn timers(&self, pid: Pid) -> usize {
+        self.node.timers.of(pid)
+    }
+
     /// The exit that somebody has sent a process and that it must take, if there is one.
     pub(crate) fn take_exit(&self, pid: Pid) -> Option<ExitReason> {
         self.node.table.lock(pid).and_then(|state| state.exit.as_deref().cloned())

@@ -1,4 +1,5 @@
 use std::any::Any;
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::BuildHasherDefault;
 use std::sync::{Arc, Weak};
@@ -25,7 +26,7 @@ pub(crate) struct Timers {
 #[derive(Debug, Default)]
 struct Queue {
     by_time: BTreeMap<(Instant, Reference), Timer>,
-    by_process: BTreeSet<(Pid, Reference)>,
+    by_process: HashMap<Pid, BTreeSet<Reference>>,
     due: HashMap<Reference, Instant, BuildHasherDefault<IdHasher>>,
 }
 
@@ -72,11 +73,15 @@ impl Timers {
     /// Stops the timers of a process that ended.
     pub(crate) fn cancel_all(&self, pid: Pid) {
         let mut queue = self.queue.lock();
-        let own = queue.by_process.range((pid, 0)..=(pid, Reference::MAX));
-        let own: Vec<Reference> = own.map(|(_, timer)| *timer).collect();
+        let own = queue.by_process.remove(&pid).unwrap_or_default();
         let removed: Vec<_> = own.into_iter().map(|timer| queue.remove(timer)).collect();
         drop(queue);
         drop(removed);
+    }
+
+    /// How many of a process are set.
+    pub(crate) fn of(&self, pid: Pid) -> usize {
+        self.queue.lock().by_process.get(&pid).map_or(0, BTreeSet::len)
     }
 
     /// How many are set.
@@ -91,7 +96,7 @@ impl Timers {
         let mut taken = Vec::new();
         for ((time, reference), timer) in over {
             queue.due.remove(&reference);
-            queue.by_process.remove(&(timer.pid, reference));
+            queue.forget(timer.pid, reference);
             if let Due::Message { body, every: Some(every) } = &timer.due {
                 let due = Due::Message { body: body.clone(), every: Some(*every) };
                 queue.insert(reference, time + *every, Timer { pid: timer.pid, due });
@@ -109,15 +114,24 @@ impl Queue {
 
     fn insert(&mut self, reference: Reference, time: Instant, timer: Timer) {
         self.due.insert(reference, time);
-        self.by_process.insert((timer.pid, reference));
+        self.by_process.entry(timer.pid).or_default().insert(reference);
         self.by_time.insert((time, reference), timer);
     }
 
     fn remove(&mut self, reference: Reference) -> Option<(Instant, Timer)> {
         let time = self.due.remove(&reference)?;
         let timer = self.by_time.remove(&(time, reference))?;
-        self.by_process.remove(&(timer.pid, reference));
+        self.forget(timer.pid, reference);
         Some((time, timer))
+    }
+
+    fn forget(&mut self, pid: Pid, reference: Reference) {
+        if let Entry::Occupied(mut own) = self.by_process.entry(pid) {
+            own.get_mut().remove(&reference);
+            if own.get().is_empty() {
+                own.remove();
+            }
+        }
     }
 }
 

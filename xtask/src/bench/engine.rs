@@ -1,8 +1,10 @@
-use anyhow::Context as _;
-use rusm_setup::{GUEST_TARGET, GuestToolchain, Home, Need};
+use std::path::PathBuf;
 
-use super::{BARE, BEAM, Figures, Group, Measure, Peer, RUSM, Reach, figures};
-use crate::tools::{command, root, setup};
+use anyhow::Context as _;
+use rusm_setup::{GuestTarget, GuestToolchain, Home, Need};
+
+use super::{BARE, BEAM, Figures, Group, LUNATIC, Measure, Peer, RUSM, Reach, figures};
+use crate::tools::{command, execute, root, setup};
 
 /// Guests: their processes, calls, messages and streams.
 pub const GROUP: Group = Group {
@@ -11,9 +13,12 @@ pub const GROUP: Group = Group {
         Measure { name: "spawn-rust", unit: "1/s", higher: true, reach: Reach::Peer(5.0, RUSM) },
         // The same engine without processes: nothing can be faster.
         Measure { name: "spawn-rust-bare", unit: "1/s", higher: true, reach: Reach::Peer(0.85, BARE) },
+        Measure { name: "spawn-core", unit: "1/s", higher: true, reach: Reach::Peer(5.0, RUSM) },
+        Measure { name: "spawn-core-lunatic", unit: "1/s", higher: true, reach: Reach::Peer(8.0, LUNATIC) },
         Measure { name: "spawn-ts", unit: "1/s", higher: true, reach: Reach::Value(20_000.0) },
         Measure { name: "call-rust-rust", unit: "ns", higher: false, reach: Reach::Peer(0.65, BEAM) },
         Measure { name: "call-rust-0.7", unit: "ns", higher: false, reach: Reach::Peer(0.16, RUSM) },
+        Measure { name: "call-lunatic", unit: "ns", higher: false, reach: Reach::Peer(0.3, LUNATIC) },
         Measure { name: "call-8-1", unit: "ns", higher: false, reach: Reach::Peer(1.0, BEAM) },
         Measure { name: "chain-4", unit: "ns", higher: false, reach: Reach::Peer(1.0, BEAM) },
         Measure { name: "call-ts-rust", unit: "ns", higher: false, reach: Reach::Value(8_000.0) },
@@ -37,6 +42,7 @@ pub const GROUP: Group = Group {
     peers: &[
         Peer { name: BEAM, measure: beam },
         Peer { name: RUSM, measure: rusm_07 },
+        Peer { name: LUNATIC, measure: lunatic },
         Peer { name: BARE, measure: bare },
     ],
 };
@@ -45,11 +51,16 @@ fn ours() -> anyhow::Result<Figures> {
     setup(&[Need::Rust, Need::GuestToolchain, Need::Node])?;
     let mut figures = program("bench-ours", &[])?;
     // In processes of their own: what starts cold, what leaves much behind, and what is compared with such a one.
-    for alone in ["cold-start", "spawn-rust", "live"] {
+    for alone in ["cold-start", "spawn-rust", "spawn-core", "live"] {
         figures.extend(program("bench-ours", &[alone])?);
     }
-    // One figure of ours beside two peers.
-    for (own, again) in [("spawn-rust", "spawn-rust-bare"), ("call-rust-rust", "call-rust-0.7")] {
+    // One figure of ours beside several peers.
+    for (own, again) in [
+        ("spawn-rust", "spawn-rust-bare"),
+        ("spawn-core", "spawn-core-lunatic"),
+        ("call-rust-rust", "call-rust-0.7"),
+        ("call-rust-rust", "call-lunatic"),
+    ] {
         if let Some(value) = figures.get(own).copied() {
             figures.insert(again.into(), value);
         }
@@ -76,20 +87,50 @@ fn beam() -> anyhow::Result<Figures> {
 
 /// The earlier RUSM, from its crates.
 fn rusm_07() -> anyhow::Result<Figures> {
-    setup(&[Need::Rust, Need::GuestToolchain])?;
-    let home = Home::from_env()?;
-    let toolchain = GuestToolchain::find(&home).context("no toolchain for guests")?;
+    setup(&[Need::Rust, Need::GuestToolchain, Need::Node])?;
     let folder = root().join("bench/rusm-0.7");
-    let mut guest = toolchain.cargo();
-    let what = ["build", "--release", "--quiet", "--lib", "--examples", "--target", GUEST_TARGET];
-    guest.args(what).current_dir(folder.join("guest"));
-    let status = guest.stdin(std::process::Stdio::null()).status()?;
-    anyhow::ensure!(status.success(), "its guest does not build");
-    let guests = folder.join("guest/target").join(GUEST_TARGET).join("release");
+    let guests = guests("bench/rusm-0.7/guest", GuestTarget::Component, &["--lib", "--examples"])?;
+    // A program of preview 1, the same that ours runs.
+    program("bench-ours", &["build"])?;
+    let module = root().join("bench/guests/.rusm/build/program-rust.wasm");
     let mut host = command("cargo", &["run", "--release", "--quiet", "--"]);
-    let mut figures = figures(host.arg(guests).current_dir(folder.join("host")))?;
+    let mut figures = figures(host.args([guests, module]).current_dir(folder.join("host")))?;
     if let Some(call) = figures.remove("call-rust-rust") {
         figures.insert("call-rust-0.7".into(), call);
     }
     Ok(figures)
 }
+
+/// Lunatic, whose runtime is installed below `bench/target`, with a guest of its own.
+fn lunatic() -> anyhow::Result<Figures> {
+    setup(&[Need::Rust, Need::GuestToolchain])?;
+    let folder = root().join("bench/target/lunatic");
+    let runtime = folder.join("bin/lunatic");
+    if !runtime.is_file() {
+        let version = ["install", "lunatic-runtime", "--version", LUNATIC_RUNTIME, "--quiet"];
+        execute(command("cargo", &version).arg("--root").arg(&folder))?;
+    }
+    let guest = guests("bench/lunatic", GuestTarget::Module, &[])?.join("bench-lunatic.wasm");
+    let mut figures = figures(command(&runtime.to_string_lossy(), &["run"]).arg(guest))?;
+    for (peers, own) in [("spawn-core", "spawn-core-lunatic"), ("call-rust-rust", "call-lunatic")] {
+        if let Some(figure) = figures.remove(peers) {
+            figures.insert(own.into(), figure);
+        }
+    }
+    Ok(figures)
+}
+
+/// Builds a peer's guests: the folder in which they are.
+fn guests(folder: &str, target: GuestTarget, what: &[&str]) -> anyhow::Result<PathBuf> {
+    let home = Home::from_env()?;
+    let toolchain = GuestToolchain::find(&home).context("no toolchain for guests")?;
+    let folder = root().join(folder);
+    let mut guest = toolchain.cargo();
+    guest.args(["build", "--release", "--quiet", "--target", target.triple()]).args(what);
+    let status = guest.current_dir(&folder).stdin(std::process::Stdio::null()).status()?;
+    anyhow::ensure!(status.success(), "its guest does not build");
+    Ok(folder.join("target").join(target.triple()).join("release"))
+}
+
+/// The last one that was published, in 2023.
+const LUNATIC_RUNTIME: &str = "0.13.2";

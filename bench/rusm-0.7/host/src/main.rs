@@ -1,5 +1,5 @@
 //! Peer benchmark host: rusm-otp / rusm-wasm / rusm-rs 0.7.0.
-//! Usage: rusm07-host <release directory of the components> <that of the core module>. One JSON object per line on stdout.
+//! Usage: rusm07-host <release directory of the components> <core module>. One JSON object per line on stdout.
 use rusm_otp::{ExitReason, ProcessHandle, Received, Runtime};
 use rusm_wasm::{PreparedComponent, WasmRuntime};
 use std::error::Error;
@@ -65,15 +65,15 @@ async fn idle(rt: &Runtime, wr: &WasmRuntime, idle: &PreparedComponent) -> Res<f
     Ok((after - before) / IDLE as f64)
 }
 
-/// A component that fails to start also ends, only faster: see one `nop` end normally.
+/// What fails to start also ends, only faster: see one end normally.
 /// (A process that ended before it was monitored reads NoProc: try again.)
-async fn ends_normally(rt: &Runtime, wr: &WasmRuntime, nop: &PreparedComponent) -> Res<()> {
+async fn ends_normally(rt: &Runtime, spawn: impl Fn() -> ProcessHandle) -> Res<()> {
     for _ in 0..100 {
         let (tx, rx) = tokio::sync::oneshot::channel();
         let watcher = rt.spawn(move |mut ctx| async move {
             let _ = tx.send(ctx.recv().await);
         });
-        rt.monitor(watcher.pid(), wr.spawn_component(nop).pid());
+        rt.monitor(watcher.pid(), spawn().pid());
         match rx.await? {
             Received::Down { reason: ExitReason::Normal, .. } => return Ok(()),
             Received::Down { reason: ExitReason::NoProc, .. } => continue,
@@ -83,7 +83,7 @@ async fn ends_normally(rt: &Runtime, wr: &WasmRuntime, nop: &PreparedComponent) 
     Err("nop was never seen to end".into())
 }
 
-/// IN_FLIGHT lanes that spawn a process and wait for its end; processes per second.
+/// `IN_FLIGHT` lanes that spawn a process and wait for its end; processes per second.
 async fn spawns(spawn: impl Fn() -> ProcessHandle + Clone + Send + 'static, total: u64) -> Res<f64> {
     let taken = Arc::new(AtomicU64::new(0));
     let start = Instant::now();
@@ -127,7 +127,7 @@ async fn pair(
     Ok(nanos as f64 / timed as f64)
 }
 
-async fn bench(dir: String, core: String) -> Res<()> {
+async fn bench(dir: String, module: String) -> Res<()> {
     let rt = Runtime::new();
     let wr = Arc::new(WasmRuntime::with_limits(rt.clone(), 4000, 16 << 20)?);
     let compile = |file: &str| wr.compile_component(std::fs::read(format!("{dir}/{file}.wasm"))?);
@@ -144,24 +144,25 @@ async fn bench(dir: String, core: String) -> Res<()> {
         call.push(pair(&rt, &wr, [&service, &caller], CALLS).await?);
     }
     let nop = main("examples/nop")?;
-    ends_normally(&rt, &wr, &nop).await?;
     let component = {
         let wr = wr.clone();
         move || wr.spawn_component(&nop)
     };
+    ends_normally(&rt, &component).await?;
     spawns(component.clone(), SPAWNS / 10).await?; // warm-up
     for _ in 0..ROUNDS {
         spawn.push(spawns(component.clone(), SPAWNS).await?);
     }
     // A plain program of preview 1.
-    let module = wr.prepare(&wr.compile(std::fs::read(format!("{core}/core.wasm"))?)?, "_start")?;
-    let module = {
+    let program = wr.prepare(&wr.compile(std::fs::read(module)?)?, "_start")?;
+    let program = {
         let wr = wr.clone();
-        move || wr.spawn(&module)
+        move || wr.spawn(&program)
     };
-    spawns(module.clone(), SPAWNS / 10).await?; // warm-up
+    ends_normally(&rt, &program).await?;
+    spawns(program.clone(), SPAWNS / 10).await?; // warm-up
     for _ in 0..ROUNDS {
-        spawn_core.push(spawns(module.clone(), SPAWNS).await?);
+        spawn_core.push(spawns(program.clone(), SPAWNS).await?);
     }
     let [counter, sender] = [role("counter")?, role("sender")?];
     for _ in 0..ROUNDS {
@@ -181,13 +182,13 @@ async fn bench(dir: String, core: String) -> Res<()> {
 
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
 async fn main() -> Res<()> {
-    let usage = "usage: rusm07-host <release directory of the components> <that of the core module>";
-    let [dir, core] = [1, 2].map(|at| std::env::args().nth(at).ok_or(usage));
+    let usage = "usage: rusm07-host <release directory of the components> <core module>";
+    let [dir, module] = [1, 2].map(|at| std::env::args().nth(at).ok_or(usage));
     std::thread::spawn(|| {
         std::thread::sleep(LIMIT);
         eprintln!("time limit");
         std::process::exit(2);
     });
     // On a worker: the main thread is not one.
-    tokio::spawn(bench(dir?, core?)).await?
+    tokio::spawn(bench(dir?, module?)).await?
 }

@@ -38,8 +38,11 @@ pub struct Limits {
     pub mailbox: Option<usize>,
     /// Living processes that it has spawned; then `spawn` answers `capacity`. Unbounded by default.
     pub processes: Option<u32>,
-    /// Open handles of WASI, and calls under way: so many of either, 100,000 by default.
+    /// Open handles of WASI, and calls under way together with open streams: so many of either, 100,000 by default. What is
+    /// beyond is refused, calls as `overloaded`.
     pub handles: usize,
+    /// Timers that are set; past it the process crashes. 100,000 by default.
+    pub timers: usize,
     /// Bytes a second of standard output, standard error and log lines; what is more is dropped, and counted. 1 MiB by
     /// default.
     pub output: usize,
@@ -63,6 +66,7 @@ impl Default for Limits {
             mailbox: None,
             processes: None,
             handles: 100_000,
+            timers: 100_000,
             output: 1 << 20,
             host_call: 64 << 20,
             instances: None,

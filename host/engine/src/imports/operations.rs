@@ -217,7 +217,8 @@ pub(super) fn start_call(
     deadline_ms: u32,
 ) -> Result<Started, CallError> {
     may_reach(guest, "call-start", to).map_err(CallError::Denied)?;
-    if guest.calls.len() >= guest.profile.limits.handles {
+    let streams = if direction.is_some() { guest.context.streams() } else { 0 };
+    if guest.calls.len() + streams >= guest.profile.limits.handles {
         return Err(CallError::Overloaded);
     }
     let (own, theirs) = match direction {
@@ -254,15 +255,33 @@ pub(super) fn take_call(guest: &mut Guest, call: Reference) -> Result<PendingCal
     Ok(pending)
 }
 
-/// Waits for a message.
-pub(super) async fn receive(context: Context, filter: Filter, timeout_ms: Option<u64>) -> Option<Event> {
+/// Waits for a message. So many ends of streams may be open.
+pub(super) async fn receive(
+    context: Context,
+    streams: usize,
+    filter: Filter,
+    timeout_ms: Option<u64>,
+) -> Option<Event> {
     let filter = rusm_otp::Filter::from(filter);
-    let admits = move |message: &Message| filter.admits(message);
-    let message = match timeout_ms {
-        None => Some(context.receive_matching(admits).await),
-        Some(ms) => context.receive_within(milliseconds(ms), admits).await,
-    };
-    message.and_then(|message| process::event(&context, message))
+    let until = timeout_ms.map(|ms| Instant::now() + milliseconds(ms));
+    loop {
+        let admits = |message: &Message| filter.admits(message);
+        let message = match until {
+            None => context.receive_matching(admits).await,
+            Some(until) => {
+                context.receive_within(until.saturating_duration_since(Instant::now()), admits).await?
+            }
+        };
+        let message = match message {
+            Message::Call(request) => {
+                process::within(*request, &context, streams).map(Box::new).map(Message::Call)
+            }
+            other => Some(other),
+        };
+        if let Some(event) = message.and_then(|message| process::event(&context, message)) {
+            return Some(event);
+        }
+    }
 }
 
 /// Writes a chunk, waiting for room at most so long; a deadline of 0 does not wait.

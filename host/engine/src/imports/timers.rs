@@ -12,7 +12,11 @@ pub(super) fn add(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
     let mut timers = linker.instance(interface!("timers"))?;
     timers.func_wrap("send-after", |store: Store<'_>, (ms, body): (u64, WasmList<u8>)| {
         let body = Bytes::copy_from_slice(body.as_le_slice(&store));
-        let context = &store.data().context;
+        let Guest { context, profile, .. } = store.data();
+        let most = profile.limits.timers;
+        if context.runtime().timers(context.pid()) >= most {
+            return Err(wasmtime::Error::msg(format!("its timers are limited to {most} at a time")));
+        }
         let after = operations::milliseconds(ms);
         Ok((context.runtime().send_after(context.pid(), after, body),))
     })?;

@@ -73,7 +73,9 @@ pub(super) fn add(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
     wait.func_wrap("call-cancel", call_cancel)?;
     wait.func_wrap_async("receive", |mut store: Store<'_>, (filter, limit): (Filter, Option<u64>)| {
         Box::new(async move {
-            let event: Option<Event> = operations::receive(store.data().context.clone(), filter, limit).await;
+            let Guest { context, profile, .. } = store.data();
+            let (context, streams) = (context.clone(), profile.limits.handles);
+            let event: Option<Event> = operations::receive(context, streams, filter, limit).await;
             fresh_turn(&mut store);
             Ok((event,))
         })

@@ -54,8 +54,9 @@ pub(super) fn add(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
     })?;
     wait.func_wrap("call-cancel", call_cancel)?;
     wait.func_wrap("receive", |store: Store<'_>, (filter, limit): (Filter, Option<u64>)| {
-        let context = store.data().context.clone();
-        future(store, operations::receive(context, filter, limit))
+        let Guest { context, profile, .. } = store.data();
+        let (context, streams) = (context.clone(), profile.limits.handles);
+        future(store, operations::receive(context, streams, filter, limit))
     })?;
     wait.func_wrap("sleep", |store: Store<'_>, (ms,): (u64,)| {
         let sleep = operations::sleep(ms);

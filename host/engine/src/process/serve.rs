@@ -165,7 +165,10 @@ async fn answer<S: Service>(
     component: &Component,
     request: Request,
 ) -> wasmtime::Result<()> {
-    let Request { sender, reference, key, body, stream, .. } = request;
+    let most = component.profile.limits.handles;
+    let Some(Request { sender, reference, key, body, stream, .. }) = within(request, context, most) else {
+        return Ok(());
+    };
     service.enter(Some(key));
     let handle = stream.map(|end| context.own_stream(end));
     let request = types::Request { sender: sender.into(), reference, kind: RequestKind::Call };
@@ -188,6 +191,18 @@ async fn answer<S: Service>(
     }
     context.reply(reference, reply);
     Ok(())
+}
+
+/// A call that the process may take; one with a stream too many is answered.
+pub(crate) fn within(request: Request, context: &Context, streams: usize) -> Option<Request> {
+    if request.stream.is_none() || context.streams() < streams {
+        return Some(request);
+    }
+    if let Some(end) = request.stream {
+        end.abort("the callee has too many streams open");
+    }
+    context.reply(request.reference, Err(CallError::Overloaded));
+    None
 }
 
 /// Whether an exit ends the service in good order: its parent's, or a request to stop that it does not trap.

@@ -230,6 +230,9 @@ impl Building<'_> {
         if let Some(handles) = &raw.handles {
             limits.handles = reader.within(handles.span(), *handles.get_ref(), most(own.handles))?;
         }
+        if let Some(timers) = &raw.timers {
+            limits.timers = reader.within(timers.span(), *timers.get_ref(), most(own.timers))?;
+        }
         if let Some(mailbox) = &raw.mailbox {
             limits.mailbox = Some(reader.within(mailbox.span(), *mailbox.get_ref(), own.mailbox)?);
         }

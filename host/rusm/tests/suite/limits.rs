@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use rusm_engine::{Spawn, SpawnError};
+use rusm_otp::{CallError, Context, ExitReason, SpawnOptions, StreamEnd};
 
 use crate::support::TestNode;
 
@@ -47,6 +48,31 @@ async fn a_constructor_that_spins_is_given_up_and_keeps_nobody_waiting() {
         let living = || engine.component(component).map(|component| component.living());
         node.wait_until(|_| living() == Some(1)).await;
     }
+    node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_process_is_not_given_more_streams_than_it_may_have() {
+    let node = TestNode::boot().await;
+    let runtime = node.node().engine().runtime();
+    // It keeps every stream that it is given.
+    let keeper = runtime.whereis("raw-rust").expect("it runs");
+    let (sender, receiver) = tokio::sync::oneshot::channel();
+    let calls = move |context: Context| async move {
+        let mut replies = Vec::new();
+        for _ in 0..12 {
+            let (writer, reader) = rusm_otp::stream(1024);
+            let end = Some(StreamEnd::Reader(reader));
+            let call = context.runtime().call(context.pid(), &keeper.into(), 1, "hi".into(), end, None);
+            replies.push((context.wait(call.expect("it is taken")).await, writer));
+        }
+        sender.send(replies.into_iter().map(|(reply, _)| reply).collect::<Vec<_>>()).expect("it waits");
+        ExitReason::Normal
+    };
+    runtime.spawn(SpawnOptions::new("test"), calls).expect("it has no name");
+    let replies = receiver.await.expect("the calls are answered");
+    assert!(replies[..10].iter().all(|reply| *reply == Ok("hi".into())), "{replies:?}");
+    assert!(replies[10..].iter().all(|reply| *reply == Err(CallError::Overloaded)), "{replies:?}");
     node.stop().await;
 }
 

@@ -20,8 +20,7 @@ export default service(Hostile, {
         return `${alive} alive`;
       }
       case "timers":
-        for (let timer = 0; timer < 20_000; timer++) process.sendAfter(3_600_000);
-        return "done";
+        for (;;) process.sendAfter(3_600_000);
       case "fork-bomb":
         for (;;) {
           try {

@@ -43,9 +43,14 @@ fn main() {
         ["connect", address] => println!("{:?}", talk(address)),
         ["udp", address] => {
             let socket = UdpSocket::bind("0.0.0.0:0").map_err(|error| error.kind());
-            println!("{:?}", socket.and_then(|socket| socket.send_to(b"hi", address).map_err(|error| error.kind())));
+            println!(
+                "{:?}",
+                socket.and_then(|socket| socket.send_to(b"hi", address).map_err(|error| error.kind()))
+            );
         }
-        ["listen", address] => println!("{:?}", TcpListener::bind(address).map(drop).map_err(|error| error.kind())),
+        ["listen", address] => {
+            println!("{:?}", TcpListener::bind(address).map(drop).map_err(|error| error.kind()))
+        }
         ["sleep", ms] => {
             let start = Instant::now();
             std::thread::sleep(Duration::from_millis(ms.parse().expect("a number")));

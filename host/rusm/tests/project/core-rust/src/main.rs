@@ -48,7 +48,9 @@ fn all(callee: &str) -> String {
     let Some(Event::Mail { sender, body }) = abi::receive(Some(10_000)) else { panic!("the echo") };
     writeln!(seen, "child {}, {}", sender == child, String::from_utf8_lossy(&body)).unwrap();
     abi::send(child, b"stop").expect("it is taken");
-    let Some(Event::Down { monitor: of, pid, reason: 0 }) = abi::receive(Some(10_000)) else { panic!("down") };
+    let Some(Event::Down { monitor: of, pid, reason: 0 }) = abi::receive(Some(10_000)) else {
+        panic!("down")
+    };
     writeln!(seen, "down {}", of == monitor && pid == child).unwrap();
 
     writeln!(seen, "traps before {}", abi::trap_exit(true)).unwrap();

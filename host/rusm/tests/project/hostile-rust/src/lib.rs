@@ -1,5 +1,6 @@
 use std::time::Duration;
 
+use rusm_rs::bindings::types::StreamDirection;
 use rusm_rs::bindings::{process as raw_process, timers as raw_timers, wait};
 use rusm_rs::{Crash, ExitReason, Pid, SendError, Spawn, groups, log, names, process, timers};
 
@@ -46,12 +47,17 @@ impl hostile::Service for Hostile {
                     return error.to_string();
                 }
             },
-            "timers" => {
-                for _ in 0..100_000 {
-                    timers::send_after(Duration::from_secs(3600), b"much later");
-                }
-                "done".into()
-            }
+            "timers" => loop {
+                timers::send_after(Duration::from_secs(3600), b"much later");
+            },
+            "streams" => loop {
+                let target = rusm_rs::Target::Process(process::pid());
+                match wait::call_start(&target, 7, b"", Some(StreamDirection::ToCallee), 60_000) {
+                    // The call is given up, its stream is not.
+                    Ok(started) => wait::call_cancel(started.call),
+                    Err(error) => return format!("{error:?}").to_lowercase(),
+                };
+            },
             "calls" => loop {
                 let target = rusm_rs::Target::Process(process::pid());
                 if let Err(error) = wait::call_start(&target, 7, b"", None, 60_000) {
