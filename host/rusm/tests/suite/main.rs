@@ -4,6 +4,7 @@ mod artifacts;
 mod capacity;
 mod cli;
 mod commands;
+mod foreign;
 mod hostile;
 mod limits;
 mod loading;
