@@ -1,3 +1,4 @@
+use std::pin::pin;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -16,10 +17,12 @@ mod event;
 mod guest;
 mod serve;
 mod sync_lane;
+mod throttled;
 
 pub(crate) use event::event;
 pub(crate) use guest::{Guest, StartedCall, fresh_turn};
 pub(crate) use serve::{exit_of_code, within};
+use throttled::Throttled;
 
 /// What a constructor is called with.
 pub(crate) struct Init {
@@ -91,9 +94,16 @@ pub(crate) async fn run(birth: Birth, context: Context) -> ExitReason {
     // A new store's deadline has passed already: without this, each one would yield at its first step.
     store.set_epoch_deadline(1);
     store.epoch_deadline_callback(|mut store| store.data_mut().tick_over());
-    let ended = match lane {
-        Lane::Sync => sync_lane::run(&mut store, &code, init, &started).await,
-        Lane::Async => async_lane::run(&mut store, &code, init, &started).await,
+    let share = store.data().profile.limits.cpu;
+    let body = async {
+        match lane {
+            Lane::Sync => sync_lane::run(&mut store, &code, init, &started).await,
+            Lane::Async => async_lane::run(&mut store, &code, init, &started).await,
+        }
+    };
+    let ended = match share {
+        Some(share @ ..100) => Throttled::new(pin!(body), share).await,
+        _ => body.await,
     };
     let reason = ended.unwrap_or_else(|error| {
         if error.downcast_ref::<wasmtime::PoolConcurrencyLimitError>().is_some() {

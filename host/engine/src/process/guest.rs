@@ -110,7 +110,7 @@ impl Guest {
         self.ticks = 0;
     }
 
-    /// A guest has run for a whole tick: others get their turn, and one that takes more than it may is held back or ended.
+    /// A guest has run for a whole tick: others get their turn, and one that takes more than it may is ended.
     pub(super) fn tick_over(&mut self) -> wasmtime::Result<UpdateDeadline> {
         self.ticks += 1;
         let tick = self.engine.config().tick;
@@ -119,13 +119,7 @@ impl Guest {
             let text = format!("its processor time for one message is spent: {most:?}");
             return Err(wasmtime::Error::new(GuestExit(crash(self, text, String::new()))));
         }
-        Ok(match limits.cpu {
-            Some(share) if share < 100 => {
-                let rest = tick * (100 - share) / share.max(1);
-                UpdateDeadline::YieldCustom(1, Box::pin(tokio::time::sleep(rest)))
-            }
-            _ => UpdateDeadline::Yield(1),
-        })
+        Ok(UpdateDeadline::Yield(1))
     }
 }
 

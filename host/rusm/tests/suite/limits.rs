@@ -1,6 +1,6 @@
 //! What one process must not do to others: spin, eat memory, overflow, and what it was not granted.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rusm_engine::{Spawn, SpawnError};
 use rusm_otp::{CallError, Context, ExitReason, SpawnOptions, StreamEnd};
@@ -47,6 +47,44 @@ async fn a_constructor_that_spins_is_given_up_and_keeps_nobody_waiting() {
         }
         let living = || engine.component(component).map(|component| component.living());
         node.wait_until(|_| living() == Some(1)).await;
+    }
+    node.stop().await;
+}
+
+/// How many calls a new process of a component answers while it is called for so long, one call after the other.
+async fn answered(node: &TestNode, component: &str, time: Duration) -> u32 {
+    let engine = node.node().engine();
+    let key = node.key(component, "init");
+    let spawn = Spawn::new(component).init(Some(key), b"\x00\x00".as_slice().into());
+    let pid = engine.spawn(spawn).await.expect("it starts").pid;
+    let count = node.key(component, "count");
+    let (sender, receiver) = tokio::sync::oneshot::channel();
+    let calls = move |context: Context| async move {
+        let begun = Instant::now();
+        let mut answered = 0;
+        while begun.elapsed() < time {
+            let reply = context.call(&pid.into(), count, Vec::new().into(), Duration::from_secs(60)).await;
+            reply.expect("it answers");
+            answered += 1;
+        }
+        sender.send(answered).expect("it is waited for");
+        ExitReason::Normal
+    };
+    engine.runtime().spawn(SpawnOptions::new("test"), calls).expect("it has no name");
+    let answered = receiver.await.expect("a number");
+    engine.runtime().kill(pid);
+    node.wait_until(|node| !node.node().engine().runtime().is_alive(pid)).await;
+    answered
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_share_of_a_core_holds_for_short_messages_too() {
+    let node = TestNode::boot().await;
+    for (slow, fast) in [("slow-rust", "probe-rust"), ("slow-ts", "probe-ts")] {
+        let time = Duration::from_millis(500);
+        let (slow, fast) = (answered(&node, slow, time).await, answered(&node, fast, time).await);
+        // A tenth of a core, beside a whole one.
+        assert!(slow * 3 < fast, "{slow} calls beside {fast}");
     }
     node.stop().await;
 }
