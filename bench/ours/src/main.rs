@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, ensure};
-use rusm::{Node, Project};
+use rusm::{Built, Node, Project};
 use rusm_codegen::value::{parse_call, print_value};
 use rusm_engine::{EngineConfig, Kind, Spawn};
 use rusm_otp::{Context, ExitReason, Message, SpawnOptions};
@@ -48,6 +48,9 @@ async fn main() -> anyhow::Result<()> {
             row(&name, best(3, || number(&node, caller, format!("call({callee:?}, {calls})"))).await?);
         }
     }
+    if wanted("figures") {
+        row("figures", figures(&node, &project, &built).await?);
+    }
     if wanted("send-rust") {
         let text = "send(\"echo-rust\", 200000, 16)";
         row("send-rust", best(3, || number(&node, "caller-rust", text.into())).await?);
@@ -82,12 +85,30 @@ async fn main() -> anyhow::Result<()> {
         row("spawn-rust", -best(3, async || Ok(-spawn_run_exit(&node, "short-rust", 40_000).await?)).await?);
     }
     if only.as_deref() == Some("spawn-core") {
-        row("spawn-core", -best(3, async || Ok(-spawn_run_exit(&node, "program-rust", 40_000).await?)).await?);
+        row(
+            "spawn-core",
+            -best(3, async || Ok(-spawn_run_exit(&node, "program-rust", 40_000).await?)).await?,
+        );
     }
     if wanted("spawn-ts") {
         row("spawn-ts", -best(3, async || Ok(-spawn_run_exit(&node, "echo-ts", 20_000).await?)).await?);
     }
     Ok(())
+}
+
+/// Per cent that a call takes longer on a node that measures times than on one that does not; best of eight in turns.
+async fn figures(node: &Node, project: &Project, built: &[Built]) -> anyhow::Result<f64> {
+    let file = project.root().join("rusm.toml");
+    let config =
+        EngineConfig { figures: false, sync_processes: 100, async_processes: 10, ..EngineConfig::default() };
+    let without = Node::boot(project.manifest(), &file, built, config).await?;
+    let text = "call(\"echo-rust\", 100000)";
+    let (mut on, mut off) = (f64::INFINITY, f64::INFINITY);
+    for _ in 0..8 {
+        on = on.min(number(node, "caller-rust", text.into()).await?);
+        off = off.min(number(&without, "caller-rust", text.into()).await?);
+    }
+    Ok((on / off - 1.0) * 100.0)
 }
 
 fn row(measure: &str, value: f64) {
@@ -193,7 +214,8 @@ async fn restarts(node: &Node, rounds: usize) -> anyhow::Result<f64> {
         }
     };
     let supervisor = rusm_otp::Supervisor::new("bench").intensity(usize::MAX, Duration::from_secs(1));
-    let supervisor = supervisor.child(rusm_otp::ChildSpec::new(name, start)).start(engine.runtime(), None).await?;
+    let supervisor =
+        supervisor.child(rusm_otp::ChildSpec::new(name, start)).start(engine.runtime(), None).await?;
     let measure = move |context: Context| async move {
         let runtime = context.runtime().clone();
         let mut times = Vec::new();

@@ -22,6 +22,8 @@ pub struct EngineConfig {
     pub total_memory: Option<usize>,
     /// How long a guest runs before others get their turn, and how long a kill may take.
     pub tick: Duration,
+    /// Whether times are measured, of one message in 64 and one spawn in 16: histograms of each component's functions and starts.
+    pub figures: bool,
     /// Where compiled components are kept; none to compile at each start.
     pub cache: Option<PathBuf>,
 }
@@ -43,6 +45,7 @@ impl Default for EngineConfig {
             memory: 256 << 20,
             total_memory: None,
             tick: Duration::from_millis(1),
+            figures: true,
             cache: cache_folder(),
         }
     }

@@ -113,7 +113,7 @@ impl Engine {
                 "its profile grants {wanted} bytes of memory; this node allows {most}"
             )));
         }
-        let figures = Figures::default();
+        let figures = Figures::new(self.inner.config.figures);
         let pooled = self
             .code(&self.lane(shape.lane).pooled, bytes, (shape.kind, &shape.entry), &figures)
             .map_err(unfit)?;

@@ -250,6 +250,8 @@ impl Component {
 /// What is counted of one component.
 #[derive(Debug)]
 pub(crate) struct Figures {
+    /// Whether times are measured.
+    pub(crate) on: bool,
     spawned: AtomicU64,
     spawn_time: Mutex<Histogram<u32>>,
     compile_nanos: AtomicU64,
@@ -260,9 +262,10 @@ pub(crate) struct Figures {
     handling: Mutex<HashMap<u32, Histogram<u32>>>,
 }
 
-impl Default for Figures {
-    fn default() -> Self {
+impl Figures {
+    pub(crate) fn new(on: bool) -> Self {
         Self {
+            on,
             spawned: AtomicU64::new(0),
             spawn_time: Mutex::new(histogram()),
             compile_nanos: AtomicU64::new(0),
@@ -273,13 +276,11 @@ impl Default for Figures {
             handling: Mutex::default(),
         }
     }
-}
 
-impl Figures {
     /// A process is about to start; the time, if this start is measured.
     pub(crate) fn begin_spawn(&self) -> Option<Instant> {
         let before = self.spawned.fetch_add(1, Ordering::Relaxed);
-        before.is_multiple_of(MEASURED_SPAWNS).then(Instant::now)
+        (self.on && before.is_multiple_of(MEASURED_SPAWNS)).then(Instant::now)
     }
 
     pub(crate) fn spawned(&self, took: Duration) {

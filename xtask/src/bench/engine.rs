@@ -19,6 +19,7 @@ pub const GROUP: Group = Group {
         Measure { name: "call-rust-rust", unit: "ns", higher: false, reach: Reach::Peer(0.65, BEAM) },
         Measure { name: "call-rust-0.7", unit: "ns", higher: false, reach: Reach::Peer(0.16, RUSM) },
         Measure { name: "call-lunatic", unit: "ns", higher: false, reach: Reach::Peer(0.3, LUNATIC) },
+        Measure { name: "figures", unit: "%", higher: false, reach: Reach::Value(3.0) },
         Measure { name: "call-8-1", unit: "ns", higher: false, reach: Reach::Peer(1.0, BEAM) },
         Measure { name: "chain-4", unit: "ns", higher: false, reach: Reach::Peer(1.0, BEAM) },
         Measure { name: "call-ts-rust", unit: "ns", higher: false, reach: Reach::Value(8_000.0) },

@@ -126,13 +126,13 @@ pub(super) async fn serve<S: Service>(
     let mut handled: u32 = 0;
     loop {
         let message = context.receive().await;
-        let key = match &message {
-            Message::Call(request) => Some(request.key),
-            Message::Cast { key, .. } => Some(*key),
+        handled = handled.wrapping_add(1);
+        let measured = match &message {
+            _ if handled % MEASURED != 1 || !component.figures.on => None,
+            Message::Call(request) => Some((request.key, Instant::now())),
+            Message::Cast { key, .. } => Some((*key, Instant::now())),
             _ => None,
         };
-        handled = handled.wrapping_add(1);
-        let measured = key.filter(|_| handled % MEASURED == 1).map(|key| (key, Instant::now()));
         match message {
             Message::Call(request) => answer(service, context, component, *request).await?,
             Message::Cast { sender, key, body } => {
