@@ -64,6 +64,22 @@ macro_rules! __export_service {
                 }
             }
 
+            impl $crate::__rt::bindings::server_short::Guest for Component {
+                fn handle_short(
+                    key: u32,
+                    request: $crate::__rt::Request,
+                    body: $crate::__rt::bindings::types::ShortBody,
+                    stream_end: $crate::__rt::Option<u64>,
+                ) -> $crate::__rt::bindings::server_short::ShortOutcome {
+                    let call = $crate::__rt::Incoming::new(request, body, stream_end);
+                    STATE.with(|state| state.handle_short(key, call))
+                }
+
+                fn take_outcome() -> $crate::__rt::Outcome {
+                    STATE.with(|state| state.take_outcome())
+                }
+            }
+
             $crate::__rt::bindings::service::export_service!(Component with_types_in $crate::__rt::bindings::service);
         };
     };

@@ -11,7 +11,7 @@
 pub mod service {
     wit_bindgen::generate!({
         path: "../wit",
-        world: "service",
+        world: "service-short",
         pub_export_macro: true,
         export_macro_name: "export_service",
         default_bindings_module: "rusm_rs::__rt::bindings::service",
@@ -53,7 +53,7 @@ pub mod raw {
     });
 }
 
-pub use service::exports::rusm::actor::server;
+pub use service::exports::rusm::actor::{server, server_short};
 pub use service::rusm::actor::{
     groups, logging, names, options, outcomes, process, supervision, supervisors, timers, types, wait,
 };

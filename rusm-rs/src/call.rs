@@ -4,6 +4,7 @@ use rusm_wire::{Decode, decode};
 
 use crate::ExitReason;
 use crate::bindings::{types, wait};
+use crate::body::Body;
 
 /// The error of what cannot fail in its own way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -75,13 +76,13 @@ pub enum SpawnError<E = Never> {
 #[must_use = "dropping it gives the call up; wait for it"]
 pub struct Pending<R> {
     call: Result<u64, Option<types::CallError>>,
-    decode: fn(Result<Vec<u8>, types::CallError>) -> R,
+    decode: fn(Result<Body, types::CallError>) -> R,
 }
 
 impl<R> Pending<R> {
     pub(crate) fn new(
         call: Result<u64, types::CallError>,
-        decode: fn(Result<Vec<u8>, types::CallError>) -> R,
+        decode: fn(Result<Body, types::CallError>) -> R,
     ) -> Self {
         Self { call: call.map_err(Some), decode }
     }
@@ -90,7 +91,7 @@ impl<R> Pending<R> {
     pub fn wait(mut self) -> R {
         let call = std::mem::replace(&mut self.call, Err(None));
         let reply = match call {
-            Ok(call) => wait::call_wait(call),
+            Ok(call) => wait::call_wait(call).map(Body::from),
             Err(error) => Err(error.unwrap_or(types::CallError::Cancelled)),
         };
         (self.decode)(reply)
@@ -113,13 +114,13 @@ impl<R> fmt::Debug for Pending<R> {
 
 /// The reply of a call that has no error of its own.
 #[doc(hidden)]
-pub fn plain<T: Decode>(reply: Result<Vec<u8>, types::CallError>) -> Result<T, CallError> {
+pub fn plain<T: Decode>(reply: Result<Body, types::CallError>) -> Result<T, CallError> {
     decode(&reply?).map_err(|error| CallError::Malformed(format!("the reply: {error}")))
 }
 
 /// The reply of a call whose contract has an error.
 #[doc(hidden)]
-pub fn fallible<T: Decode, E: Decode>(reply: Result<Vec<u8>, types::CallError>) -> Result<T, CallError<E>> {
+pub fn fallible<T: Decode, E: Decode>(reply: Result<Body, types::CallError>) -> Result<T, CallError<E>> {
     match decode::<Result<T, E>>(&reply?) {
         Ok(result) => result.map_err(CallError::Refused),
         Err(error) => Err(CallError::Malformed(format!("the reply: {error}"))),

@@ -4,7 +4,9 @@ use rusm_wire::Decode;
 
 use crate::bindings::options::SpawnOptions;
 use crate::bindings::types::{self, Pid, StreamDirection, Target};
+use crate::bindings::wait::ShortAnswer;
 use crate::bindings::{names, process, wait};
+use crate::body::{Body, short};
 use crate::call::{CallError, Pending, SendError, SpawnError};
 use crate::stream::{StreamReader, StreamWriter};
 
@@ -154,8 +156,15 @@ impl Client {
         self.monitor.unwrap_or_else(|| Monitor::of(&self.target))
     }
 
-    pub fn call(&self, key: u32, body: Vec<u8>) -> Result<Vec<u8>, types::CallError> {
-        wait::call(&self.target, key, &body, self.deadline_ms)
+    pub fn call(&self, key: u32, body: Vec<u8>) -> Result<Body, types::CallError> {
+        let Some(short) = short(&body) else {
+            return wait::call(&self.target, key, &body, self.deadline_ms).map(Body::from);
+        };
+        match wait::call_short(&self.target, key, short, self.deadline_ms) {
+            ShortAnswer::Short(reply) => Ok(reply.into()),
+            ShortAnswer::Long(reply) => Ok(reply.into()),
+            ShortAnswer::Error(error) => Err(error),
+        }
     }
 
     pub fn cast(&self, key: u32, body: Vec<u8>) -> Result<(), SendError> {
@@ -166,7 +175,7 @@ impl Client {
         &self,
         key: u32,
         body: Vec<u8>,
-        decode: fn(Result<Vec<u8>, types::CallError>) -> R,
+        decode: fn(Result<Body, types::CallError>) -> R,
     ) -> Pending<R> {
         let started = wait::call_start(&self.target, key, &body, None, self.deadline_ms);
         Pending::new(started.map(|started| started.call), decode)
@@ -176,13 +185,13 @@ impl Client {
         &self,
         key: u32,
         body: Vec<u8>,
-        accepted: impl FnOnce(Result<Vec<u8>, types::CallError>) -> Result<(), CallError<E>>,
+        accepted: impl FnOnce(Result<Body, types::CallError>) -> Result<(), CallError<E>>,
     ) -> Result<StreamReader<T>, CallError<E>> {
         let direction = Some(StreamDirection::ToCaller);
         let started = wait::call_start(&self.target, key, &body, direction, self.deadline_ms)?;
         // Made first, so that a refusal closes the handle.
         let reader = StreamReader::new(started.handle);
-        accepted(wait::call_wait(started.call))?;
+        accepted(wait::call_wait(started.call).map(Body::from))?;
         Ok(reader)
     }
 
@@ -190,7 +199,7 @@ impl Client {
         &self,
         key: u32,
         body: Vec<u8>,
-        decode: fn(Result<Vec<u8>, types::CallError>) -> R,
+        decode: fn(Result<Body, types::CallError>) -> R,
     ) -> (StreamWriter<T>, Pending<R>) {
         let direction = Some(StreamDirection::ToCallee);
         let started = wait::call_start(&self.target, key, &body, direction, self.deadline_ms);

@@ -30,6 +30,7 @@ extern crate self as rusm_rs;
 
 #[doc(hidden)]
 pub mod bindings;
+mod body;
 mod call;
 mod client;
 pub mod groups;

@@ -7,7 +7,9 @@ use rusm_wire::{Decode, DecodeError, Encode, encode};
 use crate::ExitReason;
 use crate::bindings::outcomes::Outcome;
 use crate::bindings::process;
+use crate::bindings::server_short::ShortOutcome;
 use crate::bindings::types::{self, Event, Request};
+use crate::body::{Body, short};
 use crate::stream::{self, Stream, StreamReader};
 
 /// An answer that is given later: keep it, and [`send`](Reply::send) when the time has come. Dropped without that, the
@@ -51,19 +53,23 @@ pub trait Dispatch: Sized + 'static {
 /// The one service of a component.
 #[doc(hidden)]
 #[derive(Debug)]
-pub struct State<S>(RefCell<Option<S>>);
+pub struct State<S> {
+    service: RefCell<Option<S>>,
+    /// What is no short outcome, until the host takes it.
+    outcome: RefCell<Option<Outcome>>,
+}
 
 impl<S: Dispatch> State<S> {
     #[expect(clippy::new_without_default, reason = "only generated code makes one")]
     pub const fn new() -> Self {
-        Self(RefCell::new(None))
+        Self { service: RefCell::new(None), outcome: RefCell::new(None) }
     }
 
     pub fn init(&self, key: u32, body: &[u8]) -> Outcome {
         report_panics();
         match S::init(key, body) {
             Ok(service) => {
-                self.0.replace(Some(service));
+                self.service.replace(Some(service));
                 Outcome::Reply(Vec::new())
             }
             Err(outcome) => outcome,
@@ -71,23 +77,40 @@ impl<S: Dispatch> State<S> {
     }
 
     pub fn handle(&self, key: u32, mut call: Incoming) -> Outcome {
-        match &mut *self.0.borrow_mut() {
+        match &mut *self.service.borrow_mut() {
             Some(service) => service.handle(key, &mut call),
             None => Outcome::Malformed("the service was not started".into()),
         }
+    }
+
+    pub fn handle_short(&self, key: u32, call: Incoming) -> ShortOutcome {
+        let other = match self.handle(key, call) {
+            Outcome::Later => return ShortOutcome::Later,
+            Outcome::Reply(reply) => match short(&reply) {
+                Some(reply) => return ShortOutcome::Reply(reply),
+                None => Outcome::Reply(reply),
+            },
+            other => other,
+        };
+        self.outcome.replace(Some(other));
+        ShortOutcome::Other
+    }
+
+    pub fn take_outcome(&self) -> Outcome {
+        self.outcome.take().unwrap_or(Outcome::UnknownFunction)
     }
 
     pub fn info(&self, event: Event) {
         if stream::handle_event(&event) {
             return;
         }
-        if let Some(service) = &mut *self.0.borrow_mut() {
+        if let Some(service) = &mut *self.service.borrow_mut() {
             service.info(event);
         }
     }
 
     pub fn terminate(&self, reason: ExitReason) {
-        if let Some(service) = &mut *self.0.borrow_mut() {
+        if let Some(service) = &mut *self.service.borrow_mut() {
             service.terminate(reason);
         }
     }
@@ -98,13 +121,13 @@ impl<S: Dispatch> State<S> {
 #[derive(Debug)]
 pub struct Incoming {
     request: Request,
-    body: Vec<u8>,
+    body: Body,
     stream: Option<u64>,
 }
 
 impl Incoming {
-    pub fn new(request: Request, body: Vec<u8>, stream: Option<u64>) -> Self {
-        Self { request, body, stream }
+    pub fn new(request: Request, body: impl Into<Body>, stream: Option<u64>) -> Self {
+        Self { request, body: body.into(), stream }
     }
 
     pub fn body(&self) -> &[u8] {

@@ -81,6 +81,8 @@ pub(crate) enum Exports {
         handle: ComponentExportIndex,
         info: ComponentExportIndex,
         terminate: ComponentExportIndex,
+        /// `handle-short` and `take-outcome`.
+        short: Option<[ComponentExportIndex; 2]>,
     },
     Raw {
         run: ComponentExportIndex,
@@ -293,9 +295,17 @@ impl Exports {
                 handle: export("handle")?,
                 info: export("info")?,
                 terminate: export("terminate")?,
+                short: short(compiled),
             },
         })
     }
+}
+
+/// The optional exports of a service.
+fn short(compiled: &Compiled) -> Option<[ComponentExportIndex; 2]> {
+    let (_, interface) = compiled.get_export(None, "rusm:actor/server-short@0.1.0")?;
+    let export = |name| compiled.get_export_index(Some(&interface), name);
+    Some([export("handle-short")?, export("take-outcome")?])
 }
 
 /// The exports that make a component a process, by the beginning of their name, and as what. A service may well export `run`

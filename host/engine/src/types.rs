@@ -298,6 +298,61 @@ pub(crate) struct Started {
     pub(crate) call: Reference,
     pub(crate) handle: Option<StreamHandle>,
 }
+/// Up to 16 bytes that take no memory on their way.
+#[derive(ComponentType, Lift, Lower, Clone, Copy, Debug)]
+#[component(record)]
+pub(crate) struct ShortBody {
+    pub(crate) length: u8,
+    pub(crate) low: u64,
+    pub(crate) high: u64,
+}
+
+impl ShortBody {
+    /// None of a longer one.
+    pub(crate) fn of(body: &[u8]) -> Option<Self> {
+        let mut bytes = [0; 16];
+        bytes.get_mut(..body.len())?.copy_from_slice(body);
+        let all = u128::from_le_bytes(bytes);
+        Some(Self { length: body.len() as u8, low: all as u64, high: (all >> 64) as u64 })
+    }
+
+    /// # Errors
+    /// A guest has made up its length.
+    pub(crate) fn bytes(self) -> wasmtime::Result<Bytes> {
+        let all = u128::from(self.high) << 64 | u128::from(self.low);
+        match all.to_le_bytes().get(..usize::from(self.length)) {
+            Some(body) => Ok(Bytes::copy_from_slice(body)),
+            None => {
+                Err(wasmtime::Error::msg(format!("a short body of {} bytes: it has up to 16", self.length)))
+            }
+        }
+    }
+}
+
+/// What a short call is answered with.
+#[derive(ComponentType, Lower, Clone, Debug)]
+#[component(variant)]
+pub(crate) enum ShortAnswer {
+    #[component(name = "short")]
+    Short(ShortBody),
+    #[component(name = "long")]
+    Long(Bytes),
+    #[component(name = "error")]
+    Error(CallError),
+}
+
+/// How an export answers a short message.
+#[derive(ComponentType, Lift, Clone, Copy, Debug)]
+#[component(variant)]
+pub(crate) enum ShortOutcome {
+    #[component(name = "reply")]
+    Reply(ShortBody),
+    #[component(name = "later")]
+    Later,
+    #[component(name = "other")]
+    Other,
+}
+
 #[derive(ComponentType, Lift, Clone, Debug)]
 #[component(variant)]
 pub(crate) enum Outcome {

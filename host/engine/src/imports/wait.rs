@@ -4,7 +4,10 @@ use wasmtime::component::{Linker, WasmList, WasmStr};
 
 use super::{interface, operations};
 use crate::process::{Guest, fresh_turn};
-use crate::types::{CallError, Event, Filter, Reference, SpawnOptions, StreamDirection, StreamError, Target};
+use crate::types::{
+    CallError, Event, Filter, Reference, ShortAnswer, ShortBody, SpawnOptions, StreamDirection, StreamError,
+    Target,
+};
 
 type Store<'a> = StoreContextMut<'a, Guest>;
 
@@ -40,21 +43,19 @@ pub(super) fn add(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
             Box::new(async move {
                 let body = Bytes::copy_from_slice(body.as_le_slice(&store));
                 let to = operations::target(&store, &to)?;
-                let mut pending = match operations::begin_call(store.data(), &to, key, body, deadline) {
-                    Ok(pending) => pending,
-                    Err(error) => return Ok((Err(error),)),
-                };
-                let context = store.data().context.clone();
-                let reply = match context.try_wait(&mut pending) {
-                    // It has not waited: its turn goes on.
-                    Some(reply) => reply,
-                    None => {
-                        let reply = context.wait(pending).await;
-                        fresh_turn(&mut store);
-                        reply
-                    }
-                };
-                Ok((reply.map_err(|error| operations::explain(&store.data().component, key, error)),))
+                Ok((call(&mut store, &to, key, body, deadline).await,))
+            })
+        },
+    )?;
+    wait.func_wrap_async(
+        "call-short",
+        |mut store: Store<'_>, (to, key, body, deadline): (Target, u32, ShortBody, u32)| {
+            Box::new(async move {
+                let to = operations::target(&store, &to)?;
+                Ok((match call(&mut store, &to, key, body.bytes()?, deadline).await {
+                    Ok(reply) => ShortBody::of(&reply).map_or(ShortAnswer::Long(reply), ShortAnswer::Short),
+                    Err(error) => ShortAnswer::Error(error),
+                },))
             })
         },
     )?;
@@ -110,6 +111,28 @@ pub(super) fn add(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
     wait.func_wrap("stream-demand", stream_demand)?;
     wait.func_wrap("stream-close", stream_close)?;
     wait.func_wrap("stream-abort", stream_abort)
+}
+
+/// A call from its sending to its reply.
+async fn call(
+    store: &mut Store<'_>,
+    to: &rusm_otp::Target,
+    key: u32,
+    body: Bytes,
+    deadline: u32,
+) -> Result<Bytes, CallError> {
+    let mut pending = operations::begin_call(store.data(), to, key, body, deadline)?;
+    let context = store.data().context.clone();
+    let reply = match context.try_wait(&mut pending) {
+        // It has not waited: its turn goes on.
+        Some(reply) => reply,
+        None => {
+            let reply = context.wait(pending).await;
+            fresh_turn(store);
+            reply
+        }
+    };
+    reply.map_err(|error| operations::explain(&store.data().component, key, error))
 }
 
 type StartParams = (Target, u32, WasmList<u8>, Option<StreamDirection>, u32);

@@ -9,7 +9,7 @@ use wasmtime::component::{ComponentExportIndex, ComponentNamedList, Instance, Li
 use super::{Guest, Init, Refusal, Started, event};
 use crate::Component;
 use crate::component::{Code, Exports};
-use crate::types::{self, Event, Outcome, RequestKind};
+use crate::types::{self, Event, Outcome, RequestKind, ShortBody, ShortOutcome};
 
 /// The exports of a service, found in one instance.
 #[derive(Clone, Copy)]
@@ -18,13 +18,22 @@ pub(crate) struct Server {
     pub(super) handle: TypedFunc<HandleParams, (Outcome,)>,
     pub(super) info: TypedFunc<(Event,), ()>,
     pub(super) terminate: TypedFunc<(types::ExitReason,), ()>,
+    pub(super) short: Option<Short>,
+}
+
+/// The exports of a service that takes short messages the short way.
+#[derive(Clone, Copy)]
+pub(crate) struct Short {
+    pub(super) handle: TypedFunc<ShortParams, (ShortOutcome,)>,
+    pub(super) outcome: TypedFunc<(), (Outcome,)>,
 }
 
 pub(super) type HandleParams = (u32, types::Request, Bytes, Option<u64>);
+pub(super) type ShortParams = (u32, types::Request, ShortBody, Option<u64>);
 
 impl Server {
     pub(super) fn find(store: &mut Store<Guest>, instance: &Instance, code: &Code) -> wasmtime::Result<Self> {
-        let Exports::Service { init, handle, info, terminate } = code.exports else {
+        let Exports::Service { init, handle, info, terminate, short } = code.exports else {
             return Err(wasmtime::Error::msg("it has no service's exports"));
         };
         let checked = code.checked.load(Ordering::Acquire);
@@ -33,6 +42,13 @@ impl Server {
             handle: function(store, instance, handle, checked)?,
             info: function(store, instance, info, checked)?,
             terminate: function(store, instance, terminate, checked)?,
+            short: match short {
+                None => None,
+                Some([handle, outcome]) => Some(Short {
+                    handle: function(store, instance, handle, checked)?,
+                    outcome: function(store, instance, outcome, checked)?,
+                }),
+            },
         };
         code.checked.store(true, Ordering::Release);
         Ok(server)

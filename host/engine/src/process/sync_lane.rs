@@ -6,7 +6,7 @@ use wasmtime::component::TypedFunc;
 use super::serve::{CommandResult, HandleParams, Server, Service, exit_of_command, once_checked, serve};
 use super::{Guest, Init, Started, fresh_turn};
 use crate::component::{Code, Exports};
-use crate::types::{self, Event, Outcome};
+use crate::types::{self, Event, Outcome, ShortBody, ShortOutcome};
 
 /// Runs a process whose imports block it.
 pub(super) async fn run(
@@ -50,7 +50,16 @@ impl Service for SyncService<'_> {
 
     async fn handle(&mut self, params: HandleParams) -> wasmtime::Result<Outcome> {
         fresh_turn(self.store);
-        Ok(self.server.handle.call_async(&mut *self.store, params).await?.0)
+        let (key, request, body, stream) = params;
+        let (Some(server), Some(body)) = (self.server.short, ShortBody::of(&body)) else {
+            let params = (key, request, body, stream);
+            return Ok(self.server.handle.call_async(&mut *self.store, params).await?.0);
+        };
+        match server.handle.call_async(&mut *self.store, (key, request, body, stream)).await?.0 {
+            ShortOutcome::Reply(body) => Ok(Outcome::Reply(body.bytes()?)),
+            ShortOutcome::Later => Ok(Outcome::Later),
+            ShortOutcome::Other => Ok(server.outcome.call_async(&mut *self.store, ()).await?.0),
+        }
     }
 
     async fn info(&mut self, event: Event) -> wasmtime::Result<()> {

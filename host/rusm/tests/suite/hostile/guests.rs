@@ -56,6 +56,7 @@ async fn rust_guests_cannot_harm_others() {
         ("forged-report", "a made up text"),
         ("exit-with-crash", "somebody else's crash"),
         ("timers", "its timers are limited to 1000 at a time"),
+        ("short-lie", "a short body of 200 bytes"),
     ] {
         crashes(&node, guest, how, why).await;
     }

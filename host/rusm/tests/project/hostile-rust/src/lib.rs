@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use rusm_rs::bindings::types::StreamDirection;
+use rusm_rs::bindings::types::{ShortBody, StreamDirection};
 use rusm_rs::bindings::{process as raw_process, timers as raw_timers, wait};
 use rusm_rs::{Crash, ExitReason, Pid, SendError, Spawn, groups, log, names, process, timers};
 
@@ -50,6 +50,11 @@ impl hostile::Service for Hostile {
             "timers" => loop {
                 timers::send_after(Duration::from_secs(3600), b"much later");
             },
+            "short-lie" => {
+                let target = rusm_rs::Target::Process(process::pid());
+                let body = ShortBody { length: 200, low: 0, high: 0 };
+                format!("{:?}", wait::call_short(&target, 7, body, 60_000))
+            }
             "streams" => loop {
                 let target = rusm_rs::Target::Process(process::pid());
                 match wait::call_start(&target, 7, b"", Some(StreamDirection::ToCallee), 60_000) {
