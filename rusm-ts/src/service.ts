@@ -108,7 +108,7 @@ interface Request {
   kind: "call" | "cast";
 }
 
-interface ServerExports {
+export interface ServerExports {
   init(key: number, body: Uint8Array): Promise<Outcome>;
   handle(key: number, request: Request, body: Uint8Array, streamEnd: number | null): Promise<Outcome>;
   info(event: Event | { tag: "demand" | "stream-end" | "delivery"; val: unknown }): Promise<void>;

@@ -12,3 +12,11 @@ declare module "node:assert/strict" {
   };
   export default assert;
 }
+
+declare module "*/blocking-host.mjs" {
+  export const log: string[];
+  export const replies: unknown[];
+  export const mailbox: unknown[];
+  export const room: { chunks: number };
+  export const timers: bigint[];
+}

@@ -15,7 +15,9 @@ const outdir = mkdtempSync(join(tmpdir(), "rusm-ts-"));
 const host = {
   name: "host",
   setup(build) {
-    build.onResolve({ filter: /^rusm:actor\// }, () => ({ path: join(root, "test/host.mjs") }));
+    build.onResolve({ filter: /^rusm:actor\// }, ({ importer }) => ({
+      path: join(root, importer.includes("/engines/") ? "test/blocking-host.mjs" : "test/host.mjs"),
+    }));
   },
 };
 await esbuild.build({

@@ -1,23 +1,33 @@
-// Makes a component of a package: node bundle.mjs FOLDER WIT TARGET, in the folder of its package.json. Prints what the
-// component is made of, as JSON.
+// Makes a component of a package: node bundle.mjs FOLDER WIT TARGET [ENGINE], in the folder of its package.json. ENGINE is
+// `quickjs` or `starlingmonkey`. Prints what the component is made of, as JSON.
 import { writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { basename, join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 
-const [folder, witPath, target] = process.argv.slice(2).map((path) => resolve(path));
+import { quickjs } from "./engines/quickjs.mjs";
+import { starlingmonkey } from "./engines/starlingmonkey.mjs";
+
+const [folder, witPath, target] = process.argv.slice(2, 5).map((path) => resolve(path));
+const engine = { quickjs, starlingmonkey }[process.argv[5] ?? "quickjs"];
 const require = createRequire(join(process.cwd(), "package.json"));
-const load = async (name) => import(pathToFileURL(require.resolve(name)));
-const esbuild = await load("esbuild");
+const esbuild = await import(pathToFileURL(require.resolve("esbuild")));
+
+const fail = (text) => {
+  process.stderr.write(`${text}\n`);
+  process.exit(1);
+};
+
+if (engine === undefined) fail(`there is no engine ${process.argv[5]}: it is quickjs or starlingmonkey`);
+const componentize = await engine.load(require).catch((error) => fail(error.message));
 
 const main = join(folder, "main.ts");
 const entry = [
-  'import "rusm-ts/web";',
+  ...engine.imports,
   'import { serve, start } from "rusm-ts/rt";',
   `import made from ${JSON.stringify(main)};`,
   "export const contract = made?.contract;",
-  "export const serverAsync = serve(made);",
-  "export const run = start(made);",
+  ...engine.exports,
 ].join("\n");
 
 const options = {
@@ -34,14 +44,9 @@ const options = {
   logLevel: "warning",
 };
 
-const fail = (text) => {
-  process.stderr.write(`${text}\n`);
-  process.exit(1);
-};
-
 let bundle;
 try {
-  bundle = await esbuild.build({ ...options, external: ["rusm:*", "wasi:*"] });
+  bundle = await esbuild.build({ ...options, plugins: engine.plugins, external: ["rusm:*", "wasi:*"] });
 } catch {
   // esbuild has written what is wrong.
   process.exit(1);
@@ -66,7 +71,12 @@ const stubs = {
     }));
   },
 };
-const probe = await esbuild.build({ ...options, plugins: [stubs], sourcemap: false, metafile: false });
+const probe = await esbuild.build({
+  ...options,
+  plugins: [...engine.plugins, stubs],
+  sourcemap: false,
+  metafile: false,
+});
 const probeUrl = `data:text/javascript;base64,${Buffer.from(probe.outputFiles[0].text).toString("base64")}`;
 // Node's own globals come back afterwards: the bundle brings its own.
 const saved = new Map(
@@ -87,12 +97,10 @@ if (typeof contract !== "string" && typeof run !== "function") {
   const forms = "`export default service(Contract, { .. })` or `export default main(async () => { .. })`";
   fail(`${main}: its default export is neither a service nor a raw process; write ${forms}`);
 }
-const world = typeof contract === "string" ? "service-async" : "raw-async";
+const world = engine.worlds[typeof contract === "string" ? "service" : "raw"];
 
-const { componentize } = await load("componentize-qjs");
 try {
-  const { component } = await componentize({ witPath, world, jsSource: script });
-  writeFileSync(target, component);
+  writeFileSync(target, await componentize(script, witPath, world));
   writeFileSync(`${target}.map`, map);
 } catch (error) {
   fail(`${main}: it cannot be made a component:\n${error?.message ?? error}`);

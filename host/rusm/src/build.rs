@@ -10,7 +10,7 @@ use rusm_setup::{GuestTarget, GuestToolchain, Home, Need, Progress, SetupError, 
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 
-use crate::{ComponentDecl, Project, generate, sdk};
+use crate::{ComponentDecl, JavaScript, Project, generate, sdk};
 
 mod own_table;
 
@@ -124,6 +124,10 @@ impl Builder<'_> {
         }
         let is_rust = folder.join("Cargo.toml").is_file();
         if is_rust {
+            if decl.engine.is_some() {
+                let what = "`engine` is for TypeScript, and there is a Cargo.toml";
+                return Err(BuildError::Layout { component: name.into(), what, path: folder });
+            }
             let wasm = self.rust(name, &folder, decl.target.unwrap_or_default())?;
             copy_if_changed(&wasm, &artifact)?;
         } else if let Some(sources) = typescript_sources(&folder) {
@@ -131,7 +135,7 @@ impl Builder<'_> {
                 let what = "`target` is for Rust, and there is a main.ts";
                 return Err(BuildError::Layout { component: name.into(), what, path: folder });
             }
-            self.typescript(name, &sources, &artifact)?;
+            self.typescript(name, &sources, &artifact, decl.engine.unwrap_or_default())?;
         } else {
             let what = "there is neither a Cargo.toml nor a main.ts";
             return Err(BuildError::Layout { component: name.into(), what, path: folder });
@@ -173,7 +177,13 @@ impl Builder<'_> {
         })
     }
 
-    fn typescript(&mut self, name: &str, folder: &Path, artifact: &Path) -> Result<(), BuildError> {
+    fn typescript(
+        &mut self,
+        name: &str,
+        folder: &Path,
+        artifact: &Path,
+        engine: JavaScript,
+    ) -> Result<(), BuildError> {
         Need::Node.fix(self.home, self.progress)?;
         let package = folder.ancestors().find(|folder| folder.join("package.json").is_file());
         let package = package.ok_or_else(|| BuildError::Layout {
@@ -184,20 +194,27 @@ impl Builder<'_> {
         install_packages(self.home, package, self.progress)?;
         generate::typescript(folder, self.contracts).map_err(io("write", folder))?;
         let stamp = artifact.with_extension("stamp");
-        let inputs = self.inputs(folder, package)?;
+        let inputs = self.inputs(folder, package, engine)?;
         if artifact.is_file() && fs::read_to_string(&stamp).is_ok_and(|known| known == inputs) {
             return Ok(());
         }
         let started = std::time::Instant::now();
         let what = format!("{name}: check types, bundle, componentize");
         self.progress.begin(&what, None);
-        let result = self.bundle(name, folder, package, artifact);
+        let result = self.bundle(name, folder, package, artifact, engine);
         self.progress.end(&what, started.elapsed(), result.is_ok());
         result?;
         fs::write(&stamp, inputs).map_err(io("write", &stamp))
     }
 
-    fn bundle(&self, name: &str, folder: &Path, package: &Path, artifact: &Path) -> Result<(), BuildError> {
+    fn bundle(
+        &self,
+        name: &str,
+        folder: &Path,
+        package: &Path,
+        artifact: &Path,
+        engine: JavaScript,
+    ) -> Result<(), BuildError> {
         let sdk = self.project.state().join("sdk");
         let tools = sdk.join("rusm-ts/tools");
         let run = |script: &str, tool: &'static str, arguments: &[&Path]| {
@@ -212,11 +229,14 @@ impl Builder<'_> {
             Err(BuildError::Compile { component: name.into(), tool })
         };
         run("check.mjs", "tsc", &[folder])?;
-        let report = run("bundle.mjs", "the bundler", &[folder, &sdk.join("wit"), artifact])?;
+        let arguments = [folder, &sdk.join("wit"), artifact, Path::new(engine.name())];
+        let report = run("bundle.mjs", "the bundler", &arguments)?;
         let damaged = || BuildError::Compile { component: name.into(), tool: "the bundler" };
         let report: BundleReport = serde_json::from_slice(&report).map_err(|_| damaged())?;
         let mut component = fs::read(artifact).map_err(io("read", artifact))?;
-        component = own_table(&component).unwrap_or(component);
+        if engine == JavaScript::QuickJs {
+            component = own_table(&component).unwrap_or(component);
+        }
         let mut records = Vec::new();
         for (contract, module) in self.contracts.iter().zip(file_names(self.contracts)) {
             if report.contract.as_ref() == Some(&contract.id) {
@@ -258,7 +278,7 @@ impl Builder<'_> {
     }
 
     /// A digest of everything that the component is made of.
-    fn inputs(&self, folder: &Path, package: &Path) -> Result<String, BuildError> {
+    fn inputs(&self, folder: &Path, package: &Path, engine: JavaScript) -> Result<String, BuildError> {
         let mut files = Vec::new();
         collect(folder, &mut files).map_err(io("read", folder))?;
         for name in ["package.json", "package-lock.json", "tsconfig.json"] {
@@ -269,6 +289,7 @@ impl Builder<'_> {
         let mut hash = Sha256::new();
         hash.update(env!("CARGO_PKG_VERSION"));
         hash.update(SOURCE_MAP);
+        hash.update(engine.name());
         for file in files {
             hash.update(file.to_string_lossy().as_bytes());
             hash.update(Sha256::digest(fs::read(&file).unwrap_or_default()));

@@ -15,7 +15,7 @@ mod sdk;
 
 pub use build::{BuildError, Built};
 pub use control::{CallRequest, ControlError, Info, Socket, Watch, call, info};
-pub use manifest::{ChildDecl, ComponentDecl, Manifest, ManifestError, SupervisorDecl, What};
+pub use manifest::{ChildDecl, ComponentDecl, JavaScript, Manifest, ManifestError, SupervisorDecl, What};
 pub use node::{BootError, Node};
 pub use project::{Project, ProjectError};
 pub use scaffold::{Language, scaffold};

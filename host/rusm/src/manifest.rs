@@ -28,8 +28,30 @@ pub struct ComponentDecl {
     pub path: PathBuf,
     /// What a crate is built as; none for a component, or where there is no crate.
     pub target: Option<GuestTarget>,
+    /// What runs a package's TypeScript; none for QuickJS, or where there is no package.
+    pub engine: Option<JavaScript>,
     /// What its processes may do.
     pub profile: Profile,
+}
+
+/// An engine that runs TypeScript within a component.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum JavaScript {
+    /// QuickJS-ng: small, quick to start, and its calls wait together.
+    #[default]
+    QuickJs,
+    /// StarlingMonkey, Firefox's engine: large, and with the Web's own interfaces.
+    StarlingMonkey,
+}
+
+impl JavaScript {
+    /// As the manifest names it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::QuickJs => "quickjs",
+            Self::StarlingMonkey => "starlingmonkey",
+        }
+    }
 }
 
 /// A supervisor of the tree.
@@ -151,9 +173,14 @@ impl Reader<'_> {
             let text = format!("`{name}` is no name for a component: use letters, digits, `-` and `_`");
             return Err(self.error(span, text));
         }
-        let profile = profiles.read(&raw.capabilities, &mut Vec::new())?;
+        let mut profile = profiles.read(&raw.capabilities, &mut Vec::new())?;
+        let own = raw.capabilities.memory.is_some() || raw.capabilities.profile.is_some();
+        if matches!(raw.engine, Some(raw::Engine::Starlingmonkey)) && !own {
+            profile.limits.memory = STARLINGMONKEY_MEMORY;
+        }
         let target = raw.target.map(GuestTarget::from);
-        Ok(ComponentDecl { path: PathBuf::from(raw.path.get_ref()), target, profile })
+        let engine = raw.engine.map(JavaScript::from);
+        Ok(ComponentDecl { path: PathBuf::from(raw.path.get_ref()), target, engine, profile })
     }
 
     fn duration(&self, text: &toml::Spanned<String>) -> Result<Duration, ManifestError> {
@@ -307,6 +334,9 @@ pub(crate) fn hint<'a>(wrong: &str, known: impl Iterator<Item = &'a str>) -> Str
     let best = rusm_codegen::nearest(wrong, known);
     best.map(|name| format!("; did you mean `{name}`?")).unwrap_or_default()
 }
+
+/// Its first collection of garbage comes late: with 64 MiB a service dies after some thousand messages.
+const STARLINGMONKEY_MEMORY: usize = 128 << 20;
 
 /// As Erlang's supervisors.
 const DEFAULT_INTENSITY: usize = 1;

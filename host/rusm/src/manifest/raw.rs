@@ -25,6 +25,7 @@ pub(super) struct Manifest {
 pub(super) struct Component {
     pub(super) path: Spanned<String>,
     pub(super) target: Option<Target>,
+    pub(super) engine: Option<Engine>,
     #[serde(default)]
     pub(super) capabilities: Capabilities,
 }
@@ -42,6 +43,22 @@ impl From<Target> for rusm_setup::GuestTarget {
         match target {
             Target::Component => Self::Component,
             Target::Module => Self::Module,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Engine {
+    Quickjs,
+    Starlingmonkey,
+}
+
+impl From<Engine> for super::JavaScript {
+    fn from(engine: Engine) -> Self {
+        match engine {
+            Engine::Quickjs => Self::QuickJs,
+            Engine::Starlingmonkey => Self::StarlingMonkey,
         }
     }
 }

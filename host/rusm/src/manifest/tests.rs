@@ -56,6 +56,22 @@ fn supervisors_in_a_circle_are_named() {
 }
 
 #[test]
+fn targets_and_engines_are_known() {
+    let text = "[components.a]\npath = \"a\"\ntarget = \"wasm32-wasip1\"\n\
+                [components.b]\npath = \"b\"\nengine = \"starlingmonkey\"\n[node]\nmemory = \"2GiB\"\n";
+    let manifest = parse(text).unwrap();
+    assert_eq!(manifest.components["a"].target, Some(GuestTarget::Module));
+    assert_eq!(manifest.components["b"].engine, Some(JavaScript::StarlingMonkey));
+    assert_eq!(manifest.components["b"].profile.limits.memory, 128 << 20);
+    assert_eq!(manifest.memory, Some(2 << 30));
+    let text = error("[components.a]\npath = \"a\"\nengine = \"starlingmonky\"\n");
+    assert!(text.starts_with("rusm.toml:3: ") && text.ends_with("did you mean `starlingmonkey`?"), "{text}");
+    let text = error("[components.a]\npath = \"a\"\ntarget = \"wasm32-wasi\"\n");
+    assert!(text.starts_with("rusm.toml:3: ") && text.contains("wasm32-wasip1"), "{text}");
+    assert!(error("[node]\nmemory = \"much\"\n").starts_with("rusm.toml:2: "));
+}
+
+#[test]
 fn bad_values_say_what_is_expected() {
     assert!(error("[components.a]\npath = \"a\"\ncapabilities = { memory = \"8 MB\" }").contains("64MiB"));
     assert!(error("[supervisor]\nperiod = \"soon\"").starts_with("rusm.toml:2: `soon` is no duration"));

@@ -23,12 +23,16 @@ async fn every_pair_observes(scenario: &str, expected: &str) {
 }
 
 macro_rules! scenarios {
-    ($($name:ident: $scenario:literal => $expected:literal;)*) => {$(
+    ($($name:ident: $scenario:literal => $expected:literal;)*) => {
+        const SCENARIOS: &[(&str, &str)] = &[$(($scenario, $expected)),*];
+
+        $(
         #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
         async fn $name() {
             every_pair_observes($scenario, $expected).await;
         }
-    )*};
+        )*
+    };
 }
 
 scenarios! {
@@ -59,6 +63,29 @@ scenarios! {
     several_calls_wait_together_and_are_answered_later: "together" => "now now now";
     a_call_can_be_given_up: "cancel" => "3";
     a_pid_crosses_the_wire: "pid" => "true";
+}
+
+/// What the other engine does otherwise is in `rusm-ts/README.md`: a call that is waited for cannot be given up.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn starlingmonkey_observes_the_same() {
+    let node = TestNode::boot_with_starlingmonkey().await;
+    let mut differences = Vec::new();
+    for (driver, probe) in [
+        ("driver-starling", "probe-rust"),
+        ("driver-starling", "probe-ts"),
+        ("driver-rust", "probe-starling"),
+    ] {
+        for (scenario, expected) in SCENARIOS.iter().filter(|(scenario, _)| *scenario != "cancel") {
+            let observed = node.call(driver, &format!("run({scenario:?}, {probe:?})")).await;
+            let expected = format!("{:?}", expected.replace("PROBE", probe));
+            if observed != Ok(expected.clone()) {
+                differences
+                    .push(format!("{scenario}: {driver} -> {probe}: {observed:?}, expected {expected}"));
+            }
+        }
+    }
+    node.stop().await;
+    assert!(differences.is_empty(), "{}", differences.join("\n"));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use rusm::{Built, Node, Project};
 use rusm_codegen::value::{parse_call, print_value};
-use rusm_engine::EngineConfig;
+use rusm_engine::{EngineConfig, Spawn};
 use rusm_otp::{CallError, Context, ExitReason, SpawnOptions, Target};
 use rusm_setup::Terminal;
 
@@ -26,7 +26,29 @@ impl TestNode {
     }
 
     pub async fn boot_with(config: EngineConfig) -> Self {
-        let (project, built) = build();
+        Self::boot_those(config, |name| !name.ends_with(STARLING)).await
+    }
+
+    /// With the components that have the other engine for TypeScript, and a process of each, which is called as it.
+    pub async fn boot_with_starlingmonkey() -> Self {
+        let config = EngineConfig { sync_processes: 50, async_processes: 50, ..EngineConfig::default() };
+        let node = Self::boot_those(config, |_| true).await;
+        let engine = node.node.engine();
+        for name in engine.component_names().iter().filter(|name| name.ends_with(STARLING)) {
+            let mut spawn =
+                Spawn::new(&**name).name(Some(name.to_string())).deadline(Duration::from_secs(60));
+            if &**name == "probe-starling" {
+                let key = node.key(name, "init");
+                spawn = spawn.init(Some(key), b"\x00\x03".as_slice().into());
+            }
+            engine.spawn(spawn).await.unwrap_or_else(|error| panic!("{name}: {error}"));
+        }
+        node
+    }
+
+    async fn boot_those(config: EngineConfig, wanted: impl Fn(&str) -> bool) -> Self {
+        let (project, mut built) = build();
+        built.retain(|component| wanted(&component.name));
         let file = project.root().join("rusm.toml");
         let node =
             Node::boot(project.manifest(), &file, &built, config).await.expect("the test project starts");
@@ -117,6 +139,9 @@ impl TestNode {
         tokio::time::timeout(Duration::from_secs(60), waiting).await.expect("it comes true within a minute");
     }
 }
+
+/// How their names end: they take a while to load.
+const STARLING: &str = "-starling";
 
 /// Tests run beside each other, in processes of their own: one of them builds, the others find it built.
 fn build() -> (Project, Vec<Built>) {

@@ -18,8 +18,8 @@ fn unhex(text: &str) -> Vec<u8> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_value_comes_back_byte_for_byte() {
-    let node = TestNode::boot().await;
-    for name in ["vectors-rust", "vectors-ts"] {
+    let node = TestNode::boot_with_starlingmonkey().await;
+    for name in ["vectors-rust", "vectors-ts", "vectors-starling"] {
         let mut count = 0;
         for line in lines(BYTES) {
             let (function, bytes) = (line[0], unhex(line[1]));
@@ -34,8 +34,8 @@ async fn every_value_comes_back_byte_for_byte() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn malformed_bytes_have_the_same_kind_of_error_in_both_languages() {
-    let node = TestNode::boot().await;
-    for name in ["vectors-rust", "vectors-ts"] {
+    let node = TestNode::boot_with_starlingmonkey().await;
+    for name in ["vectors-rust", "vectors-ts", "vectors-starling"] {
         let mut inputs: Vec<(&str, Vec<u8>, &str)> =
             lines(MALFORMED).map(|line| (line[0], unhex(line[1]), line[2])).collect();
         // Every prefix of every value; of long ones the first and last.

@@ -226,12 +226,17 @@ async fn a_follower_that_leaves_is_noticed() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_raw_process_takes_its_messages_by_itself() {
     for raw in ["raw-rust", "raw-ts", "raw-core"] {
-        talk_to(raw).await;
+        let node = TestNode::boot().await;
+        talk_to(&node, raw).await;
+        node.wait_until(|node| node.node().root().restarts() == 1).await;
+        node.stop().await;
     }
+    let node = TestNode::boot_with_starlingmonkey().await;
+    talk_to(&node, "raw-starling").await;
+    node.stop().await;
 }
 
-async fn talk_to(name: &'static str) {
-    let node = TestNode::boot().await;
+async fn talk_to(node: &TestNode, name: &'static str) {
     let (sender, receiver) = tokio::sync::oneshot::channel();
     let talk = move |context: Context| async move {
         let raw = name.into();
@@ -258,8 +263,6 @@ async fn talk_to(name: &'static str) {
     assert_eq!(answers, ["rings", "between", "false"]);
     assert_eq!(called, Ok("by call".into()));
     assert!(matches!(&reason, ExitReason::Crash(crash) if crash.text.contains("told to fail")), "{reason}");
-    node.wait_until(|node| node.node().root().restarts() == 1).await;
-    node.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,0 +1,30 @@
+/// <reference path="../../globals.d.ts" />
+// The engine has most of the web's APIs; what it has not, and what must know of messages, is installed on `globalThis`.
+import { absent } from "../../web/absent.ts";
+import { console } from "../../web/console.ts";
+import { clearInterval, clearTimeout, setInterval, setTimeout } from "../../web/timers.ts";
+
+/** The engine has it, but the host gives no HTTP. */
+const UNUSABLE = ["fetch"];
+
+const missing = Object.entries(absent).filter(([name]) => UNUSABLE.includes(name) || !(name in globalThis));
+
+for (const [name, value] of Object.entries({
+  clearInterval,
+  clearTimeout,
+  console,
+  setInterval,
+  setTimeout,
+  ...Object.fromEntries(missing),
+})) {
+  Object.defineProperty(globalThis, name, { value, writable: true, configurable: true, enumerable: false });
+}
+
+/** The engine's own timers stand still between messages. */
+AbortSignal.timeout = (ms) => {
+  const controller = new AbortController();
+  const reason = new Error("The operation was aborted due to timeout");
+  reason.name = "TimeoutError";
+  setTimeout(() => controller.abort(reason), ms);
+  return controller.signal;
+};

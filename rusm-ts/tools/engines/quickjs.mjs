@@ -1,0 +1,14 @@
+// QuickJS-ng, the engine by default: the async lane.
+import { pathToFileURL } from "node:url";
+
+export const quickjs = {
+  imports: ['import "rusm-ts/web";'],
+  exports: ["export const serverAsync = serve(made);", "export const run = start(made);"],
+  plugins: [],
+  worlds: { service: "service-async", raw: "raw-async" },
+
+  async load(require) {
+    const { componentize } = await import(pathToFileURL(require.resolve("componentize-qjs")));
+    return async (jsSource, witPath, world) => (await componentize({ witPath, world, jsSource })).component;
+  },
+};
