@@ -34,7 +34,7 @@ async fn files_that_lie_are_refused_with_a_reason() {
         bytes("empty", Vec::new(), Fate::Refused("not a WebAssembly component")),
         bytes("no-wasm", b"#!/bin/sh\nrm -rf /\n".to_vec(), Fate::Refused("not a WebAssembly component")),
         bytes("half-a-component", half, Fate::Refused("not a WebAssembly component")),
-        text("a-core-module", "(module (func (export \"run\")))", Fate::Refused("it exports nothing")),
+        text("a-core-module", "(module (func (export \"walk\")))", Fate::Refused("it exports nothing")),
         text("exports-nothing", "(component)", Fate::Refused("it exports nothing")),
         text(
             "exports-something-else",

@@ -54,10 +54,12 @@ fn run(scenario: &str, component: &str) -> Outcome {
             other => format!("{other:?}"),
         }),
         "spawn-name" => {
-            let spawn = || Spawn::new(component).name(format!("named-{component}-rust"));
+            // The same program runs as several components.
+            let name = format!("named-{component}-{}", process::pid().id);
+            let spawn = || Spawn::new(component).name(name.as_str());
             let first = Client::spawn_with(spawn(), "", 5)?;
             let again = Client::spawn_with(spawn(), "", 5);
-            let by_name = Client::named(&format!("named-{component}-rust"))?;
+            let by_name = Client::named(&name)?;
             let same = matches!(again, Err(SpawnError::AlreadyRegistered(pid)) if Some(pid) == first.pid());
             Ok(format!("{same} {}", by_name.count()?))
         }
