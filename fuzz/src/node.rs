@@ -34,45 +34,41 @@ impl Node {
 
     /// Loads it, and if it can be, runs a process of it for some milliseconds. The node then has as many processes as before.
     ///
-    /// Returns whether it could be loaded, and how its process ended.
-    pub fn try_out(&self, bytes: Vec<u8>) -> (bool, Option<ExitReason>) {
+    /// Returns whether it could be loaded.
+    pub fn try_out(&self, bytes: Vec<u8>) -> bool {
         self.tokio.block_on(async {
             let mut profile = Profile::default();
             profile.limits.memory = 8 << 20;
             profile.limits.mailbox = Some(100);
             if self.engine.load("fuzzed", bytes, profile).await.is_err() {
-                return (false, None);
+                return false;
             }
             let (sender, receiver) = tokio::sync::oneshot::channel();
             let engine = self.engine.clone();
             let watch = move |context: Context| async move {
                 let spawn = Spawn::new("fuzzed").parent(context.pid(), false, true);
-                let end = match engine.spawn(spawn.deadline(FOR)).await {
-                    Err(_) => None,
-                    Ok(spawned) => {
-                        let runtime = context.runtime().clone();
-                        tokio::spawn(async move {
-                            tokio::time::sleep(FOR).await;
-                            runtime.kill(spawned.pid);
-                        });
-                        match context.receive().await {
-                            Message::Down { reason, .. } => Some(reason),
-                            other => panic!("{other:?}"),
-                        }
-                    }
-                };
-                sender.send(end).expect("it is waited for");
+                // One that does not come through its start has ended already.
+                if let Ok(spawned) = engine.spawn(spawn.deadline(FOR)).await {
+                    let runtime = context.runtime().clone();
+                    tokio::spawn(async move {
+                        tokio::time::sleep(FOR).await;
+                        runtime.kill(spawned.pid);
+                    });
+                    let message = context.receive().await;
+                    assert!(matches!(message, Message::Down { .. }), "{message:?}");
+                }
+                sender.send(()).expect("it is waited for");
                 ExitReason::Normal
             };
             self.engine.runtime().spawn(SpawnOptions::new("watch"), watch).expect("it has no name");
-            let end = tokio::time::timeout(LIMIT, receiver).await.expect("the process ends").expect("an end");
+            tokio::time::timeout(LIMIT, receiver).await.expect("the process ends").expect("it is watched");
             let gone = async {
                 while self.engine.runtime().processes().iter().any(|process| &*process.label == "fuzzed") {
                     tokio::time::sleep(Duration::from_millis(1)).await;
                 }
             };
             tokio::time::timeout(LIMIT, gone).await.expect("it leaves nothing behind");
-            (true, end)
+            true
         })
     }
 }

@@ -1,7 +1,6 @@
 use std::sync::OnceLock;
 
 use rusm_codegen::ACTOR_WIT;
-use rusm_otp::ExitReason;
 use wasm_encoder::{
     CodeSection, ConstExpr, DataSection, EntityType, ExportKind, ExportSection, Function, FunctionSection,
     GlobalSection, GlobalType, ImportSection, MemorySection, MemoryType, Module, TypeSection, ValType,
@@ -13,16 +12,13 @@ use crate::node::Node;
 
 /// Takes the input as a program of calls: a byte for the function of the actor world, then its arguments, each of which is a small
 /// number, an address near an edge of memory, or eight bytes as they are. The whole input is also what lies in memory. A core
-/// module makes these calls; it ends in good order, crashes, or is killed when its time is over.
+/// module makes these calls; it may end in any way, by itself or when its time is over.
 ///
 /// # Panics
-/// If the module is not loaded, or ends in another way.
+/// If the module is not loaded, does not end, or leaves something behind.
 pub fn raw_abi(input: &[u8]) {
-    let module = module(input);
-    let (loaded, end) = Node::get().try_out(module);
+    let loaded = Node::get().try_out(module(input));
     assert!(loaded, "a module of the world's own functions is loaded");
-    // `exit` may give any reason; what came before the end of `init` is no end.
-    drop::<Option<ExitReason>>(end);
 }
 
 struct Import {

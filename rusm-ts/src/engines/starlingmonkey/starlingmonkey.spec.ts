@@ -166,7 +166,7 @@ test("a stack reads as the host expects it", () => {
     "breakDown@bundle.js:12:34",
     "async*exported/<@bundle.js:5:6",
     "@bundle.js:1:1",
-    "export_server_0_1_0$handle@/tmp/x/initializer.js:10:2",
+    "export_server_0_1_0$handle@/x/initializer.js:10:2",
     "",
   ];
   assert.equal(
