@@ -235,9 +235,29 @@ impl Context {
         body: Bytes,
         limit: Duration,
     ) -> Result<Bytes, CallError> {
-        let deadline = Some(deadline(limit));
-        let pending = self.runtime.call(self.pid, target, key, body, None, deadline)?;
+        let pending = self.begin_call(target, key, body, Some(deadline(limit)))?;
         self.answer(pending).await
+    }
+
+    /// Sends a call that this process waits for next: with [`try_wait`](Self::try_wait), and [`wait`](Self::wait) if that
+    /// has no reply.
+    ///
+    /// # Errors
+    /// [`CallError`] if the call cannot even be sent. A full mailbox that only this process could empty is a circle.
+    pub fn begin_call(
+        &self,
+        target: &Target,
+        key: u32,
+        body: Bytes,
+        deadline: Option<Instant>,
+    ) -> Result<PendingCall, CallError> {
+        let sent = self.runtime.call(self.pid, target, key, body, None, deadline);
+        if matches!(sent, Err(CallError::Overloaded))
+            && let Some(callee) = self.runtime.resolve(target)
+        {
+            self.waits_for(callee)?;
+        }
+        sent
     }
 
     /// The reply of a call that was just sent: at once if it can be, or when it comes.
@@ -382,6 +402,14 @@ impl Context {
     /// Gives up an end; the caller closes or aborts it.
     pub fn take_stream(&self, handle: u64) -> Option<StreamEnd> {
         self.desk()?.1.affairs.as_mut()?.streams.remove(&handle)
+    }
+
+    /// Takes back what [`own_turns`](crate::SpawnOptions::own_turns) says: from now on this process may run within a caller's
+    /// turn.
+    pub fn share_turns(&self) {
+        if let Some(body) = self.runtime.state(self.pid).and_then(|state| state.body.clone()) {
+            body.share_turns();
+        }
     }
 
     /// Says how many bytes of its own the process has, which [`ProcessInfo::memory`](crate::ProcessInfo) includes.

@@ -192,8 +192,7 @@ pub(super) fn begin_call(
 ) -> Result<PendingCall, CallError> {
     may_reach(guest, "call", to).map_err(CallError::Denied)?;
     let deadline = Some(Instant::now() + limit(deadline_ms));
-    let sent = guest.context.runtime().call(guest.context.pid(), to, key, body, None, deadline);
-    sent.map_err(CallError::from)
+    guest.context.begin_call(to, key, body, deadline).map_err(CallError::from)
 }
 
 /// A callee knows a missing function by its key; its caller's contract has the name.

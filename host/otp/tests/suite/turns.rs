@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use rusm_otp::{CallError, Context, ExitReason, Message, Pid, Runtime, SpawnOptions, Target};
+use rusm_otp::{CallError, Context, ExitReason, Message, Pid, Runtime, SendError, SpawnOptions, Target};
 
 use crate::support::{on_virtual_time, run};
 
@@ -106,6 +106,26 @@ fn a_call_to_oneself_is_answered_at_once() {
         });
         let chain = vec!["test".to_owned(), "test".to_owned()];
         assert_eq!(to_self.await, Err(CallError::Cycle(chain)));
+    });
+}
+
+#[test]
+fn a_call_to_oneself_is_a_circle_even_if_the_mailbox_is_full() {
+    on_virtual_time(async {
+        let runtime = Runtime::new();
+        let (sender, receiver) = tokio::sync::oneshot::channel();
+        let full = move |context: Context| async move {
+            let own = context.pid().into();
+            let mail = context.send(&own, "one").await;
+            let refused = context.send(&own, "another").await;
+            let called = context.call(&own, 1, "me".into(), LIMIT).await;
+            sender.send((mail, refused, called)).expect("the test waits");
+            ExitReason::Normal
+        };
+        runtime.spawn(SpawnOptions::new("full").mailbox(1), full).expect("no name");
+        let chain = vec!["full".to_owned(), "full".to_owned()];
+        let expected = (Ok(()), Err(SendError::Overloaded), Err(CallError::Cycle(chain)));
+        assert_eq!(receiver.await, Ok(expected));
     });
 }
 
