@@ -30,3 +30,29 @@ pub const ACTOR_WIT: [(&str, &str); 6] = [
     ("wait.wit", include_str!("../../wit/wait.wit")),
     ("worlds.wit", include_str!("../../wit/worlds.wit")),
 ];
+
+/// One of the worlds of [`ACTOR_WIT`], resolved.
+///
+/// # Panics
+/// If it has no world of that name.
+pub fn actor_world(name: &str) -> (wit_parser::Resolve, wit_parser::WorldId) {
+    resolve_world(&ACTOR_WIT, name).unwrap_or_else(|error| panic!("the actor world `{name}`: {error}"))
+}
+
+/// A world of a package that stands in these files: name and text.
+///
+/// # Errors
+/// What is wrong with the text, or that there is no such world.
+pub fn resolve_world(
+    files: &[(&str, &str)],
+    name: &str,
+) -> Result<(wit_parser::Resolve, wit_parser::WorldId), Box<dyn std::error::Error>> {
+    let mut resolve = wit_parser::Resolve::default();
+    let mut sources = wit_parser::SourceMap::new();
+    for (file, text) in files {
+        sources.push_str(file, *text);
+    }
+    let package = resolve.push_group(sources.parse().map_err(|(_, error)| error)?)?;
+    let world = resolve.select_world(&[package], Some(name))?;
+    Ok((resolve, world))
+}

@@ -5,11 +5,9 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use rusm_codegen::ACTOR_WIT;
+use rusm_codegen::actor_world;
 use wit_parser::abi::{AbiVariant, WasmType};
-use wit_parser::{
-    Function, Handle, Int, Resolve, SizeAlign, SourceMap, Type, TypeDefKind, TypeId, WorldItem,
-};
+use wit_parser::{Function, Handle, Int, Resolve, SizeAlign, Type, TypeDefKind, TypeId, WorldItem};
 
 const HEAD: &str = "# The raw ABI
 
@@ -32,14 +30,7 @@ fn the_raw_abi_is_documented_as_it_is() {
 }
 
 fn document() -> String {
-    let mut resolve = Resolve::default();
-    let mut sources = SourceMap::new();
-    for (name, text) in ACTOR_WIT {
-        sources.push_str(name, text);
-    }
-    let group = sources.parse().map_err(|(_, error)| error).expect("the world's own text");
-    let package = resolve.push_group(group).expect("the world's own text");
-    let world = resolve.select_world(&[package], Some("imports")).expect("the world");
+    let (resolve, world) = actor_world("imports");
     let mut sizes = SizeAlign::default();
     sizes.fill(&resolve);
     let abi = Abi { resolve, sizes };

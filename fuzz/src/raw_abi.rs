@@ -1,12 +1,12 @@
 use std::sync::OnceLock;
 
-use rusm_codegen::ACTOR_WIT;
+use rusm_codegen::actor_world;
 use wasm_encoder::{
     CodeSection, ConstExpr, DataSection, EntityType, ExportKind, ExportSection, Function, FunctionSection,
     GlobalSection, GlobalType, ImportSection, MemorySection, MemoryType, Module, TypeSection, ValType,
 };
+use wit_parser::WorldItem;
 use wit_parser::abi::{AbiVariant, WasmType};
-use wit_parser::{Resolve, SourceMap, WorldItem};
 
 use crate::node::Node;
 
@@ -31,14 +31,7 @@ struct Import {
 fn imports() -> &'static [Import] {
     static IMPORTS: OnceLock<Vec<Import>> = OnceLock::new();
     IMPORTS.get_or_init(|| {
-        let mut resolve = Resolve::default();
-        let mut sources = SourceMap::new();
-        for (name, text) in ACTOR_WIT {
-            sources.push_str(name, text);
-        }
-        let group = sources.parse().map_err(|(_, error)| error).expect("the world's own text");
-        let package = resolve.push_group(group).expect("the world's own text");
-        let world = resolve.select_world(&[package], Some("imports")).expect("the world");
+        let (resolve, world) = actor_world("imports");
         let mut imports = Vec::new();
         for (key, item) in &resolve.worlds[world].imports {
             let WorldItem::Interface { id, .. } = item else { continue };

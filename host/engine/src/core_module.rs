@@ -6,7 +6,7 @@
 
 use std::borrow::Cow;
 
-use rusm_codegen::ACTOR_WIT;
+use rusm_codegen::{ACTOR_WIT, resolve_world};
 use wasi_preview1_component_adapter_provider::{
     WASI_SNAPSHOT_PREVIEW1_ADAPTER_NAME as PREVIEW_1, WASI_SNAPSHOT_PREVIEW1_COMMAND_ADAPTER as COMMAND,
     WASI_SNAPSHOT_PREVIEW1_REACTOR_ADAPTER as REACTOR,
@@ -17,7 +17,6 @@ use wasmparser::{Parser, Payload};
 use wasmtime::component::Linker;
 use wasmtime_wasi::I32Exit;
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
-use wit_parser::Resolve;
 
 use crate::process::Guest;
 
@@ -68,13 +67,7 @@ fn embed(
     files: &[(&str, &str)],
     world: &str,
 ) -> Result<(), Box<dyn std::error::Error>> {
-    let mut resolve = Resolve::default();
-    let mut sources = wit_parser::SourceMap::new();
-    for (name, text) in files {
-        sources.push_str(name, *text);
-    }
-    let package = resolve.push_group(sources.parse().map_err(|(_, error)| error)?)?;
-    let world = resolve.select_world(&[package], Some(world))?;
+    let (resolve, world) = resolve_world(files, world)?;
     Ok(embed_component_metadata(module, &resolve, world, StringEncoding::UTF8)?)
 }
 
