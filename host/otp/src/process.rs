@@ -139,7 +139,8 @@ impl SpawnOptions {
         self
     }
 
-    /// Keeps a body out of the turns of its callers: for bodies that cannot be polled while another one is.
+    /// Keeps a body out of the turns of its callers, until it [shares them](crate::Context::share_turns): for bodies that
+    /// cannot begin while another one is polled.
     pub fn own_turns(mut self, own: bool) -> Self {
         self.own_turns = own;
         self

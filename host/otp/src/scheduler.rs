@@ -419,7 +419,8 @@ pub(crate) fn run_woken() {
         let timed = (count % TIMED == 0).then(Instant::now);
         thread.depth.set(thread.depth.get() + 1);
         // One message: whoever else waits for it is served on its own turn.
-        let again = body.turn(1);
+        // What has woken it within its turn is mostly the end of what it began there: a turn without a message tells.
+        let again = body.turn(1) && body.turn(0);
         thread.depth.set(thread.depth.get() - 1);
         if let Some(started) = timed {
             body.account(started.elapsed(), TIMED);

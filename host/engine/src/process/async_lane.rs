@@ -37,6 +37,7 @@ pub(super) async fn run(
             let (context, component) = (store.data().context.clone(), store.data().component.clone());
             let ended = store.run_concurrent(async |accessor| {
                 let mut service = AsyncService { accessor, server };
+                context.share_turns();
                 serve(&mut service, &context, &component, init, started).await
             });
             ended.await?
