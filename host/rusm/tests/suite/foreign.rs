@@ -1,7 +1,11 @@
 //! Guests that others have built from the published WIT, without the SDK.
 
-use rusm_engine::{Kind, Lane, Spawn, SpawnError};
-use rusm_otp::{CallError, Context, ExitReason, Message, SpawnOptions};
+use std::path::Path;
+use std::process::Command;
+
+use rusm_engine::{Kind, Lane, Profile, Spawn, SpawnError};
+use rusm_otp::{CallError, Context, ExitReason, Message, Pid, SpawnOptions};
+use rusm_setup::{Home, Terminal};
 
 use crate::support::TestNode;
 
@@ -28,16 +32,62 @@ async fn a_service_of_plain_wit_bindgen_is_a_service() {
         let pid = started.expect("it starts").pid;
         assert_eq!(node.raw_call(pid, 2, Vec::new()).await, Ok(vec![8]));
 
-        let (sender, receiver) = tokio::sync::oneshot::channel();
-        let mail = move |context: Context| async move {
-            context.runtime().send(context.pid(), &pid.into(), b"mail".as_slice().into()).expect("it lives");
-            let Message::Mail { body, .. } = context.receive().await else { panic!("another message") };
-            sender.send(body.as_ref().to_vec()).expect("it is waited for");
-            ExitReason::Normal
-        };
-        engine.runtime().spawn(SpawnOptions::new("test"), mail).expect("it has no name");
-        assert_eq!(receiver.await, Ok(b"mail".to_vec()));
+        assert_eq!(mail_back(&node, pid).await, "mail");
         engine.runtime().kill(pid);
     }
     node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_service_of_jco_componentize_is_a_service() {
+    let node = TestNode::boot().await;
+    let engine = node.node().engine();
+    let name = "foreign-js";
+    let profile = Profile {
+        limits: rusm_engine::Limits { memory: 128 << 20, ..Default::default() },
+        ..Profile::default()
+    };
+    let component = engine.load(name, componentized(), profile).await.expect("it is loaded");
+    assert_eq!((component.kind(), component.lane()), (Kind::Service, Lane::Sync));
+    let start = |body: &'static [u8]| engine.spawn(Spawn::new(name).init(None, body.into()));
+    let refused = start(b"ab").await.map(|spawned| spawned.pid);
+    assert_eq!(refused, Err(SpawnError::Refused(b"too many".as_slice().into())));
+    let pid = start(b"\x07").await.expect("it starts").pid;
+    assert_eq!(node.raw_call(pid, 1, b"echo".to_vec()).await, Ok(b"echo".to_vec()));
+    assert_eq!(node.raw_call(pid, 2, Vec::new()).await, Ok(vec![8]));
+    assert_eq!(node.raw_call(pid, 3, Vec::new()).await, Ok(b"later".to_vec()));
+    let unknown = node.raw_call(pid, 9, Vec::new()).await;
+    assert!(matches!(&unknown, Err(CallError::UnknownFunction(_))), "{unknown:?}");
+    assert_eq!(mail_back(&node, pid).await, "mail");
+    let crash = node.raw_call(pid, 4, Vec::new()).await;
+    assert!(matches!(&crash, Err(CallError::Exited(ExitReason::Crash(_)))), "{crash:?}");
+    node.stop().await;
+}
+
+/// What a process sends back when it gets mail.
+async fn mail_back(node: &TestNode, pid: Pid) -> String {
+    let (sender, receiver) = tokio::sync::oneshot::channel();
+    let mail = move |context: Context| async move {
+        context.runtime().send(context.pid(), &pid.into(), b"mail".as_slice().into()).expect("it lives");
+        let Message::Mail { body, .. } = context.receive().await else { panic!("another message") };
+        sender.send(String::from_utf8_lossy(&body).into_owned()).expect("it is waited for");
+        ExitReason::Normal
+    };
+    node.node().engine().runtime().spawn(SpawnOptions::new("test"), mail).expect("it has no name");
+    receiver.await.expect("it answers")
+}
+
+/// The component that `jco componentize` makes of a module of JavaScript and the published WIT.
+fn componentized() -> Vec<u8> {
+    let folder = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/foreign-js"));
+    let home = Home::from_env().expect("a home");
+    rusm_setup::install_packages(&home, folder, &mut Terminal::new()).expect("npm packages");
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("foreign-js.wasm");
+    let mut jco = Command::new("node_modules/.bin/jco");
+    // A node has no `wasi:http` of its own.
+    jco.args(["componentize", "service.js", "--disable", "http", "--disable", "fetch-event"]);
+    jco.args(["--wit", "../../../../wit", "--world-name", "service", "-o"]);
+    let made = jco.arg(&target).current_dir(folder).output().expect("it starts");
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    std::fs::read(target).expect("it is there")
 }

@@ -1,0 +1,40 @@
+// A service by other hands: `jco componentize` and the published WIT, and nothing of RUSM's SDK.
+import { reply, send } from "rusm:actor/process@0.1.0";
+import { call } from "rusm:actor/wait@0.1.0";
+
+let kept = 0;
+
+export const server = {
+  init(key, body) {
+    if (body.length > 1) return { tag: "refused", val: new TextEncoder().encode("too many") };
+    kept = body[0] ?? 0;
+    return { tag: "reply", val: new Uint8Array() };
+  },
+
+  handle(key, request, body) {
+    switch (key) {
+      case 1:
+        return { tag: "reply", val: body };
+      case 2:
+        return { tag: "reply", val: new Uint8Array([++kept]) };
+      case 3:
+        reply(request.reference, new TextEncoder().encode("later"));
+        return { tag: "later" };
+      case 4:
+        throw new Error("told to");
+      case 5: {
+        // Calls the process that is registered under the name in the body.
+        const target = { tag: "name", val: new TextDecoder().decode(body) };
+        return { tag: "reply", val: call(target, 1, new Uint8Array([7]), 5_000) };
+      }
+      default:
+        return { tag: "unknown-function" };
+    }
+  },
+
+  info(event) {
+    if (event.tag === "mail") send({ tag: "process", val: event.val.sender }, event.val.body);
+  },
+
+  terminate() {},
+};
