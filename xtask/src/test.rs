@@ -104,23 +104,24 @@ fn workspace(what: &str) -> Command {
 fn rust_tests(fix: bool) -> anyhow::Result<Count> {
     let has_nextest =
         command("cargo", &["nextest", "--version"]).output().is_ok_and(|out| out.status.success());
-    let mut tests = if has_nextest {
+    // A failed test's output, which nextest shows, ends with a count of its own.
+    let (mut tests, count): (_, fn(&str) -> Option<Count>) = if has_nextest {
         let mut nextest = command("cargo", &["nextest", "run", "--workspace", "--features", "rusm-otp/net"]);
         nextest.args(["--no-fail-fast", "--color", "never"]);
-        nextest
+        (nextest, nextest_count)
     } else {
         let mut test = workspace("test");
         test.args(["--all-targets", "--no-fail-fast"]);
-        test
+        (test, cargo_count)
     };
     if fix {
         tests.env("RUSM_BLESS", "1").env("TRYBUILD", "overwrite");
     }
-    counted(&mut tests, rust_count)
+    counted(&mut tests, count)
 }
 
 fn doc_tests() -> anyhow::Result<Count> {
-    counted(workspace("test").args(["--doc", "--no-fail-fast"]), rust_count)
+    counted(workspace("test").args(["--doc", "--no-fail-fast"]), cargo_count)
 }
 
 fn typescript_tests() -> anyhow::Result<Count> {
@@ -180,18 +181,23 @@ fn counted(command: &mut Command, of_line: impl Fn(&str) -> Option<Count>) -> an
     Ok(count)
 }
 
-/// `test result: ok. 3 passed; 0 failed; ..` of cargo, `Summary [..] 35 tests run: 35 passed, 0 skipped` of nextest.
-fn rust_count(line: &str) -> Option<Count> {
-    let line = line.trim();
-    let counts = line.strip_prefix("test result:").or_else(|| {
-        let summary = line.strip_prefix("Summary")?;
-        summary.split_once("run:").map(|(_, counts)| counts)
-    })?;
+/// `Summary [..] 35 tests run: 35 passed, 0 skipped`.
+fn nextest_count(line: &str) -> Option<Count> {
+    let summary = line.trim().strip_prefix("Summary")?;
+    summary.split_once("run:").map(|(_, counts)| passed_and_failed(counts))
+}
+
+/// `test result: ok. 3 passed; 0 failed; ..`.
+fn cargo_count(line: &str) -> Option<Count> {
+    line.trim().strip_prefix("test result:").map(passed_and_failed)
+}
+
+fn passed_and_failed(counts: &str) -> Count {
     let number = |word: &str| {
         let before = counts.split(word).next().filter(|before| before.len() < counts.len())?;
-        before.split([' ', ',', ';', ':']).rfind(|part| !part.is_empty())?.parse().ok()
+        before.split([' ', ',', ';', ':', '.']).rfind(|part| !part.is_empty())?.parse().ok()
     };
-    Some(Count { passed: number(" passed").unwrap_or(0), failed: number(" failed").unwrap_or(0) })
+    Count { passed: number(" passed").unwrap_or(0), failed: number(" failed").unwrap_or(0) }
 }
 
 /// Rust guests, which are workspaces of their own.
@@ -199,16 +205,20 @@ const GUESTS: [&str; 3] = ["bench/guests", "examples/wordcount", "host/rusm/test
 
 #[cfg(test)]
 mod tests {
-    use super::rust_count;
+    use super::{Count, cargo_count, nextest_count};
+
+    fn numbers(count: Option<Count>) -> Option<(u32, u32)> {
+        count.map(|count| (count.passed, count.failed))
+    }
 
     #[test]
     fn the_closing_lines_of_both_runners_are_counted() {
-        let of = |line| rust_count(line).map(|count| (count.passed, count.failed));
-        assert_eq!(
-            of("     Summary [  19.772s] 35 tests run: 33 passed (1 slow), 2 failed, 0 skipped"),
-            Some((33, 2))
-        );
-        assert_eq!(of("test result: ok. 3 passed; 0 failed; 0 ignored"), Some((3, 0)));
-        assert_eq!(of("        PASS [   0.251s] rusm::pairs a_test"), None);
+        let summary = "     Summary [  19.772s] 35 tests run: 33 passed (1 slow), 2 failed, 0 skipped";
+        assert_eq!(numbers(nextest_count(summary)), Some((33, 2)));
+        assert_eq!(numbers(nextest_count("        PASS [   0.251s] rusm::pairs a_test")), None);
+        let result = "test result: ok. 3 passed; 0 failed; 0 ignored";
+        assert_eq!(numbers(cargo_count(result)), Some((3, 0)));
+        // In what nextest shows of a failed test.
+        assert_eq!(numbers(nextest_count(result)), None);
     }
 }
