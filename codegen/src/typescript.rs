@@ -428,21 +428,21 @@ impl Emitter<'_> {
                 self.line("  }");
             }
             Shape::Call { result } => {
-                params.push("options: CallOptions = {}".into());
+                params.push("options?: CallOptions".into());
                 let decode = self.decode_value(result);
                 self.line(&format!("  {name}({}): Promise<{value}> {{", params.join(", ")));
                 self.line(&format!("    return this._call({key}, {body}, options, {decode}{refusal});"));
                 self.line("  }");
             }
             Shape::StreamOut { item, .. } => {
-                params.push("options: CallOptions = {}".into());
+                params.push("options?: CallOptions".into());
                 let decode = format!("(r: Reader): {value} => {}", self.decode(item));
                 self.line(&format!("  {name}({}): AsyncIterable<{value}> {{", params.join(", ")));
                 self.line(&format!("    return this._streamOut({key}, {body}, options, {decode}{refusal});"));
                 self.line("  }");
             }
             Shape::StreamIn { name: stream, item, result, .. } => {
-                params.push("options: CallOptions = {}".into());
+                params.push("options?: CallOptions".into());
                 let stream = local(stream);
                 let encode = format!("(w: Writer, v: {}) => {}", self.ty(item), self.encode(item, "v"));
                 let decode = self.decode_value(result);

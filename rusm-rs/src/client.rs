@@ -163,6 +163,7 @@ impl Client {
         match wait::call_short(&self.target, key, short, self.deadline_ms) {
             ShortAnswer::Short(reply) => Ok(reply.into()),
             ShortAnswer::Long(reply) => Ok(reply.into()),
+            ShortAnswer::Later(call) => wait::call_wait(call).map(Body::Long),
             ShortAnswer::Error(error) => Err(error),
         }
     }

@@ -34,6 +34,9 @@ pub fn reply(reference: u64, body: &[u8]) -> bool {
 /// Waits for the next message.
 pub fn receive() -> Event {
     loop {
+        if let Some(event) = wait::receive_now(Filter::Any) {
+            return event;
+        }
         if let Some(event) = wait::receive(Filter::Any, None) {
             return event;
         }

@@ -3,7 +3,9 @@ import { whereis } from "rusm:actor/names@0.1.0";
 import { cast, monitor } from "rusm:actor/process@0.1.0";
 import {
   call,
+  callAnswerOfProcess,
   callCancel,
+  callProcess,
   callStart,
   callWait,
   connect,
@@ -18,7 +20,7 @@ import { ItemReader, writeItems } from "./stream.ts";
 import { read } from "./task.ts";
 import type { CallOptions, Pid, SpawnOptions, Target } from "./types.ts";
 import { DecodeError } from "./wire/error.ts";
-import { Reader } from "./wire/reader.ts";
+import { type Reader, readWith } from "./wire/reader.ts";
 import type { Writer } from "./wire/writer.ts";
 
 /** What is the same in the clients of all contracts. Its names begin with `_` where a contract may have the same. */
@@ -75,27 +77,41 @@ export class Client {
   protected _call<T>(
     key: number,
     body: Uint8Array,
-    options: CallOptions,
+    options: CallOptions | undefined,
     decode: (reader: Reader) => T,
     refusal?: (reader: Reader) => unknown,
   ): Promise<T> {
-    const deadline = this.#deadline(options);
-    const signal = options.signal ?? this._options.signal;
-    const called = call(this._target, hostKey(key), body, deadline);
+    const deadline = this._deadline(options);
+    const target = this._target;
+    let called: HostAnswer<HostResult<Uint8Array, HostError>>;
+    if (target.tag === "process") {
+      const reply = callProcess(target.val.node, target.val.id, hostKey(key), body, deadline);
+      if (reply !== null) {
+        try {
+          return Promise.resolve(answer(reply, decode, refusal));
+        } catch (error) {
+          return Promise.reject(error);
+        }
+      }
+      called = callAnswerOfProcess();
+    } else {
+      called = call(target, hostKey(key), body, deadline);
+    }
+    const signal = options?.signal ?? this._options.signal;
     return settleThen(called, signal, (reply) => answer(reply, decode, refusal));
   }
 
   protected _streamOut<T>(
     key: number,
     body: Uint8Array,
-    options: CallOptions,
+    options: CallOptions | undefined,
     decode: (reader: Reader) => T,
     refusal?: (reader: Reader) => unknown,
   ): AsyncIterable<T> {
     return new ItemReader(async () => {
       const started = this.#start(key, body, "to-caller", options);
       try {
-        const reply = await settle(callWait(started.call), options.signal ?? this._options.signal);
+        const reply = await settle(callWait(started.call), options?.signal ?? this._options.signal);
         if (refusal === undefined) decodeAll(reply, () => undefined);
         else answer(reply, () => undefined, refusal);
         return started.handle;
@@ -111,13 +127,13 @@ export class Client {
     body: Uint8Array,
     items: AsyncIterable<I> | Iterable<I>,
     encode: (writer: Writer, item: I) => void,
-    options: CallOptions,
+    options: CallOptions | undefined,
     decode: (reader: Reader) => T,
     refusal?: (reader: Reader) => unknown,
   ): Promise<T> {
     const started = this.#start(key, body, "to-callee", options);
     try {
-      await writeItems(started.handle, items, encode, this.#deadline(options));
+      await writeItems(started.handle, items, encode, this._deadline(options));
     } catch (error) {
       // A reader that has seen enough answers anyway; everything else is the caller's own mistake.
       if (!(error instanceof RusmError) || error.code === "timeout") {
@@ -125,7 +141,7 @@ export class Client {
         throw error;
       }
     }
-    const signal = options.signal ?? this._options.signal;
+    const signal = options?.signal ?? this._options.signal;
     return answer(await settle(callWait(started.call), signal), decode, refusal);
   }
 
@@ -133,16 +149,17 @@ export class Client {
     key: number,
     body: Uint8Array,
     direction: "to-callee" | "to-caller",
-    options: CallOptions,
+    options: CallOptions | undefined,
   ): { call: number; handle: number } {
     const started = direct(() =>
-      callStart(this._target, hostKey(key), body, direction, this.#deadline(options)),
+      callStart(this._target, hostKey(key), body, direction, this._deadline(options)),
     );
     return { call: started.call, handle: started.handle ?? 0 };
   }
 
-  #deadline(options: CallOptions): number {
-    const ms = options.deadlineMs ?? this._options.deadlineMs ?? DEADLINE_MS;
+  private _deadline(options: CallOptions | undefined): number {
+    const ms = options?.deadlineMs ?? this._options.deadlineMs;
+    if (ms === undefined) return DEADLINE_MS;
     return Math.min(Math.max(1, Math.round(ms)), 0xffff_ffff);
   }
 }
@@ -164,11 +181,12 @@ function answer<T>(
 }
 
 function decodeAll<T>(bytes: Uint8Array, decode: (reader: Reader) => T): T {
-  const reader = new Reader(bytes);
   try {
-    const value = decode(reader);
-    reader.finish();
-    return value;
+    return readWith(bytes, (reader) => {
+      const value = decode(reader);
+      reader.finish();
+      return value;
+    });
   } catch (error) {
     if (!(error instanceof DecodeError)) throw error;
     throw new RusmError("malformed", `malformed: the reply: ${error.message}`, { cause: error });

@@ -140,6 +140,14 @@ declare module "rusm:actor/wait-async@0.1.0" {
     body: Uint8Array,
     deadlineMs: number,
   ): HostAnswer<HostResult<Uint8Array, HostError>>;
+  export function callProcess(
+    node: number,
+    id: number,
+    key: number,
+    body: Uint8Array,
+    deadlineMs: number,
+  ): Uint8Array | null;
+  export function callAnswerOfProcess(): HostAnswer<HostResult<Uint8Array, HostError>>;
   export function callStart(
     to: HostTarget,
     key: number,

@@ -3,11 +3,12 @@ import { exit, reply, replyError, self, takesSeveral } from "rusm:actor/process@
 import { streamClose } from "rusm:actor/wait-async@0.1.0";
 
 import { describeReason, RusmError } from "./error.ts";
+import { hostKey } from "./spawn.ts";
 import { ItemReader, writeItems } from "./stream.ts";
-import { inOwnTask } from "./task.ts";
+import { enterTask, inOwnTask, leaveTask } from "./task.ts";
 import type { Event, ExitReason } from "./types.ts";
 import { DecodeError } from "./wire/error.ts";
-import { Reader } from "./wire/reader.ts";
+import { type Reader, readWith } from "./wire/reader.ts";
 import { becomeHosted } from "./wire/utf8.ts";
 import { encodeWith, type Writer } from "./wire/writer.ts";
 
@@ -129,95 +130,105 @@ export function service<S extends object>(
   return { contract: contract.dispatch.contract, exports: server.exports() };
 }
 
+/** Its fields are private to TypeScript alone: QuickJS checks each use of a `#name`, in what every call is made of. */
 class Server<S extends object> {
-  readonly #dispatch: Dispatch<S>;
-  readonly #handlers: S & Extras;
-  readonly #most: number;
-  #running = 0;
-  #waiting: Array<() => void> = [];
+  /** By the key as a number of 32 bits with a sign: an object would make a string of each past 2^31. */
+  private readonly functions: Map<number, Entry<S>>;
+  private readonly initKey: number | undefined;
+  private readonly handlers: S & Extras;
+  private readonly most: number;
+  private running = 0;
+  private waiting: Array<() => void> = [];
 
   constructor(dispatch: Dispatch<S>, handlers: S & Extras, most: number) {
-    this.#dispatch = dispatch;
-    this.#handlers = handlers;
-    this.#most = most;
+    const functions = Object.entries(dispatch.functions);
+    this.functions = new Map(functions.map(([key, entry]) => [hostKey(Number(key)), entry]));
+    this.initKey = dispatch.init === undefined ? undefined : hostKey(dispatch.init);
+    this.handlers = handlers;
+    this.most = most;
   }
 
   exports(): ServerExports {
     return {
-      // A key past 2^31 comes in as a negative number.
-      init: (key, body) => exported(() => this.#init(key >>> 0, body)),
-      handle: (key, request, body, streamEnd) =>
-        exported(() => this.#handle(key >>> 0, request, body, streamEnd)),
-      info: (event) => exported(() => this.#info(event)),
-      terminate: (reason) => exported(async () => this.#handlers.terminate?.(reason)),
+      init: (key, body) => exported(() => this.init(hostKey(key), body)),
+      // What `exported` does, without a closure.
+      handle: (key, request, body, streamEnd) => {
+        const own = enterTask();
+        try {
+          const outcome = this.handle(hostKey(key), request, body, streamEnd);
+          return outcome instanceof Promise ? leaveTask(own, outcome.catch(crash)) : Promise.resolve(outcome);
+        } catch (error) {
+          return crash(error);
+        }
+      },
+      info: (event) => exported(() => this.info(event)),
+      terminate: (reason) => exported(async () => this.handlers.terminate?.(reason)),
     };
   }
 
-  async #init(key: number, body: Uint8Array): Promise<Outcome> {
-    if (this.#most > 1) takesSeveral();
-    const own = this.#dispatch.init;
+  private async init(key: number, body: Uint8Array): Promise<Outcome> {
+    if (this.most > 1) takesSeveral();
+    const own = this.initKey;
     if (own === undefined && key === 0) return NOTHING;
-    const entry = key === own ? this.#dispatch.functions[key] : undefined;
+    const entry = key === own ? this.functions.get(key) : undefined;
     if (entry === undefined) return UNKNOWN_FUNCTION;
-    const run = this.#open(entry, body, undefined);
+    const run = this.open(entry, body, null);
     if (typeof run !== "function") return run;
     const answer = await settled(run);
     if (!(answer instanceof Refused)) return NOTHING;
     return { tag: "refused", val: encodeWith((w) => entry.refusal?.(w, answer.payload)) };
   }
 
-  #handle(
+  private handle(
     key: number,
     request: Request,
     body: Uint8Array,
     streamEnd: number | null,
   ): Outcome | Promise<Outcome> {
-    const entry = this.#dispatch.functions[key];
+    const entry = this.functions.get(key);
     if (entry === undefined || entry.shape === "init") return UNKNOWN_FUNCTION;
-    const run = this.#open(entry, body, streamEnd ?? undefined);
+    const run = this.open(entry, body, streamEnd);
     if (typeof run !== "function") return run;
-    if (this.#most > 1) return this.#handleBesideOthers(entry, request, run, streamEnd);
-    return this.#run(entry, request, run, streamEnd);
+    if (this.most > 1) return this.handleBesideOthers(entry, request, run, streamEnd);
+    return this.run(entry, request, run, streamEnd);
   }
 
-  async #handleBesideOthers(
+  private async handleBesideOthers(
     entry: Entry<S>,
     request: Request,
     run: () => unknown,
     streamEnd: number | null,
   ): Promise<Outcome> {
-    if (this.#running >= this.#most) await new Promise<void>((resolve) => this.#waiting.push(resolve));
-    this.#running++;
+    if (this.running >= this.most) await new Promise<void>((resolve) => this.waiting.push(resolve));
+    this.running++;
     void guarded(async () => {
       try {
-        const outcome = await this.#run(entry, request, run, streamEnd);
+        const outcome = await this.run(entry, request, run, streamEnd);
         if (request.kind === "call") send(request.reference, outcome);
       } finally {
-        this.#running--;
-        this.#waiting.shift()?.();
+        this.running--;
+        this.waiting.shift()?.();
       }
     });
     return LATER;
   }
 
   /** Reads the arguments; what runs the function, or what is wrong with them. */
-  #open(entry: Entry<S>, body: Uint8Array, streamEnd: number | undefined): (() => unknown) | Outcome {
-    const input: StreamInput = {
-      read: (decode) => new ItemReader(async () => streamEnd ?? 0, decode),
-    };
+  private open(entry: Entry<S>, body: Uint8Array, streamEnd: number | null): (() => unknown) | Outcome {
+    const input = streamEnd === null ? NO_INPUT : inputFrom(streamEnd);
     try {
-      const reader = new Reader(body);
-      const run = entry.open(reader, this.#handlers, input);
-      reader.argument("the arguments");
-      reader.finish();
-      return run;
+      return readWith(body, (reader) => {
+        const run = entry.open(reader, this.handlers, input);
+        reader.finish("the arguments");
+        return run;
+      });
     } catch (error) {
       if (!(error instanceof DecodeError)) throw error;
       return { tag: "malformed", val: error.message };
     }
   }
 
-  #run(
+  private run(
     entry: Entry<S>,
     request: Request,
     run: () => unknown,
@@ -226,11 +237,11 @@ class Server<S extends object> {
     const answer = settled(run);
     // What is there needs no turn of the queue.
     return answer instanceof Promise
-      ? answer.then((value) => this.#answered(entry, request, value, streamEnd))
-      : this.#answered(entry, request, answer, streamEnd);
+      ? answer.then((value) => this.answered(entry, request, value, streamEnd))
+      : this.answered(entry, request, answer, streamEnd);
   }
 
-  #answered(entry: Entry<S>, request: Request, answer: unknown, streamEnd: number | null): Outcome {
+  private answered(entry: Entry<S>, request: Request, answer: unknown, streamEnd: number | null): Outcome {
     if (answer instanceof Later) {
       answer.begin((value: unknown) => send(request.reference, outcomeOf(entry, value)));
       return LATER;
@@ -257,24 +268,31 @@ class Server<S extends object> {
     return { tag: "reply", val: refusal === undefined ? new Uint8Array() : new Uint8Array([0]) };
   }
 
-  async #info(event: Event | { tag: "demand" | "stream-end" | "delivery"; val: unknown }): Promise<void> {
+  private async info(
+    event: Event | { tag: "demand" | "stream-end" | "delivery"; val: unknown },
+  ): Promise<void> {
     if (event.tag === "demand" || event.tag === "stream-end" || event.tag === "delivery") return;
-    await this.#handlers.info?.(event as Event);
+    await this.handlers.info?.(event as Event);
   }
+}
+
+function inputFrom(streamEnd: number): StreamInput {
+  return { read: (decode) => new ItemReader(async () => streamEnd, decode) };
 }
 
 /** Runs a function of a service; a refusal may be thrown as well as returned. */
 function settled(run: () => unknown): unknown {
-  const refusal = (error: unknown): unknown => {
-    if (error instanceof Refused) return error;
-    throw error;
-  };
   try {
     const answer = run();
     return answer instanceof Promise ? answer.catch(refusal) : answer;
   } catch (error) {
     return refusal(error);
   }
+}
+
+function refusal(error: unknown): unknown {
+  if (error instanceof Refused) return error;
+  throw error;
 }
 
 function outcomeOf<S>(entry: Entry<S>, answer: unknown): Outcome {
@@ -357,6 +375,9 @@ export function serve(made: Service | Main | undefined): ServerExports | undefin
 export function start(made: Service | Main | undefined): (() => Promise<void>) | undefined {
   return made !== undefined && "run" in made ? made.run : undefined;
 }
+
+/** Of a call that came without a stream: the host knows no such handle. */
+const NO_INPUT = inputFrom(0);
 
 const LATER: Outcome = { tag: "later" };
 const UNKNOWN_FUNCTION: Outcome = { tag: "unknown-function" };

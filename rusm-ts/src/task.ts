@@ -42,12 +42,23 @@ export function read<T>(future: HostFuture<T>): Promise<T> {
 
 /** Runs the call of an export so that its result is there in its own task. */
 export function inOwnTask<T>(run: () => T | Promise<T>): Promise<T> {
-  const own = ++last;
-  current = own;
-  // Nobody else waits for anything: then nobody else can resolve what this call awaits.
-  const alone = waits === 0;
+  const own = enterTask();
   const running = run();
-  if (!(running instanceof Promise)) return Promise.resolve(running);
+  return running instanceof Promise ? leaveTask(own, running) : Promise.resolve(running);
+}
+
+/** The call of an export begins: its task, and whether others wait for anything. */
+export function enterTask(): { own: number; alone: boolean } {
+  current = ++last;
+  return { own: current, alone: waits === 0 };
+}
+
+/** The result of a call, made to be there in its own task. */
+export function leaveTask<T>(
+  { own, alone }: { own: number; alone: boolean },
+  running: Promise<T>,
+): Promise<T> {
+  // Nobody else waits for anything: then nobody else can resolve what this call awaits.
   return alone ? running : comeBack(own, running);
 }
 

@@ -17,6 +17,8 @@ mod timers;
 mod wait;
 mod wait_async;
 
+pub(crate) use wait_async::Unanswered;
+
 /// Registers every import of a lane.
 pub(crate) fn add(linker: &mut Linker<Guest>, lane: Lane) -> wasmtime::Result<()> {
     process::add(linker)?;

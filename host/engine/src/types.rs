@@ -337,6 +337,8 @@ pub(crate) enum ShortAnswer {
     Short(ShortBody),
     #[component(name = "long")]
     Long(Bytes),
+    #[component(name = "later")]
+    Later(Reference),
     #[component(name = "error")]
     Error(CallError),
 }

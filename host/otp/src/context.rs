@@ -1,9 +1,9 @@
 use std::collections::VecDeque;
 use std::future::{Future as _, poll_fn};
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::task::{Poll, Waker};
+use std::task::{self, Poll, Waker};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -66,13 +66,13 @@ impl Context {
 
     /// The next message. Cancellation-safe: a message is taken only by a receive that returns it.
     pub async fn receive(&self) -> Message {
-        self.take(Mark(0), |_| true, true).await
+        self.take(Mark(0), |_| true, Patience::Waits).await
     }
 
     /// The first message that the predicate admits; the others stay, in their order. The predicate only looks at the
     /// message: the mailbox is locked meanwhile.
     pub async fn receive_matching(&self, admits: impl FnMut(&Message) -> bool) -> Message {
-        self.take(Mark(0), admits, true).await
+        self.take(Mark(0), admits, Patience::Waits).await
     }
 
     /// As [`receive_matching`](Self::receive_matching), but none once the time is up. A time of zero only looks.
@@ -82,8 +82,18 @@ impl Context {
         admits: impl FnMut(&Message) -> bool,
     ) -> Option<Message> {
         // One that only looks would find its time up when it comes back.
-        let yields = !limit.is_zero();
-        timeout_at(deadline(limit), self.take(Mark(0), admits, yields)).await.ok()
+        let patience = if limit.is_zero() { Patience::Looks } else { Patience::Waits };
+        timeout_at(deadline(limit), self.take(Mark(0), admits, patience)).await.ok()
+    }
+
+    /// The first message that the predicate admits, if it is there, and if this process has not taken so many on its turn
+    /// that it is others'.
+    pub fn try_receive_matching(&self, admits: impl FnMut(&Message) -> bool) -> Option<Message> {
+        let taken = pin!(self.take(Mark(0), admits, Patience::Tries));
+        match taken.poll(&mut task::Context::from_waker(Waker::noop())) {
+            Poll::Ready(message) => Some(message),
+            Poll::Pending => None,
+        }
     }
 
     /// This moment. Made before a request is sent, it lets [`receive_since`](Self::receive_since) find the answer without a
@@ -95,14 +105,19 @@ impl Context {
     /// As [`receive_matching`](Self::receive_matching), among what has come since: it takes as long with ten thousand older
     /// messages as with none.
     pub async fn receive_since(&self, mark: Mark, admits: impl FnMut(&Message) -> bool) -> Message {
-        self.take(mark, admits, true).await
+        self.take(mark, admits, Patience::Waits).await
     }
 
-    /// Takes a message; a process that `yields` lets others run when it has taken many on one turn.
-    async fn take(&self, since: Mark, mut admits: impl FnMut(&Message) -> bool, yields: bool) -> Message {
+    async fn take(
+        &self,
+        since: Mark,
+        mut admits: impl FnMut(&Message) -> bool,
+        patience: Patience,
+    ) -> Message {
+        let yields = patience != Patience::Looks;
         let mut search = Search { since: since.0, ..Search::default() };
         let _receiving = self.slot().filter(|slot| slot.is_of(self.pid)).map(Receiving::begin);
-        let mut receiver = Receiver { context: self, number: 0 };
+        let mut receiver = Receiver { context: self, number: 0, waits: patience != Patience::Tries };
         poll_fn(|task| {
             let Some(slot) = self.slot().filter(|slot| slot.is_of(self.pid)) else { return Poll::Pending };
             if let Some(outcome) =
@@ -436,11 +451,15 @@ struct Receiver<'a> {
     context: &'a Context,
     /// Under which it has left a waker; 0 as long as it has not had to.
     number: Reference,
+    waits: bool,
 }
 
 impl Receiver<'_> {
     /// Notes that the process waits for mail, and whom to wake.
     fn wait(&mut self, state: &mut State, waker: &Waker) {
+        if !self.waits {
+            return;
+        }
         state.waiting = true;
         if state.body.as_ref().is_some_and(|body| body.is_woken_by(waker)) {
             return;
@@ -471,6 +490,17 @@ impl Drop for Receiver<'_> {
         drop(state);
         drop(left);
     }
+}
+
+/// What a receive does if there is no message.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Patience {
+    /// It waits, and lets others run when it has taken many on one turn.
+    Waits,
+    /// It is given up soon: it does not let others run.
+    Looks,
+    /// It is given up at once, and takes no more than one that waits.
+    Tries,
 }
 
 /// How far a receive has looked: nothing before these places is admitted.

@@ -4,165 +4,185 @@ import { decodeUtf8 } from "./utf8.ts";
 
 /** Reads values from the wire, one after the other. */
 export class Reader {
-  readonly #bytes: Uint8Array;
-  readonly #end: number;
-  #at = 0;
-  #where: string | undefined;
+  private buffer: Uint8Array;
+  private end: number;
+  private at = 0;
+  private where: string | undefined = undefined;
 
   constructor(bytes: Uint8Array) {
-    this.#bytes = bytes;
-    this.#end = bytes.length;
+    this.buffer = bytes;
+    this.end = bytes.length;
+  }
+
+  /** Reads these from now on. */
+  begin(bytes: Uint8Array): void {
+    this.buffer = bytes;
+    this.at = 0;
+    this.end = bytes.length;
+    this.where = undefined;
   }
 
   /** How many bytes are left. */
   get remaining(): number {
-    return this.#end - this.#at;
+    return this.end - this.at;
   }
 
-  /** Ends reading: nothing may follow. */
-  finish(): void {
-    if (this.#at < this.#end) this.#fail("trailing");
+  /** Ends reading: nothing may follow. For an error, it says what was read. */
+  finish(what?: string): void {
+    if (this.at >= this.end) return;
+    this.where = what ?? this.where;
+    this.fail("trailing");
   }
 
   /** Says what is read next, for an error. */
   argument(name: string): void {
-    this.#where = name;
+    this.where = name;
   }
 
-  #fail(kind: DecodeErrorKind): never {
-    throw new DecodeError(kind, this.#where);
+  private fail(kind: DecodeErrorKind): never {
+    throw new DecodeError(kind, this.where);
   }
 
-  #view(length: number): DataView {
-    if (length > this.remaining) this.#fail("truncated");
-    this.#at += length;
-    return new DataView(this.#bytes.buffer, this.#bytes.byteOffset + this.#at - length, length);
+  private view(length: number): DataView {
+    if (length > this.remaining) this.fail("truncated");
+    this.at += length;
+    return new DataView(this.buffer.buffer, this.buffer.byteOffset + this.at - length, length);
   }
 
-  #raw(length: number): Uint8Array {
-    if (length > this.remaining) this.#fail("truncated");
-    this.#at += length;
-    return this.#bytes.subarray(this.#at - length, this.#at);
+  private raw(length: number): Uint8Array {
+    if (length > this.remaining) this.fail("truncated");
+    this.at += length;
+    return this.buffer.subarray(this.at - length, this.at);
   }
 
-  #byte(): number {
-    if (this.#at >= this.#end) this.#fail("truncated");
-    return this.#bytes[this.#at++]!;
+  private byte(): number {
+    if (this.at >= this.end) this.fail("truncated");
+    return this.buffer[this.at++]!;
   }
 
   /** An unsigned number of a type of 16 or 32 bits. */
-  #varint(bits: 16 | 32): number {
+  private varint(bits: 16 | 32): number {
+    const first = this.buffer[this.at];
+    if (first !== undefined && first < 0x80) {
+      this.at++;
+      return first;
+    }
     let value = 0;
     let scale = 1;
     for (let shift = 0; shift < bits; shift += 7) {
-      const byte = this.#byte();
+      const byte = this.byte();
       const low = byte & 0x7f;
       // What is left of the type in the last byte of its longest form.
-      if (bits - shift < 7 && low >> (bits - shift) !== 0) this.#fail("varint");
+      if (bits - shift < 7 && low >> (bits - shift) !== 0) this.fail("varint");
       value += low * scale;
       if (byte < 0x80) return value;
       scale *= 0x80;
     }
-    this.#fail("varint");
+    this.fail("varint");
   }
 
-  #bigVarint(): bigint {
+  private bigVarint(): bigint {
+    const first = this.buffer[this.at];
+    if (first !== undefined && first < 0x80) {
+      this.at++;
+      return BigInt(first);
+    }
     let value = 0;
     let scale = 1;
     // Seven bytes hold 49 bits, which a number holds exactly.
     for (let place = 0; place < 7; place++) {
-      const byte = this.#byte();
+      const byte = this.byte();
       value += (byte & 0x7f) * scale;
       if (byte < 0x80) return BigInt(value);
       scale *= 0x80;
     }
     let big = BigInt(value);
     for (let shift = 49n; shift < 64n; shift += 7n) {
-      const byte = this.#byte();
+      const byte = this.byte();
       const low = BigInt(byte & 0x7f);
-      if (shift === 63n && low > 1n) this.#fail("varint");
+      if (shift === 63n && low > 1n) this.fail("varint");
       big |= low << shift;
       if (byte < 0x80) return big;
     }
-    this.#fail("varint");
+    this.fail("varint");
   }
 
   bool(): boolean {
-    const byte = this.#byte();
-    if (byte > 1) this.#fail("tag");
+    const byte = this.byte();
+    if (byte > 1) this.fail("tag");
     return byte === 1;
   }
 
   u8(): number {
-    return this.#byte();
+    return this.byte();
   }
 
   u16(): number {
-    return this.#varint(16);
+    return this.varint(16);
   }
 
   u32(): number {
-    return this.#varint(32);
+    return this.varint(32);
   }
 
   u64(): bigint {
-    return this.#bigVarint();
+    return this.bigVarint();
   }
 
   s8(): number {
-    return (this.#byte() << 24) >> 24;
+    return (this.byte() << 24) >> 24;
   }
 
   s16(): number {
-    return unzigzag(this.#varint(16));
+    return unzigzag(this.varint(16));
   }
 
   s32(): number {
-    return unzigzag(this.#varint(32));
+    return unzigzag(this.varint(32));
   }
 
   s64(): bigint {
-    const value = this.#bigVarint();
+    const value = this.bigVarint();
     return value & 1n ? -(value >> 1n) - 1n : value >> 1n;
   }
 
   f32(): number {
-    return this.#view(4).getFloat32(0, true);
+    return this.view(4).getFloat32(0, true);
   }
 
   f64(): number {
-    return this.#view(8).getFloat64(0, true);
+    return this.view(8).getFloat64(0, true);
   }
 
   /** The number of items of a list whose items take at least one byte each. */
-  #length(): number {
-    const length = this.#varint(32);
-    if (length > this.remaining) this.#fail("truncated");
+  private length(): number {
+    const length = this.varint(32);
+    if (length > this.remaining) this.fail("truncated");
     return length;
   }
 
   char(): string {
-    const length = this.#length();
-    if (length > 4) this.#fail("char");
-    const text = decodeUtf8(this.#raw(length));
+    const length = this.length();
+    if (length > 4) this.fail("char");
+    const text = decodeUtf8(this.raw(length));
     if (text === undefined || text === "" || text.length > (text.codePointAt(0)! > 0xffff ? 2 : 1)) {
-      this.#fail("char");
+      this.fail("char");
     }
     return text;
   }
 
   string(): string {
-    const text = decodeUtf8(this.#raw(this.#length()));
-    if (text === undefined) this.#fail("utf8");
+    const text = decodeUtf8(this.raw(this.length()));
+    if (text === undefined) this.fail("utf8");
     return text;
   }
 
   bytes(): Uint8Array {
-    return this.#raw(this.#length()).slice();
+    return this.raw(this.length()).slice();
   }
 
   list<T>(read: () => T): T[] {
-    const length = this.#length();
+    const length = this.length();
     const items: T[] = [];
     for (let at = 0; at < length; at++) items.push(read());
     return items;
@@ -181,8 +201,8 @@ export class Reader {
   }
 
   tag(cases: number): number {
-    const tag = this.#varint(32);
-    if (tag >= cases) this.#fail("tag");
+    const tag = this.varint(32);
+    if (tag >= cases) this.fail("tag");
     return tag;
   }
 
@@ -193,9 +213,9 @@ export class Reader {
   flags(count: number): boolean[] {
     const flags: boolean[] = [];
     for (let at = 0; at < count; at += 8) {
-      const byte = this.#byte();
+      const byte = this.byte();
       const here = Math.min(8, count - at);
-      if (byte >> here !== 0) this.#fail("flags");
+      if (byte >> here !== 0) this.fail("flags");
       for (let bit = 0; bit < here; bit++) flags.push(((byte >> bit) & 1) === 1);
     }
     return flags;
@@ -203,10 +223,29 @@ export class Reader {
 
   /** Both halves are below 2^53, or they are of no process of any node. */
   pid(): Pid {
-    const [node, id] = [this.#bigVarint(), this.#bigVarint()];
+    const [node, id] = [this.bigVarint(), this.bigVarint()];
     return { node: Number(node), id: Number(id) };
   }
 }
+
+/**
+ * Reads bytes with a reader that serves one after the other: it is good until `read` returns, which has to see to the end
+ * of the bytes.
+ */
+export function readWith<T>(bytes: Uint8Array, read: (reader: Reader) => T): T {
+  const reader = spare ?? new Reader(NOTHING);
+  spare = undefined;
+  reader.begin(bytes);
+  try {
+    return read(reader);
+  } finally {
+    reader.begin(NOTHING);
+    spare = reader;
+  }
+}
+
+const NOTHING = new Uint8Array();
+let spare: Reader | undefined;
 
 function unzigzag(value: number): number {
   return value % 2 === 1 ? -(value + 1) / 2 : value / 2;

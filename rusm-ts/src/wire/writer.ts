@@ -2,19 +2,23 @@ import type { Pid, Result } from "../types.ts";
 import { EncodeError } from "./error.ts";
 import { encodeUtf8 } from "./utf8.ts";
 
-/** Writes values onto the wire, one after the other. What it gets is checked: JavaScript has no types at run time. */
+/**
+ * Writes values onto the wire, one after the other. What it gets is checked: JavaScript has no types at run time.
+ *
+ * Its fields are private to TypeScript alone: QuickJS checks each use of a `#name`, in what every call is made of.
+ */
 export class Writer {
-  #bytes = new Uint8Array(LEAST);
-  #length = 0;
+  private buffer = new Uint8Array(LEAST);
+  private used = 0;
 
   /** How many bytes were written. */
   get length(): number {
-    return this.#length;
+    return this.used;
   }
 
   /** What was written. */
   finish(): Uint8Array {
-    return this.#bytes.slice(0, this.#length);
+    return this.buffer.slice(0, this.used);
   }
 
   /** What was written, leaving the writer empty. */
@@ -26,30 +30,30 @@ export class Writer {
 
   /** Leaves the writer empty, and without what a large value made it take. */
   clear(): void {
-    this.#length = 0;
-    if (this.#bytes.length > MOST_KEPT) this.#bytes = new Uint8Array(LEAST);
+    this.used = 0;
+    if (this.buffer.length > MOST_KEPT) this.buffer = new Uint8Array(LEAST);
   }
 
-  #reserve(more: number): void {
-    if (this.#length + more <= this.#bytes.length) return;
-    const grown = new Uint8Array(Math.max(this.#bytes.length * 2, this.#length + more));
-    grown.set(this.#bytes.subarray(0, this.#length));
-    this.#bytes = grown;
+  private reserve(more: number): void {
+    if (this.used + more <= this.buffer.length) return;
+    const grown = new Uint8Array(Math.max(this.buffer.length * 2, this.used + more));
+    grown.set(this.buffer.subarray(0, this.used));
+    this.buffer = grown;
   }
 
-  #byte(byte: number): void {
-    if (this.#length === this.#bytes.length) this.#reserve(1);
-    this.#bytes[this.#length++] = byte;
+  private byte(byte: number): void {
+    if (this.used === this.buffer.length) this.reserve(1);
+    this.buffer[this.used++] = byte;
   }
 
   /** Bytes as they are, without a length. */
   raw(bytes: Uint8Array): void {
-    this.#reserve(bytes.length);
-    this.#bytes.set(bytes, this.#length);
-    this.#length += bytes.length;
+    this.reserve(bytes.length);
+    this.buffer.set(bytes, this.used);
+    this.used += bytes.length;
   }
 
-  #integer(type: string, value: number, least: number, most: number): number {
+  private integer(type: string, value: number, least: number, most: number): number {
     if (!Number.isInteger(value) || value < least || value > most) {
       throw new EncodeError(`expected ${type}, from ${least} to ${most}; found ${describe(value)}`);
     }
@@ -57,90 +61,94 @@ export class Writer {
   }
 
   /** An unsigned number of at most 2^53. */
-  #varint(value: number): void {
-    if (value < 0x80) return this.#byte(value);
-    this.#reserve(8);
+  private varint(value: number): void {
+    // Nearly all are: this is what calls are made of.
+    if (value < 0x80 && this.used < this.buffer.length) {
+      this.buffer[this.used++] = value;
+      return;
+    }
+    this.reserve(8);
     while (value >= 0x80) {
-      this.#bytes[this.#length++] = (value % 0x80) | 0x80;
+      this.buffer[this.used++] = (value % 0x80) | 0x80;
       value = Math.floor(value / 0x80);
     }
-    this.#bytes[this.#length++] = value;
+    this.buffer[this.used++] = value;
   }
 
-  #bigVarint(value: bigint): void {
-    if (value <= MOST_EXACT) return this.#varint(Number(value));
-    this.#reserve(10);
+  private bigVarint(value: bigint): void {
+    if (value <= MOST_EXACT) return this.varint(Number(value));
+    this.reserve(10);
     while (value >= 0x80n) {
-      this.#bytes[this.#length++] = Number(value & 0x7fn) | 0x80;
+      this.buffer[this.used++] = Number(value & 0x7fn) | 0x80;
       value >>= 7n;
     }
-    this.#bytes[this.#length++] = Number(value);
+    this.buffer[this.used++] = Number(value);
   }
 
   bool(value: boolean): void {
     if (typeof value !== "boolean") throw new EncodeError(`expected bool; found ${describe(value)}`);
-    this.#byte(value ? 1 : 0);
+    this.byte(value ? 1 : 0);
   }
 
   u8(value: number): void {
-    this.#byte(this.#integer("u8", value, 0, 0xff));
+    this.byte(this.integer("u8", value, 0, 0xff));
   }
 
   u16(value: number): void {
-    this.#varint(this.#integer("u16", value, 0, 0xffff));
+    this.varint(this.integer("u16", value, 0, 0xffff));
   }
 
   u32(value: number): void {
-    this.#varint(this.#integer("u32", value, 0, 0xffff_ffff));
+    this.varint(this.integer("u32", value, 0, 0xffff_ffff));
   }
 
   u64(value: bigint): void {
     // Nearly all are small, and big numbers are slow.
-    if (typeof value === "bigint" && value >= 0n && value <= MOST_EXACT) return this.#varint(Number(value));
-    this.#big("u64", value, 0n, MOST_U64);
-    this.#bigVarint(value);
+    if (typeof value === "bigint" && value >= 0n && value <= MOST_EXACT) return this.varint(Number(value));
+    this.big("u64", value, 0n, MOST_U64);
+    this.bigVarint(value);
   }
 
   s8(value: number): void {
-    this.#byte(this.#integer("s8", value, -0x80, 0x7f) & 0xff);
+    this.byte(this.integer("s8", value, -0x80, 0x7f) & 0xff);
   }
 
   s16(value: number): void {
-    this.#zigzag(this.#integer("s16", value, -0x8000, 0x7fff));
+    this.zigzag(this.integer("s16", value, -0x8000, 0x7fff));
   }
 
   s32(value: number): void {
-    this.#zigzag(this.#integer("s32", value, -0x8000_0000, 0x7fff_ffff));
+    this.zigzag(this.integer("s32", value, -0x8000_0000, 0x7fff_ffff));
   }
 
   s64(value: bigint): void {
-    this.#big("s64", value, LEAST_S64, MOST_S64);
-    this.#bigVarint(value < 0n ? -value * 2n - 1n : value * 2n);
+    this.big("s64", value, LEAST_S64, MOST_S64);
+    this.bigVarint(value < 0n ? -value * 2n - 1n : value * 2n);
   }
 
-  #zigzag(value: number): void {
-    this.#varint(value < 0 ? -value * 2 - 1 : value * 2);
+  private zigzag(value: number): void {
+    this.varint(value < 0 ? -value * 2 - 1 : value * 2);
   }
 
-  #big(type: string, value: bigint, least: bigint, most: bigint): void {
+  private big(type: string, value: bigint, least: bigint, most: bigint): void {
     if (typeof value !== "bigint" || value < least || value > most) {
       throw new EncodeError(`expected ${type}, a bigint from ${least} to ${most}; found ${describe(value)}`);
     }
   }
 
   f32(value: number): void {
-    this.#float(value, 4);
+    this.float(value, 4);
   }
 
   f64(value: number): void {
-    this.#float(value, 8);
+    this.float(value, 8);
   }
 
   /** `DataView` writes every NaN alike, once it is the one NaN of this language. */
-  #float(value: number, size: 4 | 8): void {
+  private float(value: number, size: 4 | 8): void {
     if (typeof value !== "number") throw new EncodeError(`expected a float; found ${describe(value)}`);
-    this.#reserve(size);
-    const view = new DataView(this.#bytes.buffer, this.#length, size);
+    this.reserve(size);
+    const view = new DataView(this.buffer.buffer, this.used, size);
     if (Number.isNaN(value)) {
       if (size === 4) view.setUint32(0, 0x7fc0_0000, true);
       else view.setBigUint64(0, 0x7ff8_0000_0000_0000n, true);
@@ -149,7 +157,7 @@ export class Writer {
     } else {
       view.setFloat64(0, value, true);
     }
-    this.#length += size;
+    this.used += size;
   }
 
   char(value: string): void {
@@ -168,34 +176,34 @@ export class Writer {
   bytes(value: Uint8Array): void {
     if (!(value instanceof Uint8Array))
       throw new EncodeError(`expected a Uint8Array; found ${describe(value)}`);
-    this.#varint(value.length);
+    this.varint(value.length);
     this.raw(value);
   }
 
   list<T>(items: readonly T[], write: (item: T) => void): void {
     if (!Array.isArray(items)) throw new EncodeError(`expected an array; found ${describe(items)}`);
-    this.#varint(items.length);
+    this.varint(items.length);
     for (const item of items) write(item);
   }
 
   option<T>(value: T | undefined | null, write: (value: T) => void): void {
     const some = value !== undefined && value !== null;
-    this.#byte(some ? 1 : 0);
+    this.byte(some ? 1 : 0);
     if (some) write(value);
   }
 
   /** An option of an option, which `undefined` alone cannot tell. */
   nestedOption<T>(value: { tag: "some"; val: T } | { tag: "none" }, write: (value: T) => void): void {
-    this.#byte(value.tag === "some" ? 1 : 0);
+    this.byte(value.tag === "some" ? 1 : 0);
     if (value.tag === "some") write(value.val);
   }
 
   result<T, E>(value: Result<T, E>, ok: (value: T) => void, error: (value: E) => void): void {
     if (value?.tag === "ok") {
-      this.#byte(0);
+      this.byte(0);
       ok(value.val as T);
     } else if (value?.tag === "err") {
-      this.#byte(1);
+      this.byte(1);
       error(value.val as E);
     } else {
       this.unknownCase("result", value);
@@ -208,13 +216,13 @@ export class Writer {
   }
 
   tag(tag: number): void {
-    this.#varint(tag);
+    this.varint(tag);
   }
 
   enum<T extends string>(type: string, cases: readonly T[], value: T): void {
     const tag = cases.indexOf(value);
     if (tag < 0) this.unknownCase(type, value);
-    this.#varint(tag);
+    this.varint(tag);
   }
 
   flags(flags: readonly (boolean | undefined)[]): void {
@@ -223,13 +231,13 @@ export class Writer {
       for (let bit = 0; bit < 8 && at + bit < flags.length; bit++) {
         if (flags[at + bit] === true) byte |= 1 << bit;
       }
-      this.#byte(byte);
+      this.byte(byte);
     }
   }
 
   pid(value: Pid): void {
-    this.#varint(this.#integer("a pid's node", value?.node, 0, Number.MAX_SAFE_INTEGER));
-    this.#varint(this.#integer("a pid's id", value?.id, 0, Number.MAX_SAFE_INTEGER));
+    this.varint(this.integer("a pid's node", value?.node, 0, Number.MAX_SAFE_INTEGER));
+    this.varint(this.integer("a pid's id", value?.id, 0, Number.MAX_SAFE_INTEGER));
   }
 
   unknownCase(type: string, value: unknown): never {

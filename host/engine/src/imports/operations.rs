@@ -182,17 +182,22 @@ pub(super) fn connect(
     Ok(pid.into())
 }
 
-/// Sends a call; what comes back waits for the reply.
+/// Sends a call that the guest waits for next. Its deadline begins [with the wait](due): most replies are there at once, and two
+/// looks at the clock take a twentieth of the call.
 pub(super) fn begin_call(
     guest: &Guest,
     to: &rusm_otp::Target,
     key: u32,
     body: Bytes,
-    deadline_ms: u32,
 ) -> Result<PendingCall, CallError> {
     may_reach(guest, "call", to).map_err(CallError::Denied)?;
-    let deadline = Some(Instant::now() + limit(deadline_ms));
-    guest.context.begin_call(to, key, body, deadline).map_err(CallError::from)
+    guest.context.begin_call(to, key, body, None).map_err(CallError::from)
+}
+
+/// The call, with a deadline from now on. A call whose caller gives up is not begun.
+pub(super) fn due(mut pending: PendingCall, deadline_ms: u32) -> PendingCall {
+    pending.deadline = Some(Instant::now() + limit(deadline_ms));
+    pending
 }
 
 /// A callee knows a missing function by its key; its caller's contract has the name.
@@ -241,17 +246,17 @@ pub(super) fn start_call(
     let pending = context.runtime().call(context.pid(), to, key, body, theirs, deadline)?;
     let handle = own.map(|end| context.own_stream(end));
     let call = pending.reference;
-    guest.calls.insert(call, StartedCall { pending, limit });
+    guest.calls.insert(call, StartedCall { pending, key, limit });
     Ok(Started { call, handle })
 }
 
-/// Takes a started call, to be waited for.
-pub(super) fn take_call(guest: &mut Guest, call: Reference) -> Result<PendingCall, CallError> {
-    let StartedCall { mut pending, limit } = guest.calls.remove(&call).ok_or(CallError::Cancelled)?;
+/// Takes a started call, to be waited for, and the key of its function.
+pub(super) fn take_call(guest: &mut Guest, call: Reference) -> Result<(PendingCall, u32), CallError> {
+    let StartedCall { mut pending, key, limit } = guest.calls.remove(&call).ok_or(CallError::Cancelled)?;
     if let Some(limit) = limit {
         pending.deadline = Some(Instant::now() + limit);
     }
-    Ok(pending)
+    Ok((pending, key))
 }
 
 /// Waits for a message. So many ends of streams may be open.
@@ -271,16 +276,30 @@ pub(super) async fn receive(
                 context.receive_within(until.saturating_duration_since(Instant::now()), admits).await?
             }
         };
-        let message = match message {
-            Message::Call(request) => {
-                process::within(*request, &context, streams).map(Box::new).map(Message::Call)
-            }
-            other => Some(other),
-        };
-        if let Some(event) = message.and_then(|message| process::event(&context, message)) {
+        if let Some(event) = event(&context, streams, message) {
             return Some(event);
         }
     }
+}
+
+/// A message that is there, without a wait.
+pub(super) fn receive_now(context: &Context, streams: usize, filter: Filter) -> Option<Event> {
+    let filter = rusm_otp::Filter::from(filter);
+    loop {
+        let message = context.try_receive_matching(|message| filter.admits(message))?;
+        if let Some(event) = event(context, streams, message) {
+            return Some(event);
+        }
+    }
+}
+
+/// A message as a guest sees it, unless it is answered here.
+fn event(context: &Context, streams: usize, message: Message) -> Option<Event> {
+    let message = match message {
+        Message::Call(request) => Message::Call(Box::new(process::within(*request, context, streams)?)),
+        other => other,
+    };
+    process::event(context, message)
 }
 
 /// Writes a chunk, waiting for room at most so long; a deadline of 0 does not wait.

@@ -1,9 +1,10 @@
 use bytes::Bytes;
+use rusm_otp::PendingCall;
 use wasmtime::StoreContextMut;
 use wasmtime::component::{Linker, WasmList, WasmStr};
 
 use super::{interface, operations};
-use crate::process::{Guest, fresh_turn};
+use crate::process::{Guest, StartedCall, fresh_turn};
 use crate::types::{
     CallError, Event, Filter, Reference, ShortAnswer, ShortBody, SpawnOptions, StreamDirection, StreamError,
     Target,
@@ -47,28 +48,25 @@ pub(super) fn add(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
             })
         },
     )?;
-    wait.func_wrap_async(
+    // Without a fiber's future: most replies are there at once.
+    wait.func_wrap(
         "call-short",
         |mut store: Store<'_>, (to, key, body, deadline): (Target, u32, ShortBody, u32)| {
-            Box::new(async move {
-                let to = operations::target(&store, &to)?;
-                Ok((match call(&mut store, &to, key, body.bytes()?, deadline).await {
-                    Ok(reply) => ShortBody::of(&reply).map_or(ShortAnswer::Long(reply), ShortAnswer::Short),
-                    Err(error) => ShortAnswer::Error(error),
-                },))
-            })
+            let to = operations::target(&store, &to)?;
+            Ok(
+                (call_short(&mut store, &to, key, body.bytes()?, deadline)
+                    .unwrap_or_else(ShortAnswer::Error),),
+            )
         },
     )?;
     wait.func_wrap("call-start", call_start)?;
     wait.func_wrap_async("call-wait", |mut store: Store<'_>, (call,): (Reference,)| {
         Box::new(async move {
-            let pending = match operations::take_call(store.data_mut(), call) {
-                Ok(pending) => pending,
+            let (pending, key) = match operations::take_call(store.data_mut(), call) {
+                Ok(taken) => taken,
                 Err(error) => return Ok((Err(error),)),
             };
-            let reply = store.data().context.clone().wait(pending).await;
-            fresh_turn(&mut store);
-            Ok((reply.map_err(CallError::from),))
+            Ok((wait_for(&mut store, pending, key).await,))
         })
     })?;
     wait.func_wrap("call-cancel", call_cancel)?;
@@ -80,6 +78,10 @@ pub(super) fn add(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
             fresh_turn(&mut store);
             Ok((event,))
         })
+    })?;
+    wait.func_wrap("receive-now", |store: Store<'_>, (filter,): (Filter,)| {
+        let Guest { context, profile, .. } = store.data();
+        Ok((operations::receive_now(context, profile.limits.handles, filter),))
     })?;
     wait.func_wrap_async("sleep", |mut store: Store<'_>, (ms,): (u64,)| {
         Box::new(async move {
@@ -121,18 +123,48 @@ async fn call(
     body: Bytes,
     deadline: u32,
 ) -> Result<Bytes, CallError> {
-    let mut pending = operations::begin_call(store.data(), to, key, body, deadline)?;
-    let context = store.data().context.clone();
-    let reply = match context.try_wait(&mut pending) {
-        // It has not waited: its turn goes on.
+    let mut pending = operations::begin_call(store.data(), to, key, body)?;
+    match try_wait(store, &mut pending, key) {
         Some(reply) => reply,
-        None => {
-            let reply = context.wait(pending).await;
-            fresh_turn(store);
-            reply
-        }
-    };
+        None => wait_for(store, operations::due(pending, deadline), key).await,
+    }
+}
+
+/// The reply, if it is there at once: the guest's turn goes on.
+fn try_wait(store: &mut Store<'_>, pending: &mut PendingCall, key: u32) -> Option<Result<Bytes, CallError>> {
+    let Guest { context, component, .. } = store.data();
+    let reply = context.try_wait(pending)?;
+    Some(reply.map_err(|error| operations::explain(component, key, error)))
+}
+
+async fn wait_for(store: &mut Store<'_>, pending: PendingCall, key: u32) -> Result<Bytes, CallError> {
+    let reply = store.data().context.clone().wait(pending).await;
+    fresh_turn(store);
     reply.map_err(|error| operations::explain(&store.data().component, key, error))
+}
+
+/// The reply, or what to wait for.
+fn call_short(
+    store: &mut Store<'_>,
+    to: &rusm_otp::Target,
+    key: u32,
+    body: Bytes,
+    deadline: u32,
+) -> Result<ShortAnswer, CallError> {
+    let mut pending = operations::begin_call(store.data(), to, key, body)?;
+    if let Some(reply) = try_wait(store, &mut pending, key) {
+        let reply = reply?;
+        return Ok(ShortBody::of(&reply).map_or(ShortAnswer::Long(reply), ShortAnswer::Short));
+    }
+    let call = pending.reference;
+    let pending = operations::due(pending, deadline);
+    let guest = store.data_mut();
+    // It is given up with its pending reply.
+    if guest.calls.len() >= guest.profile.limits.handles {
+        return Err(CallError::Overloaded);
+    }
+    guest.calls.insert(call, StartedCall { pending, key, limit: None });
+    Ok(ShortAnswer::Later(call))
 }
 
 type StartParams = (Target, u32, WasmList<u8>, Option<StreamDirection>, u32);

@@ -37,20 +37,33 @@ pub(super) fn add(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
     })?;
     wait.func_wrap(
         "call",
-        |store: Store<'_>, (to, key, body, deadline): (Target, u32, WasmList<u8>, u32)| {
+        |mut store: Store<'_>, (to, key, body, deadline): (Target, u32, WasmList<u8>, u32)| {
             let body = Bytes::copy_from_slice(body.as_le_slice(&store));
             let to = operations::target(&store, &to)?;
-            let pending = operations::begin_call(store.data(), &to, key, body, deadline);
-            let component = store.data().component.clone();
-            let explain =
-                move |reply: Reply| reply.map_err(|error| operations::explain(&component, key, error));
-            answer(store, pending, explain)
+            let sent = operations::begin_call(store.data(), &to, key, body).map(|pending| (pending, key));
+            let tried = attempt(&mut store, sent, Some(deadline));
+            answer(store, tried)
         },
     )?;
+    wait.func_wrap(
+        "call-process",
+        |mut store: Store<'_>, (node, id, key, body, deadline): (u64, u64, u32, WasmList<u8>, u32)| {
+            let body = Bytes::copy_from_slice(body.as_le_slice(&store));
+            let to = rusm_otp::Target::Process(rusm_otp::Pid { node, id });
+            let sent = operations::begin_call(store.data(), &to, key, body).map(|pending| (pending, key));
+            let tried = attempt(&mut store, sent, Some(deadline));
+            Ok((tried.map_err(|unanswered| store.data_mut().unanswered = Some(unanswered)).ok(),))
+        },
+    )?;
+    wait.func_wrap("call-answer-of-process", |mut store: Store<'_>, (): ()| {
+        let unanswered = store.data_mut().unanswered.take();
+        answer(store, Err(unanswered.unwrap_or(Unanswered::Failed(CallError::Cancelled))))
+    })?;
     wait.func_wrap("call-start", call_start)?;
     wait.func_wrap("call-wait", |mut store: Store<'_>, (call,): (Reference,)| {
-        let pending = operations::take_call(store.data_mut(), call);
-        answer(store, pending, |reply| reply.map_err(CallError::from))
+        let begun = operations::take_call(store.data_mut(), call);
+        let tried = attempt(&mut store, begun, None);
+        answer(store, tried)
     })?;
     wait.func_wrap("call-cancel", call_cancel)?;
     wait.func_wrap("receive", |store: Store<'_>, (filter, limit): (Filter, Option<u64>)| {
@@ -101,25 +114,55 @@ enum Answer<V> {
     Later(FutureReader<V>),
 }
 
-type Reply = Result<Bytes, rusm_otp::CallError>;
+/// What a call came to, if not to a reply at once.
+pub(crate) enum Unanswered {
+    Failed(CallError),
+    Pending {
+        pending: PendingCall,
+        /// Of its function.
+        key: u32,
+        /// Whether the guest may go on as soon as the reply is there.
+        at_once: bool,
+    },
+}
+
+/// The reply of a call, if it is there at once; else its deadline begins, unless it has.
+fn attempt(
+    store: &mut Store<'_>,
+    begun: Result<(PendingCall, u32), CallError>,
+    deadline: Option<u32>,
+) -> Result<Bytes, Unanswered> {
+    let (mut pending, key) = begun.map_err(Unanswered::Failed)?;
+    let at_once = may_answer_now(store);
+    let Guest { context, component, .. } = store.data();
+    match at_once.then(|| context.try_wait(&mut pending)).flatten() {
+        Some(reply) => reply.map_err(|error| Unanswered::Failed(operations::explain(component, key, error))),
+        None => {
+            let pending = match deadline {
+                Some(deadline) => operations::due(pending, deadline),
+                None => pending,
+            };
+            Err(Unanswered::Pending { pending, key, at_once })
+        }
+    }
+}
 
 /// The reply of a call, now or later.
 fn answer(
-    mut store: Store<'_>,
-    pending: Result<PendingCall, CallError>,
-    explain: impl FnOnce(Reply) -> Result<Bytes, CallError> + Send + 'static,
+    store: Store<'_>,
+    tried: Result<Bytes, Unanswered>,
 ) -> wasmtime::Result<(Answer<Result<Bytes, CallError>>,)> {
-    let mut pending = match pending {
-        Ok(pending) => pending,
-        Err(error) => return Ok((Answer::Now(Err(error)),)),
-    };
-    let context = store.data().context.clone();
-    if !may_answer_now(&mut store) {
-        return after_others(store, async move { explain(context.wait(pending).await) });
-    }
-    match context.try_wait(&mut pending) {
-        Some(reply) => Ok((Answer::Now(explain(reply)),)),
-        None => later(store, async move { explain(context.wait(pending).await) }),
+    match tried {
+        Ok(reply) => Ok((Answer::Now(Ok(reply)),)),
+        Err(Unanswered::Failed(error)) => Ok((Answer::Now(Err(error)),)),
+        Err(Unanswered::Pending { pending, key, at_once }) => {
+            let (context, component) = (store.data().context.clone(), store.data().component.clone());
+            let reply = async move {
+                let reply = context.wait(pending).await;
+                reply.map_err(|error| operations::explain(&component, key, error))
+            };
+            if at_once { later(store, reply) } else { after_others(store, reply) }
+        }
     }
 }
 

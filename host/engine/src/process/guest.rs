@@ -10,6 +10,7 @@ use wasmtime::{AsContextMut, UpdateDeadline};
 use super::Command;
 use crate::capacity::Count;
 use crate::crash::{GuestExit, crash};
+use crate::imports::Unanswered;
 use crate::limiter::Limiter;
 use crate::output::Output;
 use crate::wasi::LazyWasi;
@@ -30,6 +31,8 @@ pub(crate) struct Guest {
     pub(crate) loaded: Arc<Mutex<HashSet<Arc<str>>>>,
     /// Calls that were started and not waited for.
     pub(crate) calls: HashMap<Reference, StartedCall>,
+    /// The last `call-process` of the async lane, until the guest asks what it came to.
+    pub(crate) unanswered: Option<Unanswered>,
     /// Exports of the guest that wait to be woken by another one.
     pub(crate) parked: HashMap<u64, oneshot::Sender<()>>,
     /// Answers that it got without a wait, since it last had to wait.
@@ -45,6 +48,8 @@ pub(crate) struct Guest {
 
 pub(crate) struct StartedCall {
     pub(crate) pending: PendingCall,
+    /// Of its function.
+    pub(crate) key: u32,
     /// The deadline that begins when the caller waits, for a call that it feeds with a stream first.
     pub(crate) limit: Option<Duration>,
 }
@@ -73,6 +78,7 @@ impl Guest {
             children: Count::default(),
             loaded: Arc::default(),
             calls: HashMap::new(),
+            unanswered: None,
             parked: HashMap::new(),
             answers_now: 0,
             reported_crash: None,

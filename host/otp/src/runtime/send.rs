@@ -172,6 +172,10 @@ impl Runtime {
         if caller == callee {
             return Some(vec![self.spoken_name(caller), self.spoken_name(caller)]);
         }
+        // Most callees wait for nobody.
+        if self.node.table.slot(callee)?.calling.load(Ordering::SeqCst) == 0 {
+            return None;
+        }
         let mut chain = vec![caller, callee];
         while let Some(last) = chain.last().copied() {
             let next = self.node.table.slot(last)?.calling.load(Ordering::SeqCst);

@@ -52,6 +52,47 @@ fn a_bounded_mailbox_takes_as_many_as_were_received() {
 }
 
 #[test]
+fn a_receive_that_only_tries_takes_what_is_there_and_leaves_nobody_waiting() {
+    on_virtual_time(async {
+        let runtime = Runtime::new();
+        let seen = run(&runtime, |context| async move {
+            let own = context.pid().into();
+            let mut seen = vec![context.try_receive_matching(|_| true).is_none()];
+            for text in ["one", "two"] {
+                context.send(&own, text).await.expect("it has no bound");
+            }
+            let second = context.try_receive_matching(|message| text(message) == "two");
+            seen.push(second.is_some_and(|message| text(&message) == "two"));
+            seen.push(context.try_receive_matching(|message| text(message) == "two").is_none());
+            seen.push(text(&context.receive().await) == "one");
+            seen
+        });
+        assert_eq!(seen.await, [true; 4]);
+    });
+}
+
+#[test]
+fn a_process_that_only_tries_lets_others_run_after_many_messages() {
+    on_virtual_time(async {
+        let runtime = Runtime::new();
+        let taken = run(&runtime, |context| async move {
+            let own = context.pid().into();
+            for _ in 0..1_000 {
+                context.runtime().send(context.pid(), &own, "one".into()).expect("it has no bound");
+            }
+            let mut taken = 0;
+            while context.try_receive_matching(|_| true).is_some() {
+                // A turn that has taken long is over.
+                std::thread::sleep(Duration::from_micros(10));
+                taken += 1;
+            }
+            taken
+        });
+        assert_eq!(taken.await, 64);
+    });
+}
+
+#[test]
 fn a_flood_does_not_delay_what_comes_from_the_runtime() {
     on_virtual_time(async {
         let runtime = Runtime::new();

@@ -70,6 +70,30 @@ fn a_callee_with_turns_of_its_own_answers_all_the_same() {
 }
 
 #[test]
+fn a_callee_may_begin_to_share_its_callers_turns() {
+    on_virtual_time(async {
+        let runtime = Runtime::new();
+        let sharing = |context: Context| async move {
+            context.receive().await;
+            context.share_turns();
+            echo(context).await
+        };
+        let options = SpawnOptions::new("echo").own_turns(true);
+        let callee = runtime.spawn(options, sharing).expect("no name").pid;
+        let answered = run(&runtime, move |context| async move {
+            context.send(&callee.into(), "share").await.expect("it has no bound");
+            let mut at_once = 0;
+            for _ in 0..100 {
+                at_once += usize::from(call(&context, callee, "shared").await.1);
+            }
+            at_once
+        });
+        // A busy machine may make a turn look long.
+        assert!(answered.await > 50);
+    });
+}
+
+#[test]
 fn a_chain_of_calls_may_be_longer_than_turns_nest() {
     on_virtual_time(async {
         let runtime = Runtime::new();

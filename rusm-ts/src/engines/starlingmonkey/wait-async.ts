@@ -30,6 +30,26 @@ export function call(
   return started.tag === "err" ? { tag: "now", val: started } : callWait(started.val.call);
 }
 
+let ofProcess: HostAnswer<Result<Uint8Array>> | undefined;
+
+/** Its answer is never there at once. */
+export function callProcess(
+  node: number,
+  id: number,
+  key: number,
+  body: Uint8Array,
+  deadlineMs: number,
+): null {
+  ofProcess = call({ tag: "process", val: { node, id } }, key, body, deadlineMs);
+  return null;
+}
+
+export function callAnswerOfProcess(): HostAnswer<Result<Uint8Array>> {
+  const answer = ofProcess;
+  ofProcess = undefined;
+  return answer ?? { tag: "now", val: { tag: "err", val: { tag: "cancelled" } } };
+}
+
 export const callStart = (
   to: HostTarget,
   key: number,
