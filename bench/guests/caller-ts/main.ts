@@ -43,6 +43,10 @@ export default service(Caller, {
     return BigInt(Math.round(((performance.now() - start) * 1e6) / messages));
   },
 
+  sendRaw() {
+    throw new Error("not measured");
+  },
+
   async read(component, pieces) {
     const echo = await Echo.spawn(component);
     const start = performance.now();

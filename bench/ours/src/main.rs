@@ -52,11 +52,15 @@ async fn main() -> anyhow::Result<()> {
         row("figures", figures(&node, &project, &built).await?);
     }
     if wanted("send-rust") {
-        let text = "send(\"echo-rust\", 200000, 16)";
+        let text = "send-raw(\"counter-rust\", 200000, 16)";
         row("send-rust", best(3, || number(&node, "caller-rust", text.into())).await?);
     }
+    if wanted("send-service") {
+        let text = "send(\"echo-rust\", 200000, 16)";
+        row("send-service", best(3, || number(&node, "caller-rust", text.into())).await?);
+    }
     if wanted("send-rust-64k") {
-        let text = "send(\"echo-rust\", 20000, 65536)";
+        let text = "send-raw(\"counter-rust\", 20000, 65536)";
         row("send-rust-64k", best(3, || number(&node, "caller-rust", text.into())).await?);
         row("copy-64k-twice", copy_twice());
     }

@@ -26,6 +26,7 @@ pub const GROUP: Group = Group {
         Measure { name: "call-rust-ts", unit: "ns", higher: false, reach: Reach::None },
         Measure { name: "call-ts-ts", unit: "ns", higher: false, reach: Reach::Value(12_000.0) },
         Measure { name: "send-rust", unit: "ns", higher: false, reach: Reach::Peer(0.5, RUSM) },
+        Measure { name: "send-service", unit: "ns", higher: false, reach: Reach::None },
         Measure { name: "send-rust-64k", unit: "ns", higher: false, reach: Reach::None },
         Measure { name: "copy-64k-twice", unit: "ns", higher: false, reach: Reach::None },
         Measure { name: "stream", unit: "MB/s", higher: true, reach: Reach::Value(3_000.0) },

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use rusm_rs::{Pid, process, timers};
+use rusm_rs::{Event, Filter, Pid, Spawn, process, timers};
 
 rusm_rs::contract!("bench:call/echo");
 
@@ -40,18 +40,17 @@ impl caller::Service for Caller {
         let echo = echo::Client::spawn(&component).expect("an echo service");
         let echo = echo.with_deadline(Duration::from_secs(60));
         let pid = echo.pid().expect("it lives");
-        let body = vec![7; bytes as usize];
-        let start = timers::now();
-        for sent in 1..=messages {
-            process::send(pid, &body).expect("it is taken");
-            // Large ones would else wait in a heap of gigabytes.
-            if bytes > 1024 && sent % 64 == 0 {
-                assert_eq!(echo.received(), Ok(u64::from(sent)));
-            }
-        }
-        // It comes after all of them.
-        assert_eq!(echo.received(), Ok(u64::from(messages)));
-        (timers::now() - start).as_nanos() as u64 / u64::from(messages)
+        send(pid, messages, bytes, || echo.received().expect("it answers"))
+    }
+
+    fn send_raw(&mut self, component: String, messages: u32, bytes: u32) -> u64 {
+        let (pid, _) = process::spawn(Spawn::new(component)).expect("a counter");
+        send(pid, messages, bytes, || {
+            process::send(pid, &[]).expect("it is taken");
+            let answer = process::receive_matching(Filter::Mail, Duration::from_secs(60));
+            let Some(Event::Mail(mail)) = answer else { panic!("no answer: {answer:?}") };
+            u64::from_le_bytes(mail.body.try_into().expect("a number"))
+        })
     }
 
     fn read(&mut self, component: String, pieces: u32) -> u64 {
@@ -64,6 +63,22 @@ impl caller::Service for Caller {
         assert_eq!(bytes, u64::from(pieces) << 16);
         bytes / (timers::now() - start).as_micros() as u64
     }
+}
+
+/// Nanoseconds of a message, until all have come.
+fn send(to: Pid, messages: u32, bytes: u32, received: impl Fn() -> u64) -> u64 {
+    let body = vec![7; bytes as usize];
+    let start = timers::now();
+    for sent in 1..=messages {
+        process::send(to, &body).expect("it is taken");
+        // Large ones would else wait in a heap of gigabytes.
+        if bytes > 1024 && sent % 64 == 0 {
+            assert_eq!(received(), u64::from(sent));
+        }
+    }
+    // It comes after all of them.
+    assert_eq!(received(), u64::from(messages));
+    (timers::now() - start).as_nanos() as u64 / u64::from(messages)
 }
 
 fn round_trips(echo: &echo::Client, calls: u32) -> u64 {
