@@ -36,6 +36,7 @@ async fn rust_guests_cannot_harm_others() {
         ("wider-child", "is wider than the profile"),
         ("flood-log", "done"),
         ("flood-itself", "overloaded"),
+        ("short-calls", "overloaded"),
         ("fork-bomb", "may have 5 living children"),
         ("calls", "overloaded"),
         ("streams", "overloaded"),

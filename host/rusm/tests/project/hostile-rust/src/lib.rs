@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use rusm_rs::bindings::types::{ShortBody, StreamDirection};
+use rusm_rs::bindings::wait::ShortAnswer;
 use rusm_rs::bindings::{process as raw_process, timers as raw_timers, wait};
 use rusm_rs::{Crash, ExitReason, Pid, SendError, Spawn, groups, log, names, process, timers};
 
@@ -63,6 +64,7 @@ impl hostile::Service for Hostile {
                     Err(error) => return format!("{error:?}").to_lowercase(),
                 };
             },
+            "short-calls" => short_calls(),
             "calls" => loop {
                 let target = rusm_rs::Target::Process(process::pid());
                 if let Err(error) = wait::call_start(&target, 7, b"", None, 60_000) {
@@ -143,6 +145,23 @@ fn denied(result: Result<(), SendError>) -> String {
         Err(SendError::Denied(_)) => "denied".into(),
         other => format!("{other:?}"),
     }
+}
+
+/// Begins calls of a process that never answers, and waits for none.
+fn short_calls() -> String {
+    let busy = limits::Client::spawn("limits-rust").expect("a child");
+    busy.spin().expect("it is taken");
+    let pid = busy.pid().expect("it lives");
+    let target = rusm_rs::Target::Process(pid);
+    let nothing = ShortBody { length: 0, low: 0, high: 0 };
+    let last = loop {
+        match wait::call_short(&target, 7, nothing, 60_000) {
+            ShortAnswer::Later(_) => {}
+            last => break last,
+        }
+    };
+    process::kill(pid).expect("its own child");
+    format!("{last:?}").to_lowercase()
 }
 
 fn made_up() -> impl Iterator<Item = Pid> {
