@@ -182,11 +182,7 @@ function answer<T>(
 
 function decodeAll<T>(bytes: Uint8Array, decode: (reader: Reader) => T): T {
   try {
-    return readWith(bytes, (reader) => {
-      const value = decode(reader);
-      reader.finish();
-      return value;
-    });
+    return readWith(bytes, decode);
   } catch (error) {
     if (!(error instanceof DecodeError)) throw error;
     throw new RusmError("malformed", `malformed: the reply: ${error.message}`, { cause: error });

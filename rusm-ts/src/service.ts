@@ -217,11 +217,7 @@ class Server<S extends object> {
   private open(entry: Entry<S>, body: Uint8Array, streamEnd: number | null): (() => unknown) | Outcome {
     const input = streamEnd === null ? NO_INPUT : inputFrom(streamEnd);
     try {
-      return readWith(body, (reader) => {
-        const run = entry.open(reader, this.handlers, input);
-        reader.finish("the arguments");
-        return run;
-      });
+      return readWith(body, (reader) => entry.open(reader, this.handlers, input), "the arguments");
     } catch (error) {
       if (!(error instanceof DecodeError)) throw error;
       return { tag: "malformed", val: error.message };

@@ -11,6 +11,9 @@ let last = 0;
 /** How many waits for the host there are, of all tasks. */
 let waits = 0;
 
+/** Whether there was none when the last task began. */
+let begunAlone = true;
+
 /**
  * Reads a host's future, and makes of its value what the caller wants. It has to be dropped whatever happens: nothing
  * else gives its memory back. One promise instead of an async function's several: calls are made of this.
@@ -47,19 +50,17 @@ export function inOwnTask<T>(run: () => T | Promise<T>): Promise<T> {
   return running instanceof Promise ? leaveTask(own, running) : Promise.resolve(running);
 }
 
-/** The call of an export begins: its task, and whether others wait for anything. */
-export function enterTask(): { own: number; alone: boolean } {
+/** The call of an export begins: its task. */
+export function enterTask(): number {
+  begunAlone = waits === 0;
   current = ++last;
-  return { own: current, alone: waits === 0 };
+  return current;
 }
 
-/** The result of a call, made to be there in its own task. */
-export function leaveTask<T>(
-  { own, alone }: { own: number; alone: boolean },
-  running: Promise<T>,
-): Promise<T> {
+/** The result of the call that has begun last, made to be there in its own task. */
+export function leaveTask<T>(own: number, running: Promise<T>): Promise<T> {
   // Nobody else waits for anything: then nobody else can resolve what this call awaits.
-  return alone ? running : comeBack(own, running);
+  return begunAlone ? running : comeBack(own, running);
 }
 
 async function comeBack<T>(own: number, running: Promise<T>): Promise<T> {

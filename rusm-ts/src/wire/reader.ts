@@ -229,15 +229,17 @@ export class Reader {
 }
 
 /**
- * Reads bytes with a reader that serves one after the other: it is good until `read` returns, which has to see to the end
- * of the bytes.
+ * Reads bytes to their end, with a reader that serves one after the other: it is good until `read` returns. `what` is what
+ * was read, for an error about more bytes than that.
  */
-export function readWith<T>(bytes: Uint8Array, read: (reader: Reader) => T): T {
+export function readWith<T>(bytes: Uint8Array, read: (reader: Reader) => T, what?: string): T {
   const reader = spare ?? new Reader(NOTHING);
   spare = undefined;
   reader.begin(bytes);
   try {
-    return read(reader);
+    const value = read(reader);
+    reader.finish(what);
+    return value;
   } finally {
     reader.begin(NOTHING);
     spare = reader;
