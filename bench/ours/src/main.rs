@@ -22,20 +22,22 @@ async fn main() -> anyhow::Result<()> {
         return Ok(());
     }
     let file = project.root().join("rusm.toml");
-    let node = Node::boot(project.manifest(), &file, &built, EngineConfig::default()).await?;
-
     let only = std::env::args().nth(1);
+    let node = Node::boot(project.manifest(), &file, &built, EngineConfig::default()).await?;
     let wanted = |measure: &str| only.as_deref().is_none_or(|only| only == measure);
     // First of all: places that others have used before are resident already.
     if wanted("idle-rust") {
-        row("idle-rust", idle(&node, "idle-rust", 1000).await?);
+        idle(&node, "idle-rust", "idle-rust", 1000).await?;
     }
     if wanted("idle-ts") {
-        row("idle-ts", idle(&node, "echo-ts", 500).await?);
+        idle(&node, "idle-ts", "echo-ts", 500).await?;
     }
     // Only by itself: what 30,000 processes leave behind would make the others slower.
     if only.as_deref() == Some("live") {
         row("live", live(&node, "echo-rust", 30_000).await?);
+    }
+    if only.as_deref() == Some("live-100k") {
+        row("live-100k", live(&node, "echo-rust", 100_000).await?);
     }
     for (caller, callee, calls) in [
         ("caller-rust", "echo-rust", 200_000),
@@ -406,18 +408,30 @@ async fn live(node: &Node, component: &str, processes: u32) -> anyhow::Result<f6
     Ok(f64::from(answered))
 }
 
-/// KiB of resident memory that one idle process takes.
-async fn idle(node: &Node, component: &str, processes: u32) -> anyhow::Result<f64> {
-    let before = resident()?;
+/// KiB that one idle process takes: resident pages, each of which counts in whole for every process that has mapped it, and its
+/// own, in which a page that several have is divided among them.
+async fn idle(node: &Node, measure: &str, component: &str, processes: u32) -> anyhow::Result<()> {
+    let before = (resident()?, own()?);
     let mut pids = Vec::new();
     for _ in 0..processes {
         pids.push(node.engine().spawn(Spawn::new(component)).await?.pid);
     }
-    let taken = resident()?.saturating_sub(before);
+    let taken = (resident()?.saturating_sub(before.0), own()?.saturating_sub(before.1));
     for pid in pids {
         node.engine().runtime().kill(pid);
     }
-    Ok(taken as f64 / f64::from(processes) / 1024.0)
+    let each = |bytes: usize| bytes as f64 / f64::from(processes) / 1024.0;
+    row(measure, each(taken.0));
+    row(&format!("{measure}-own"), each(taken.1));
+    Ok(())
+}
+
+/// Bytes of memory of this program, with its part of what is shared: what the kernel calls the proportional set size.
+fn own() -> anyhow::Result<usize> {
+    let rollup = std::fs::read_to_string("/proc/self/smaps_rollup")?;
+    let line = rollup.lines().find_map(|line| line.strip_prefix("Pss:")).context("a proportional set size")?;
+    let kib: usize = line.trim().trim_end_matches(" kB").parse()?;
+    Ok(kib * 1024)
 }
 
 fn resident() -> anyhow::Result<usize> {

@@ -31,8 +31,11 @@ pub const GROUP: Group = Group {
         Measure { name: "copy-64k-twice", unit: "ns", higher: false, reach: Reach::None },
         Measure { name: "stream", unit: "MB/s", higher: true, reach: Reach::Value(3_000.0) },
         Measure { name: "idle-rust", unit: "KiB", higher: false, reach: Reach::Value(24.0) },
+        Measure { name: "idle-rust-own", unit: "KiB", higher: false, reach: Reach::None },
         Measure { name: "idle-ts", unit: "KiB", higher: false, reach: Reach::Value(300.0) },
+        Measure { name: "idle-ts-own", unit: "KiB", higher: false, reach: Reach::None },
         Measure { name: "live", unit: "", higher: true, reach: Reach::Value(30_000.0) },
+        Measure { name: "live-100k", unit: "", higher: true, reach: Reach::Value(100_000.0) },
         // Five ticks of the epoch, and three.
         Measure { name: "spin-p99", unit: "us", higher: false, reach: Reach::Value(5_000.0) },
         Measure { name: "kill-spinner", unit: "us", higher: false, reach: Reach::Value(3_000.0) },
@@ -53,7 +56,7 @@ fn ours() -> anyhow::Result<Figures> {
     setup(&[Need::Rust, Need::GuestToolchain, Need::Node])?;
     let mut figures = program("bench-ours", &[])?;
     // In processes of their own: what starts cold, what leaves much behind, and what is compared with such a one.
-    for alone in ["cold-start", "spawn-rust", "spawn-core", "live"] {
+    for alone in ["cold-start", "spawn-rust", "spawn-core", "live", "live-100k"] {
         figures.extend(program("bench-ours", &[alone])?);
     }
     // One figure of ours beside several peers.
