@@ -13,29 +13,50 @@ use crate::support::TestNode;
 async fn a_service_of_plain_wit_bindgen_is_a_service() {
     let node = TestNode::boot().await;
     for name in ["foreign-rust", "foreign-core"] {
-        let engine = node.node().engine();
-        let component = engine.component(name).expect("it is loaded");
-        assert_eq!((component.kind(), component.lane()), (Kind::Service, Lane::Sync));
-        assert_eq!(node.raw_call(name, 1, b"echo".to_vec()).await, Ok(b"echo".to_vec()));
-        assert_eq!(node.raw_call(name, 2, Vec::new()).await, Ok(vec![2]));
-        assert_eq!(node.raw_call(name, 3, Vec::new()).await, Ok(b"later".to_vec()));
-        let unknown = node.raw_call(name, 9, Vec::new()).await;
-        assert!(matches!(&unknown, Err(CallError::UnknownFunction(_))), "{unknown:?}");
-        let crash = node.raw_call(name, 4, Vec::new()).await;
-        let Err(CallError::Exited(ExitReason::Crash(crash))) = &crash else { panic!("{crash:?}") };
-        assert!(crash.backtrace.contains("foreign-rust/src/lib.rs:"), "{}", crash.backtrace);
-
-        let refused = engine.spawn(Spawn::new(name).init(None, b"ab".as_slice().into())).await;
-        let refused = refused.map(|spawned| spawned.pid);
-        assert_eq!(refused, Err(SpawnError::Refused(b"too many".as_slice().into())));
-        let started = engine.spawn(Spawn::new(name).init(None, b"\x07".as_slice().into())).await;
-        let pid = started.expect("it starts").pid;
-        assert_eq!(node.raw_call(pid, 2, Vec::new()).await, Ok(vec![8]));
-
-        assert_eq!(mail_back(&node, pid).await, "mail");
-        engine.runtime().kill(pid);
+        node.node().engine().spawn(Spawn::new(name).name(Some("first".into()))).await.expect("it starts");
+        behaves(&node, name, "foreign-rust/src/lib.rs:").await;
     }
     node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs cargo-component, which takes minutes: cargo install cargo-component --version 0.21.1 --locked"]
+async fn a_service_of_cargo_component_is_a_service() {
+    let node = TestNode::boot().await;
+    let name = "foreign-component";
+    node.node()
+        .engine()
+        .load(name, built_by_cargo_component(), Profile::default())
+        .await
+        .expect("it is loaded");
+    node.node().engine().spawn(Spawn::new(name).name(Some("first".into()))).await.expect("it starts");
+    // It keeps no names of its own functions.
+    behaves(&node, name, "server@0.1.0#handle").await;
+    node.stop().await;
+}
+
+/// What a service in Rust does, whose first process is named; a crash tells this place.
+async fn behaves(node: &TestNode, name: &str, place: &str) {
+    let engine = node.node().engine();
+    let component = engine.component(name).expect("it is loaded");
+    assert_eq!((component.kind(), component.lane()), (Kind::Service, Lane::Sync));
+    assert_eq!(node.raw_call("first", 1, b"echo".to_vec()).await, Ok(b"echo".to_vec()));
+    assert_eq!(node.raw_call("first", 2, Vec::new()).await, Ok(vec![2]));
+    assert_eq!(node.raw_call("first", 3, Vec::new()).await, Ok(b"later".to_vec()));
+    let unknown = node.raw_call("first", 9, Vec::new()).await;
+    assert!(matches!(&unknown, Err(CallError::UnknownFunction(_))), "{unknown:?}");
+    let crash = node.raw_call("first", 4, Vec::new()).await;
+    let Err(CallError::Exited(ExitReason::Crash(crash))) = &crash else { panic!("{crash:?}") };
+    assert!(crash.backtrace.contains(place), "{}", crash.backtrace);
+
+    let refused = engine.spawn(Spawn::new(name).init(None, b"ab".as_slice().into())).await;
+    let refused = refused.map(|spawned| spawned.pid);
+    assert_eq!(refused, Err(SpawnError::Refused(b"too many".as_slice().into())));
+    let started = engine.spawn(Spawn::new(name).init(None, b"\x07".as_slice().into())).await;
+    let pid = started.expect("it starts").pid;
+    assert_eq!(node.raw_call(pid, 2, Vec::new()).await, Ok(vec![8]));
+    assert_eq!(mail_back(node, pid).await, "mail");
+    engine.runtime().kill(pid);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -90,4 +111,15 @@ fn componentized() -> Vec<u8> {
     let made = jco.arg(&target).current_dir(folder).output().expect("it starts");
     assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
     std::fs::read(target).expect("it is there")
+}
+
+/// The component that `cargo component` makes of Rust and the published WIT.
+fn built_by_cargo_component() -> Vec<u8> {
+    let folder = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/foreign-component"));
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("foreign-component");
+    let mut build = Command::new("cargo");
+    build.args(["component", "build", "--release", "--target", "wasm32-wasip1", "--target-dir"]);
+    let made = build.arg(&target).current_dir(folder).output().expect("it starts");
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    std::fs::read(target.join("wasm32-wasip1/release/foreign_component.wasm")).expect("it is there")
 }
