@@ -1,6 +1,5 @@
 // A service by other hands: `jco componentize` and the published WIT, and nothing of RUSM's SDK.
 import { reply, send } from "rusm:actor/process@0.1.0";
-import { call } from "rusm:actor/wait@0.1.0";
 
 let kept = 0;
 
@@ -22,11 +21,6 @@ export const server = {
         return { tag: "later" };
       case 4:
         throw new Error("told to");
-      case 5: {
-        // Calls the process that is registered under the name in the body.
-        const target = { tag: "name", val: new TextDecoder().decode(body) };
-        return { tag: "reply", val: call(target, 1, new Uint8Array([7]), 5_000) };
-      }
       default:
         return { tag: "unknown-function" };
     }
