@@ -61,7 +61,7 @@ fn try_expand(arguments: TokenStream, item: TokenStream) -> Result<TokenStream, 
                 #contract::__init::<Self>(key, body)
             }
 
-            fn handle(&mut self, key: u32, call: &mut ::rusm_rs::__rt::Incoming) -> ::rusm_rs::__rt::Outcome {
+            fn handle(&mut self, key: u32, call: &mut ::rusm_rs::__rt::Incoming) -> ::rusm_rs::__rt::Answer {
                 #contract::__handle(self, key, call)
             }
 

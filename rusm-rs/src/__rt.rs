@@ -24,7 +24,7 @@ pub use crate::bindings::outcomes::Outcome;
 pub use crate::bindings::types::{Event, ExitReason, Pid, Request};
 pub use crate::call::{CallError, Never, Pending, SendError, SpawnError, fallible, plain};
 pub use crate::client::{Client, Monitor, Spawn};
-pub use crate::serve::{Dispatch, Incoming, Reply, State, malformed, report_panics, run};
+pub use crate::serve::{Answer, Dispatch, Incoming, Reply, State, malformed, report_panics, run};
 pub use crate::stream::{Stream, StreamReader, StreamWriter, feed};
 pub use crate::supervisor::ChildSpec;
 
@@ -52,7 +52,8 @@ macro_rules! __export_service {
                     body: $crate::__rt::Vec<u8>,
                     stream_end: $crate::__rt::Option<u64>,
                 ) -> $crate::__rt::Outcome {
-                    STATE.with(|state| state.handle(key, $crate::__rt::Incoming::new(request, body, stream_end)))
+                    let call = $crate::__rt::Incoming::new(request, body, stream_end);
+                    STATE.with(|state| state.handle(key, call)).into()
                 }
 
                 fn info(event: $crate::__rt::Event) {

@@ -1,12 +1,14 @@
 use std::ops::Deref;
 
+use rusm_wire::{SHORT, Writer};
+
 use crate::bindings::types::ShortBody;
 
 /// The bytes of a message; short ones take no memory.
 #[doc(hidden)]
 #[derive(Debug)]
 pub enum Body {
-    Short([u8; 16], u8),
+    Short([u8; SHORT], u8),
     Long(Vec<u8>),
 }
 
@@ -35,9 +37,8 @@ impl From<ShortBody> for Body {
 }
 
 /// As numbers, if it is short enough.
-pub(crate) fn short(body: &[u8]) -> Option<ShortBody> {
-    let mut bytes = [0; 16];
-    bytes.get_mut(..body.len())?.copy_from_slice(body);
+pub(crate) fn short(body: &Writer) -> Option<ShortBody> {
+    let (bytes, length) = body.as_short()?;
     let all = u128::from_le_bytes(bytes);
-    Some(ShortBody { length: body.len() as u8, low: all as u64, high: (all >> 64) as u64 })
+    Some(ShortBody { length, low: all as u64, high: (all >> 64) as u64 })
 }

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use rusm_wire::Decode;
+use rusm_wire::{Decode, Writer};
 
 use crate::bindings::options::SpawnOptions;
 use crate::bindings::types::{self, Pid, StreamDirection, Target};
@@ -156,9 +156,9 @@ impl Client {
         self.monitor.unwrap_or_else(|| Monitor::of(&self.target))
     }
 
-    pub fn call(&self, key: u32, body: Vec<u8>) -> Result<Body, types::CallError> {
+    pub fn call(&self, key: u32, body: Writer) -> Result<Body, types::CallError> {
         let Some(short) = short(&body) else {
-            return wait::call(&self.target, key, &body, self.deadline_ms).map(Body::from);
+            return wait::call(&self.target, key, body.as_bytes(), self.deadline_ms).map(Body::from);
         };
         match wait::call_short(&self.target, key, short, self.deadline_ms) {
             ShortAnswer::Short(reply) => Ok(reply.into()),
@@ -168,28 +168,28 @@ impl Client {
         }
     }
 
-    pub fn cast(&self, key: u32, body: Vec<u8>) -> Result<(), SendError> {
-        Ok(process::cast(&self.target, key, &body)?)
+    pub fn cast(&self, key: u32, body: Writer) -> Result<(), SendError> {
+        Ok(process::cast(&self.target, key, body.as_bytes())?)
     }
 
     pub fn call_start<R>(
         &self,
         key: u32,
-        body: Vec<u8>,
+        body: Writer,
         decode: fn(Result<Body, types::CallError>) -> R,
     ) -> Pending<R> {
-        let started = wait::call_start(&self.target, key, &body, None, self.deadline_ms);
+        let started = wait::call_start(&self.target, key, body.as_bytes(), None, self.deadline_ms);
         Pending::new(started.map(|started| started.call), decode)
     }
 
     pub fn stream_out<T: Decode, E>(
         &self,
         key: u32,
-        body: Vec<u8>,
+        body: Writer,
         accepted: impl FnOnce(Result<Body, types::CallError>) -> Result<(), CallError<E>>,
     ) -> Result<StreamReader<T>, CallError<E>> {
         let direction = Some(StreamDirection::ToCaller);
-        let started = wait::call_start(&self.target, key, &body, direction, self.deadline_ms)?;
+        let started = wait::call_start(&self.target, key, body.as_bytes(), direction, self.deadline_ms)?;
         // Made first, so that a refusal closes the handle.
         let reader = StreamReader::new(started.handle);
         accepted(wait::call_wait(started.call).map(Body::from))?;
@@ -199,11 +199,11 @@ impl Client {
     pub fn stream_in<T, R>(
         &self,
         key: u32,
-        body: Vec<u8>,
+        body: Writer,
         decode: fn(Result<Body, types::CallError>) -> R,
     ) -> (StreamWriter<T>, Pending<R>) {
         let direction = Some(StreamDirection::ToCallee);
-        let started = wait::call_start(&self.target, key, &body, direction, self.deadline_ms);
+        let started = wait::call_start(&self.target, key, body.as_bytes(), direction, self.deadline_ms);
         let handle = started.as_ref().ok().and_then(|started| started.handle);
         (
             StreamWriter::new(handle, self.deadline_ms),

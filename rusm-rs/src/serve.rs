@@ -2,7 +2,7 @@ use std::cell::RefCell;
 use std::fmt;
 use std::marker::PhantomData;
 
-use rusm_wire::{Decode, DecodeError, Encode, encode};
+use rusm_wire::{Decode, DecodeError, Encode, Writer, encode};
 
 use crate::ExitReason;
 use crate::bindings::outcomes::Outcome;
@@ -18,6 +18,32 @@ use crate::stream::{self, Stream, StreamReader};
 pub struct Reply<R> {
     reference: Option<u64>,
     answer: PhantomData<fn(R)>,
+}
+
+impl Answer {
+    pub fn reply<T: Encode>(value: &T) -> Self {
+        Self::Reply(Writer::of(value))
+    }
+
+    /// Of what returns nothing.
+    pub fn done() -> Self {
+        Self::Reply(Writer::new())
+    }
+}
+
+impl From<Outcome> for Answer {
+    fn from(outcome: Outcome) -> Self {
+        Self::Other(outcome)
+    }
+}
+
+impl From<Answer> for Outcome {
+    fn from(answer: Answer) -> Self {
+        match answer {
+            Answer::Reply(reply) => Self::Reply(reply.into_bytes()),
+            Answer::Other(outcome) => outcome,
+        }
+    }
 }
 
 impl<R: Encode> Reply<R> {
@@ -41,11 +67,19 @@ impl<R> fmt::Debug for Reply<R> {
     }
 }
 
+/// What became of a call or a cast. A short reply takes no memory on its way.
+#[doc(hidden)]
+#[derive(Debug)]
+pub enum Answer {
+    Reply(Writer),
+    Other(Outcome),
+}
+
 /// What the attribute makes of a service.
 #[doc(hidden)]
 pub trait Dispatch: Sized + 'static {
     fn init(key: u32, body: &[u8]) -> Result<Self, Outcome>;
-    fn handle(&mut self, key: u32, call: &mut Incoming) -> Outcome;
+    fn handle(&mut self, key: u32, call: &mut Incoming) -> Answer;
     fn info(&mut self, event: Event);
     fn terminate(&mut self, reason: ExitReason);
 }
@@ -76,21 +110,21 @@ impl<S: Dispatch> State<S> {
         }
     }
 
-    pub fn handle(&self, key: u32, mut call: Incoming) -> Outcome {
+    pub fn handle(&self, key: u32, mut call: Incoming) -> Answer {
         match &mut *self.service.borrow_mut() {
             Some(service) => service.handle(key, &mut call),
-            None => Outcome::Malformed("the service was not started".into()),
+            None => Outcome::Malformed("the service was not started".into()).into(),
         }
     }
 
     pub fn handle_short(&self, key: u32, call: Incoming) -> ShortOutcome {
         let other = match self.handle(key, call) {
-            Outcome::Later => return ShortOutcome::Later,
-            Outcome::Reply(reply) => match short(&reply) {
+            Answer::Other(Outcome::Later) => return ShortOutcome::Later,
+            Answer::Other(other) => other,
+            Answer::Reply(reply) => match short(&reply) {
                 Some(reply) => return ShortOutcome::Reply(reply),
-                None => Outcome::Reply(reply),
+                None => Outcome::Reply(reply.into_bytes()),
             },
-            other => other,
         };
         self.outcome.replace(Some(other));
         ShortOutcome::Other
@@ -142,30 +176,30 @@ impl Incoming {
         Reply { reference: Some(self.request.reference), answer: PhantomData }
     }
 
-    pub fn stream<T: Encode + 'static>(&mut self, stream: Stream<T>) -> Outcome {
+    pub fn stream<T: Encode + 'static>(&mut self, stream: Stream<T>) -> Answer {
         match self.stream.take() {
             Some(handle) => {
                 stream.serve(handle);
-                Outcome::Reply(Vec::new())
+                Answer::done()
             }
-            None => Outcome::Malformed("the call came without a stream".into()),
+            None => Outcome::Malformed("the call came without a stream".into()).into(),
         }
     }
 
     pub fn stream_or_refuse<T: Encode + 'static, E: Encode>(
         &mut self,
         stream: Result<Stream<T>, E>,
-    ) -> Outcome {
+    ) -> Answer {
         match stream {
             Ok(stream) => match self.stream(stream) {
-                Outcome::Reply(_) => Outcome::Reply(encode(&Ok::<(), E>(()))),
+                Answer::Reply(_) => Answer::reply(&Ok::<(), E>(())),
                 other => other,
             },
             Err(error) => {
                 if let Some(handle) = self.stream.take() {
                     crate::bindings::wait::stream_close(handle);
                 }
-                Outcome::Reply(encode(&Err::<(), E>(error)))
+                Answer::reply(&Err::<(), E>(error))
             }
         }
     }

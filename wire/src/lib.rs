@@ -23,4 +23,4 @@ mod writer;
 
 pub use reader::{DecodeError, Reader};
 pub use value::{Decode, Encode, decode, encode};
-pub use writer::Writer;
+pub use writer::{SHORT, Writer};

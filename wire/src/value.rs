@@ -39,9 +39,7 @@ pub trait Decode: Sized {
 
 /// The bytes of one value.
 pub fn encode<T: Encode + ?Sized>(value: &T) -> Vec<u8> {
-    let mut writer = Writer::new();
-    value.encode(&mut writer);
-    writer.into_bytes()
+    Writer::of(value).into_bytes()
 }
 
 /// The value that these bytes are, all of them.

@@ -1,8 +1,18 @@
-/// Writes the primitive shapes of the wire, one after the other.
+use crate::Encode;
+
+/// Writes the primitive shapes of the wire, one after the other. Up to [`SHORT`] bytes take no memory.
 #[derive(Debug, Default, Clone)]
 pub struct Writer {
-    bytes: Vec<u8>,
+    /// The first bytes; all of them while `long` is empty.
+    short: [u8; SHORT],
+    /// How many of `short` were written.
+    length: usize,
+    /// All bytes, once they are too many.
+    long: Vec<u8>,
 }
+
+/// How many bytes a [`Writer`] keeps in itself: as many as the imports for short messages take.
+pub const SHORT: usize = 16;
 
 impl Writer {
     /// Nothing written yet.
@@ -10,38 +20,76 @@ impl Writer {
         Self::default()
     }
 
+    /// The bytes of one value.
+    pub fn of<T: Encode + ?Sized>(value: &T) -> Self {
+        let mut writer = Self::new();
+        value.encode(&mut writer);
+        writer
+    }
+
     /// What was written.
     pub fn into_bytes(self) -> Vec<u8> {
-        self.bytes
+        if self.long.is_empty() { self.as_bytes().to_vec() } else { self.long }
+    }
+
+    /// What was written so far.
+    pub fn as_bytes(&self) -> &[u8] {
+        if self.long.is_empty() { &self.short[..self.length] } else { &self.long }
+    }
+
+    /// What was written with zeros behind it, and how many bytes it is, unless it is more than [`SHORT`].
+    pub fn as_short(&self) -> Option<([u8; SHORT], u8)> {
+        self.long.is_empty().then_some((self.short, self.length as u8))
     }
 
     /// How many bytes were written.
     pub fn len(&self) -> usize {
-        self.bytes.len()
+        self.as_bytes().len()
     }
 
     /// Whether nothing was written.
     pub fn is_empty(&self) -> bool {
-        self.bytes.is_empty()
+        self.length == 0
     }
 
     /// One byte as it is: `u8`, `s8`, `bool`, the tag of an option.
     pub fn byte(&mut self, byte: u8) {
-        self.bytes.push(byte);
+        match self.short.get_mut(self.length) {
+            Some(place) => {
+                *place = byte;
+                self.length += 1;
+            }
+            None => self.long_mut(1).push(byte),
+        }
     }
 
     /// Bytes as they are, without a length.
     pub fn raw(&mut self, bytes: &[u8]) {
-        self.bytes.extend_from_slice(bytes);
+        if self.length + bytes.len() > SHORT {
+            self.long_mut(bytes.len()).extend_from_slice(bytes);
+            self.length = SHORT;
+        } else {
+            self.short[self.length..][..bytes.len()].copy_from_slice(bytes);
+            self.length += bytes.len();
+        }
+    }
+
+    /// Where bytes are written from now on, with room for so many more.
+    fn long_mut(&mut self, more: usize) -> &mut Vec<u8> {
+        if self.long.is_empty() {
+            self.long.reserve(self.length + more.max(SHORT));
+            self.long.extend_from_slice(&self.short[..self.length]);
+        }
+        &mut self.long
     }
 
     /// An unsigned number, seven bits a byte, low bits first.
     pub fn varint(&mut self, mut value: u64) {
         while value >= 0x80 {
-            self.bytes.push(value as u8 | 0x80);
+            self.byte(value as u8 | 0x80);
             value >>= 7;
         }
-        self.bytes.push(value as u8);
+        self.byte(value as u8);
     }
 
     /// A signed number, its sign in the lowest bit.
@@ -85,7 +133,7 @@ impl Writer {
     pub fn flags(&mut self, flags: &[bool]) {
         for byte in flags.chunks(8) {
             let bits = byte.iter().enumerate().map(|(bit, on)| u8::from(*on) << bit);
-            self.bytes.push(bits.sum());
+            self.byte(bits.sum());
         }
     }
 }

@@ -118,14 +118,14 @@ impl Emitter<'_> {
                 #text
                 pub fn #name(&self #(, #heads)*) -> rt::Result<(), rt::SendError> {
                     #encode
-                    self.core.cast(#key, rusm_writer.into_bytes())
+                    self.core.cast(#key, rusm_writer)
                 }
             },
             Shape::Call { .. } => quote! {
                 #text
                 pub fn #name(&self #(, #heads)*) -> rt::Result<#value, #failure> {
                     #encode
-                    #decoder(self.core.call(#key, rusm_writer.into_bytes()))
+                    #decoder(self.core.call(#key, rusm_writer))
                 }
             },
             Shape::StreamOut { item, .. } => {
@@ -140,7 +140,7 @@ impl Emitter<'_> {
                     #text
                     pub fn #name(&self #(, #heads)*) -> rt::Result<#value, #failure> {
                         #encode
-                        self.core.stream_out::<#item, #error>(#key, rusm_writer.into_bytes(), #accepted)
+                        self.core.stream_out::<#item, #error>(#key, rusm_writer, #accepted)
                     }
                 }
             }
@@ -151,7 +151,7 @@ impl Emitter<'_> {
                     #text
                     pub fn #name(&self #(, #heads)*) -> rt::Result<#value, #failure> {
                         #encode
-                        let (feed, pending) = self.core.stream_in(#key, rusm_writer.into_bytes(), #decoder);
+                        let (feed, pending) = self.core.stream_in(#key, rusm_writer, #decoder);
                         rt::feed(feed, #stream);
                         pending.wait()
                     }
@@ -173,7 +173,7 @@ impl Emitter<'_> {
                 #text
                 pub fn #name(&self #(, #heads)*) -> #pending {
                     #encode
-                    self.core.call_start(#key, rusm_writer.into_bytes(), #decoder)
+                    self.core.call_start(#key, rusm_writer, #decoder)
                 }
             }),
             Shape::StreamIn { item, .. } => {
@@ -182,7 +182,7 @@ impl Emitter<'_> {
                     #text
                     pub fn #name(&self #(, #heads)*) -> (rt::StreamWriter<#item>, #pending) {
                         #encode
-                        self.core.stream_in(#key, rusm_writer.into_bytes(), #decoder)
+                        self.core.stream_in(#key, rusm_writer, #decoder)
                     }
                 })
             }

@@ -25,10 +25,10 @@ impl Emitter<'_> {
             }
 
             #[doc(hidden)]
-            pub fn __handle<S: Service>(service: &mut S, key: u32, call: &mut rt::Incoming) -> rt::Outcome {
+            pub fn __handle<S: Service>(service: &mut S, key: u32, call: &mut rt::Incoming) -> rt::Answer {
                 match key {
                     #(#arms)*
-                    _ => rt::Outcome::UnknownFunction,
+                    _ => rt::Answer::from(rt::Outcome::UnknownFunction),
                 }
             }
         }
@@ -115,7 +115,7 @@ impl Emitter<'_> {
 
     fn arm(&self, function: &Function) -> TokenStream {
         let (key, name) = (self.key(function), names::snake(&function.name));
-        let decode = decode(function, &quote!(return));
+        let decode = decode(function, &quote!(return rt::Answer::from));
         let mut locals: Vec<TokenStream> = locals(function).iter().map(|local| quote!(#local)).collect();
         if let Shape::StreamIn { place, .. } = &function.shape {
             locals.insert(*place, quote!(call.reader()));
@@ -126,11 +126,11 @@ impl Emitter<'_> {
         }
         let called = quote!(service.#name(#(#locals),*));
         let answered = match &function.shape {
-            _ if later => quote!({ #called; rt::Outcome::Later }),
-            Shape::Cast => quote!({ #called; rt::Outcome::Reply(rt::Vec::new()) }),
+            _ if later => quote!({ #called; rt::Answer::from(rt::Outcome::Later) }),
+            Shape::Cast => quote!({ #called; rt::Answer::done() }),
             Shape::StreamOut { refusal: None, .. } => quote!(call.stream(#called)),
             Shape::StreamOut { refusal: Some(_), .. } => quote!(call.stream_or_refuse(#called)),
-            _ => quote!(rt::Outcome::Reply(rt::encode(&#called))),
+            _ => quote!(rt::Answer::reply(&#called)),
         };
         quote!(#key => { #decode #answered })
     }
