@@ -20,6 +20,8 @@ use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
 
 use crate::process::Guest;
 
+mod pages;
+
 /// A component as it is, or the component that a core module becomes.
 ///
 /// # Errors
@@ -55,6 +57,13 @@ fn encode(bytes: &[u8]) -> Result<Vec<u8>, Box<dyn std::error::Error>> {
     };
     if let Some(world) = world {
         embed(&mut module, &ACTOR_WIT, world)?;
+    }
+    // What the world's functions return goes into memory that the module has to give itself.
+    if !outline.acts
+        && !outline.described
+        && let Some(paged) = pages::with_pages(&module)
+    {
+        module = paged;
     }
     let adapter = if outline.starts { COMMAND } else { REACTOR };
     let mut encoder = ComponentEncoder::default();
