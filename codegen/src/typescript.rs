@@ -71,7 +71,7 @@ impl Emitter<'_> {
         self.line("");
         self.line("import type { Answer, CallOptions, Pid, Result, SpawnOptions, StreamAnswer, Target } from \"rusm-ts\";");
         self.line(
-            "import { type ChildOptions, type ChildSpec, Client, type Dispatch, type Reader, type Writer, childOf, encodeWith } from \"rusm-ts/rt\";",
+            "import { type ChildOptions, type ChildSpec, Client, type Dispatch, NO_BYTES, type Reader, type Writer, childOf, writing, written } from \"rusm-ts/rt\";",
         );
         self.line("");
     }
@@ -277,7 +277,6 @@ impl Emitter<'_> {
         let reads: Vec<(&str, String)> =
             function.params.iter().map(|param| (param.name.as_str(), self.decode(&param.ty))).collect();
         let locals: Vec<String> = (0..function.params.len()).map(|place| format!("a{place}")).collect();
-        let reader = if reads.is_empty() { "_r" } else { "r" };
         let method = function.name.to_lower_camel_case();
         let mut arguments = locals.clone();
         let stream = match &function.shape {
@@ -289,16 +288,17 @@ impl Emitter<'_> {
         };
         if let Shape::StreamIn { item, .. } = &function.shape {
             let ty = self.ty(item);
-            put(format!("  open({reader}, service, input) {{"));
+            put("  call(r, service, input) {".into());
             put(format!("    const {stream} = input.read((r): {ty} => {});", self.decode(item)));
         } else {
-            put(format!("  open({reader}, service) {{"));
+            put("  call(r, service) {".into());
         }
         for (local, (name, read)) in locals.iter().zip(&reads) {
             put(format!("    r.argument(\"{name}\");"));
             put(format!("    const {local} = {read};"));
         }
-        put(format!("    return () => service.{method}({});", arguments.join(", ")));
+        put("    r.done();".into());
+        put(format!("    return service.{method}({});", arguments.join(", ")));
         put("  },".into());
         if let Some(encode) = self.encode_value(function) {
             put(format!("  value: {encode},"));
@@ -341,7 +341,34 @@ impl Emitter<'_> {
         }
     }
 
+    /// What reads the replies and refusals: made once, for a function made at each call is half a microsecond.
+    fn readers(&mut self) {
+        for function in self.contract.functions.clone() {
+            let name = function.name.to_lower_camel_case();
+            match &function.shape {
+                Shape::Constructor { .. } | Shape::Cast => continue,
+                Shape::Call { result } | Shape::StreamIn { result, .. } => {
+                    let decode = self.decode_value(result);
+                    self.line(&format!("const {name}$reply = {decode};"));
+                }
+                Shape::StreamOut { item, .. } => {
+                    let (ty, decode) = (self.ty(item), self.decode(item));
+                    self.line(&format!("const {name}$reply = (r: Reader): {ty} => {decode};"));
+                }
+            }
+            if self.answer(&function).1.is_some() {
+                let decode = match self.error_type(&function) {
+                    None => "() => undefined".to_owned(),
+                    Some(ty) => format!("(r: Reader): {} => {}", self.ty(ty), self.decode(ty)),
+                };
+                self.line(&format!("const {name}$refusal = {decode};"));
+            }
+        }
+        self.line("");
+    }
+
     fn client(&mut self) {
+        self.readers();
         let class = self.class();
         self.docs("", &self.contract.docs.clone());
         self.line(&format!("export class {class} extends Client {{"));
@@ -382,8 +409,9 @@ impl Emitter<'_> {
         let mut params = vec!["component: string".to_owned()];
         params.extend(constructor.iter().flat_map(|function| self.params(function, false)));
         params.push("options: SpawnOptions = {}".into());
-        let body =
-            constructor.as_ref().map_or_else(|| "new Uint8Array()".into(), |function| self.body(function));
+        let (write, body) = constructor
+            .as_ref()
+            .map_or_else(|| (Vec::new(), "NO_BYTES".into()), |function| self.body(function));
         let key =
             constructor.as_ref().map_or_else(|| "undefined".into(), |function| function.key.to_string());
         let refusal = constructor.as_ref().and_then(|function| self.error_type(function).cloned());
@@ -391,9 +419,9 @@ impl Emitter<'_> {
             .map_or_else(|| "() => undefined".into(), |ty| format!("(r: Reader) => {}", self.decode(&ty)));
         self.line("  /** Starts the service and waits until its constructor is done. */");
         self.line(&format!("  static async spawn({}): Promise<{class}> {{", params.join(", ")));
-        self.line(&format!("    const body = {body};"));
+        write.iter().for_each(|line| self.line(line));
         self.line(&format!(
-            "    const started = await Client.start(component, dispatch.contract, {key}, body, options, {refusal});"
+            "    const started = await Client.start(component, dispatch.contract, {key}, {body}, options, {refusal});"
         ));
         self.line(&format!("    return new {class}(started.target, started.options);"));
         self.line("  }");
@@ -402,6 +430,7 @@ impl Emitter<'_> {
         params[last] = "options: ChildOptions = {}".into();
         self.line("  /** The service as the child of a supervisor, which starts it with these arguments each time. */");
         self.line(&format!("  static child({}): ChildSpec {{", params.join(", ")));
+        write.iter().for_each(|line| self.line(line));
         self.line(&format!("    return childOf(component, dispatch.contract, {key}, {body}, options);"));
         self.line("  }");
         self.line("");
@@ -411,44 +440,42 @@ impl Emitter<'_> {
         self.docs("  ", &function.docs);
         let name = function.name.to_lower_camel_case();
         let mut params = self.params(function, false);
-        let body = self.body(function);
+        let (write, body) = self.body(function);
         let (value, error) = self.answer(function);
-        let key = function.key;
-        let decode_refusal = match (&error, self.error_type(function)) {
-            (None, _) => None,
-            (Some(_), None) => Some("() => undefined".to_owned()),
-            (Some(_), Some(ty)) => Some(format!("(r: Reader) => {}", self.decode(ty))),
-        };
-        let refusal = decode_refusal.map(|refusal| format!(", {refusal}")).unwrap_or_default();
+        // As the binding takes it.
+        let key = function.key.cast_signed();
+        let refusal = error.map(|_| format!(", {name}$refusal")).unwrap_or_default();
+        let reply = format!("{name}$reply");
         match &function.shape {
             Shape::Constructor { .. } => {}
             Shape::Cast => {
                 self.line(&format!("  {name}({}): void {{", params.join(", ")));
+                write.iter().for_each(|line| self.line(line));
                 self.line(&format!("    this._cast({key}, {body});"));
                 self.line("  }");
             }
-            Shape::Call { result } => {
+            Shape::Call { .. } => {
                 params.push("options?: CallOptions".into());
-                let decode = self.decode_value(result);
                 self.line(&format!("  {name}({}): Promise<{value}> {{", params.join(", ")));
-                self.line(&format!("    return this._call({key}, {body}, options, {decode}{refusal});"));
+                write.iter().for_each(|line| self.line(line));
+                self.line(&format!("    return this._call({key}, {body}, options, {reply}{refusal});"));
                 self.line("  }");
             }
-            Shape::StreamOut { item, .. } => {
+            Shape::StreamOut { .. } => {
                 params.push("options?: CallOptions".into());
-                let decode = format!("(r: Reader): {value} => {}", self.decode(item));
                 self.line(&format!("  {name}({}): AsyncIterable<{value}> {{", params.join(", ")));
-                self.line(&format!("    return this._streamOut({key}, {body}, options, {decode}{refusal});"));
+                write.iter().for_each(|line| self.line(line));
+                self.line(&format!("    return this._streamOut({key}, {body}, options, {reply}{refusal});"));
                 self.line("  }");
             }
-            Shape::StreamIn { name: stream, item, result, .. } => {
+            Shape::StreamIn { name: stream, item, .. } => {
                 params.push("options?: CallOptions".into());
                 let stream = local(stream);
                 let encode = format!("(w: Writer, v: {}) => {}", self.ty(item), self.encode(item, "v"));
-                let decode = self.decode_value(result);
                 self.line(&format!("  {name}({}): Promise<{value}> {{", params.join(", ")));
+                write.iter().for_each(|line| self.line(line));
                 self.line(&format!(
-                    "    return this._streamIn({key}, {body}, {stream}, {encode}, options, {decode}{refusal});"
+                    "    return this._streamIn({key}, {body}, {stream}, {encode}, options, {reply}{refusal});"
                 ));
                 self.line("  }");
             }
@@ -465,14 +492,14 @@ impl Emitter<'_> {
         format!("(r: Reader): {} => {}", self.ty(ty), self.decode(ty))
     }
 
-    /// The arguments of a call on the wire.
-    fn body(&self, function: &Function) -> String {
+    /// The arguments of a call on the wire: what writes them, and the bytes.
+    fn body(&self, function: &Function) -> (Vec<String>, String) {
         if function.params.is_empty() {
-            return "new Uint8Array()".into();
+            return (Vec::new(), "NO_BYTES".into());
         }
-        let writes: Vec<String> =
-            function.params.iter().map(|param| self.encode(&param.ty, &local(&param.name))).collect();
-        format!("encodeWith((w) => {{ {}; }})", writes.join("; "))
+        let write = |param: &crate::Param| format!("    {};", self.encode(&param.ty, &local(&param.name)));
+        let writes = std::iter::once("    const w = writing();".into());
+        (writes.chain(function.params.iter().map(write)).collect(), "written(w)".into())
     }
 }
 
@@ -514,7 +541,7 @@ const GLOBAL: [&str; 12] = [
     "Set",
 ];
 
-const WORDS: [&str; 59] = [
+const WORDS: [&str; 60] = [
     "arguments",
     "await",
     "body",
@@ -572,6 +599,7 @@ const WORDS: [&str; 59] = [
     "w",
     "while",
     "with",
+    "writing",
+    "written",
     "yield",
-    "encodeWith",
 ];

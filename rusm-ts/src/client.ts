@@ -15,7 +15,7 @@ import {
 
 import { RusmError, fromHost } from "./error.ts";
 import { direct, settle, settleThen } from "./future.ts";
-import { DEADLINE_MS, hostKey, hostOptions } from "./spawn.ts";
+import { DEADLINE_MS, hostOptions } from "./spawn.ts";
 import { ItemReader, writeItems } from "./stream.ts";
 import { read } from "./task.ts";
 import type { CallOptions, Pid, SpawnOptions, Target } from "./types.ts";
@@ -71,7 +71,7 @@ export class Client {
   }
 
   protected _cast(key: number, body: Uint8Array): void {
-    direct(() => cast(this._target, hostKey(key), body));
+    direct(() => cast(this._target, key, body));
   }
 
   protected _call<T>(
@@ -85,7 +85,7 @@ export class Client {
     const target = this._target;
     let called: HostAnswer<HostResult<Uint8Array, HostError>>;
     if (target.tag === "process") {
-      const reply = callProcess(target.val.node, target.val.id, hostKey(key), body, deadline);
+      const reply = callProcess(target.val.node, target.val.id, key, body, deadline);
       if (reply !== null) {
         try {
           return Promise.resolve(answer(reply, decode, refusal));
@@ -95,7 +95,7 @@ export class Client {
       }
       called = callAnswerOfProcess();
     } else {
-      called = call(target, hostKey(key), body, deadline);
+      called = call(target, key, body, deadline);
     }
     const signal = options?.signal ?? this._options.signal;
     return settleThen(called, signal, (reply) => answer(reply, decode, refusal));
@@ -151,9 +151,7 @@ export class Client {
     direction: "to-callee" | "to-caller",
     options: CallOptions | undefined,
   ): { call: number; handle: number } {
-    const started = direct(() =>
-      callStart(this._target, hostKey(key), body, direction, this._deadline(options)),
-    );
+    const started = direct(() => callStart(this._target, key, body, direction, this._deadline(options)));
     return { call: started.call, handle: started.handle ?? 0 };
   }
 

@@ -4,4 +4,4 @@ export { type Dispatch, type Entry, serve, start } from "./service.ts";
 export { childOf, type ChildOptions, type ChildSpec } from "./supervisor.ts";
 export { DecodeError, type DecodeErrorKind, EncodeError } from "./wire/error.ts";
 export { Reader } from "./wire/reader.ts";
-export { encodeWith, Writer } from "./wire/writer.ts";
+export { NO_BYTES, type Writer, writing, written } from "./wire/writer.ts";

@@ -8,9 +8,9 @@ import { ItemReader, writeItems } from "./stream.ts";
 import { enterTask, inOwnTask, leaveTask } from "./task.ts";
 import type { Event, ExitReason } from "./types.ts";
 import { DecodeError } from "./wire/error.ts";
-import { type Reader, readWith } from "./wire/reader.ts";
+import { type Reader, reading } from "./wire/reader.ts";
 import { becomeHosted } from "./wire/utf8.ts";
-import { encodeWith, type Writer } from "./wire/writer.ts";
+import { type Writer, writing, written } from "./wire/writer.ts";
 
 /** The contract's typed error, as a service answers it: made by `refuse`. */
 export class Refused<E> {
@@ -76,8 +76,8 @@ export interface Dispatch<S> {
 export interface Entry<S> {
   readonly name: string;
   readonly shape: "init" | "call" | "cast" | "stream-out" | "stream-in";
-  /** Reads the arguments, and answers what runs the function. */
-  open(reader: Reader, service: S, input: StreamInput): () => unknown;
+  /** Reads the arguments, says that they are done, and runs the function. */
+  call(reader: Reader, service: S, input: StreamInput): unknown;
   /** Writes the value of the reply, or an item of the stream. */
   value?(writer: Writer, value: unknown): void;
   /** Writes the contract's error. */
@@ -154,12 +154,8 @@ class Server<S extends object> {
       // What `exported` does, without a closure.
       handle: (key, request, body, streamEnd) => {
         const own = enterTask();
-        try {
-          const outcome = this.handle(hostKey(key), request, body, streamEnd);
-          return outcome instanceof Promise ? leaveTask(own, outcome.catch(crash)) : Promise.resolve(outcome);
-        } catch (error) {
-          return crash(error);
-        }
+        const outcome = this.handle(hostKey(key), request, body, streamEnd);
+        return outcome instanceof Promise ? leaveTask(own, outcome) : Promise.resolve(outcome);
       },
       info: (event) => exported(() => this.info(event)),
       terminate: (reason) => exported(async () => this.handlers.terminate?.(reason)),
@@ -172,11 +168,18 @@ class Server<S extends object> {
     if (own === undefined && key === 0) return NOTHING;
     const entry = key === own ? this.functions.get(key) : undefined;
     if (entry === undefined) return UNKNOWN_FUNCTION;
-    const run = this.open(entry, body, null);
-    if (typeof run !== "function") return run;
-    const answer = await settled(run);
+    let answer: unknown;
+    try {
+      answer = await entry.call(reading(body), this.handlers, NO_INPUT);
+    } catch (error) {
+      if (error instanceof DecodeError) return { tag: "malformed", val: error.message };
+      if (!(error instanceof Refused)) throw error;
+      answer = error;
+    }
     if (!(answer instanceof Refused)) return NOTHING;
-    return { tag: "refused", val: encodeWith((w) => entry.refusal?.(w, answer.payload)) };
+    const w = writing();
+    entry.refusal?.(w, answer.payload);
+    return { tag: "refused", val: written(w) };
   }
 
   private handle(
@@ -187,23 +190,21 @@ class Server<S extends object> {
   ): Outcome | Promise<Outcome> {
     const entry = this.functions.get(key);
     if (entry === undefined || entry.shape === "init") return UNKNOWN_FUNCTION;
-    const run = this.open(entry, body, streamEnd);
-    if (typeof run !== "function") return run;
-    if (this.most > 1) return this.handleBesideOthers(entry, request, run, streamEnd);
-    return this.run(entry, request, run, streamEnd);
+    if (this.most > 1) return this.handleBesideOthers(entry, request, body, streamEnd);
+    return this.run(entry, request, body, streamEnd);
   }
 
   private async handleBesideOthers(
     entry: Entry<S>,
     request: Request,
-    run: () => unknown,
+    body: Uint8Array,
     streamEnd: number | null,
   ): Promise<Outcome> {
     if (this.running >= this.most) await new Promise<void>((resolve) => this.waiting.push(resolve));
     this.running++;
     void guarded(async () => {
       try {
-        const outcome = await this.run(entry, request, run, streamEnd);
+        const outcome = await this.run(entry, request, body, streamEnd);
         if (request.kind === "call") send(request.reference, outcome);
       } finally {
         this.running--;
@@ -213,28 +214,44 @@ class Server<S extends object> {
     return LATER;
   }
 
-  /** Reads the arguments; what runs the function, or what is wrong with them. */
-  private open(entry: Entry<S>, body: Uint8Array, streamEnd: number | null): (() => unknown) | Outcome {
-    const input = streamEnd === null ? NO_INPUT : inputFrom(streamEnd);
-    try {
-      return readWith(body, (reader) => entry.open(reader, this.handlers, input), "the arguments");
-    } catch (error) {
-      if (!(error instanceof DecodeError)) throw error;
-      return { tag: "malformed", val: error.message };
-    }
-  }
-
+  /** Runs a function; a refusal may be thrown as well as returned. What else is thrown is a crash. */
   private run(
     entry: Entry<S>,
     request: Request,
-    run: () => unknown,
+    body: Uint8Array,
     streamEnd: number | null,
   ): Outcome | Promise<Outcome> {
-    const answer = settled(run);
-    // What is there needs no turn of the queue.
-    return answer instanceof Promise
-      ? answer.then((value) => this.answered(entry, request, value, streamEnd))
-      : this.answered(entry, request, answer, streamEnd);
+    try {
+      const input = streamEnd === null ? NO_INPUT : inputFrom(streamEnd);
+      const answer = entry.call(reading(body), this.handlers, input);
+      // What is there needs no turn of the queue.
+      if (!(answer instanceof Promise)) return this.answered(entry, request, answer, streamEnd);
+      return answer.then(
+        (value) => this.safelyAnswered(entry, request, value, streamEnd),
+        (error: unknown) => this.failed(entry, request, error, streamEnd),
+      );
+    } catch (error) {
+      // Of what is read here only the arguments are, before the function runs.
+      if (error instanceof DecodeError) return { tag: "malformed", val: error.message };
+      return this.failed(entry, request, error, streamEnd);
+    }
+  }
+
+  private failed(entry: Entry<S>, request: Request, error: unknown, streamEnd: number | null): Outcome {
+    return error instanceof Refused ? this.safelyAnswered(entry, request, error, streamEnd) : crash(error);
+  }
+
+  private safelyAnswered(
+    entry: Entry<S>,
+    request: Request,
+    answer: unknown,
+    streamEnd: number | null,
+  ): Outcome {
+    try {
+      return this.answered(entry, request, answer, streamEnd);
+    } catch (error) {
+      return crash(error);
+    }
   }
 
   private answered(entry: Entry<S>, request: Request, answer: unknown, streamEnd: number | null): Outcome {
@@ -276,32 +293,18 @@ function inputFrom(streamEnd: number): StreamInput {
   return { read: (decode) => new ItemReader(async () => streamEnd, decode) };
 }
 
-/** Runs a function of a service; a refusal may be thrown as well as returned. */
-function settled(run: () => unknown): unknown {
-  try {
-    const answer = run();
-    return answer instanceof Promise ? answer.catch(refusal) : answer;
-  } catch (error) {
-    return refusal(error);
-  }
-}
-
-function refusal(error: unknown): unknown {
-  if (error instanceof Refused) return error;
-  throw error;
-}
-
 function outcomeOf<S>(entry: Entry<S>, answer: unknown): Outcome {
+  const { value, refusal } = entry;
+  const w = writing();
   if (answer instanceof Refused) {
-    if (entry.refusal === undefined)
-      throw new TypeError(`${entry.name} cannot refuse: its contract has no error`);
-    return { tag: "reply", val: encodeWith((w) => (w.tag(1), entry.refusal?.(w, answer.payload))) };
+    if (refusal === undefined) throw new TypeError(`${entry.name} cannot refuse: its contract has no error`);
+    w.tag(1);
+    refusal(w, answer.payload);
+  } else {
+    if (refusal !== undefined) w.tag(0);
+    if (value !== undefined) value(w, answer);
   }
-  const body = encodeWith((w) => {
-    if (entry.refusal !== undefined) w.tag(0);
-    entry.value?.(w, answer);
-  });
-  return { tag: "reply", val: body };
+  return { tag: "reply", val: written(w) };
 }
 
 /** Answers a call later. */

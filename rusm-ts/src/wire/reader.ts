@@ -34,6 +34,13 @@ export class Reader {
     this.fail("trailing");
   }
 
+  /** The arguments of a call have been read: nothing may follow, and the next ones are read with this reader. */
+  done(): void {
+    if (this.at < this.end) this.finish("the arguments");
+    this.buffer = NOTHING;
+    spare = this;
+  }
+
   /** Says what is read next, for an error. */
   argument(name: string): void {
     this.where = name;
@@ -229,21 +236,28 @@ export class Reader {
 }
 
 /**
- * Reads bytes to their end, with a reader that serves one after the other: it is good until `read` returns. `what` is what
- * was read, for an error about more bytes than that.
+ * Reads bytes to their end, with a reader that serves one after the other: it is good until `read` returns.
  */
-export function readWith<T>(bytes: Uint8Array, read: (reader: Reader) => T, what?: string): T {
+export function readWith<T>(bytes: Uint8Array, read: (reader: Reader) => T): T {
   const reader = spare ?? new Reader(NOTHING);
   spare = undefined;
   reader.begin(bytes);
   try {
     const value = read(reader);
-    reader.finish(what);
+    reader.finish();
     return value;
   } finally {
     reader.begin(NOTHING);
     spare = reader;
   }
+}
+
+/** A reader of arguments until they are `done`. */
+export function reading(bytes: Uint8Array): Reader {
+  const reader = spare ?? new Reader(NOTHING);
+  spare = undefined;
+  reader.begin(bytes);
+  return reader;
 }
 
 const NOTHING = new Uint8Array();

@@ -4,9 +4,15 @@ import { test } from "node:test";
 import fc from "fast-check";
 
 import { DecodeError, EncodeError } from "./error.ts";
-import { Reader } from "./reader.ts";
+import { Reader, reading } from "./reader.ts";
 import { decodeUtf8, encodeUtf8 } from "./utf8.ts";
-import { encodeWith, type Writer } from "./writer.ts";
+import { type Writer, writing, written } from "./writer.ts";
+
+function encodeWith(write: (w: Writer) => void): Uint8Array {
+  const writer = writing();
+  write(writer);
+  return written(writer);
+}
 
 function roundTrip<T>(
   values: fc.Arbitrary<T>,
@@ -115,6 +121,36 @@ test("a value outside of its type is refused when it is written", () => {
       () => encodeWith(write),
       (error) => error instanceof EncodeError,
     );
+});
+
+test("a writer is used for one value after the other, never for two at once", () => {
+  const outer = writing();
+  outer.u8(1);
+  assert.deepEqual([...encodeWith((w) => w.u8(2))], [2]);
+  outer.u8(3);
+  assert.deepEqual([...written(outer)], [1, 3]);
+  assert.throws(
+    () => encodeWith((w) => (w.u8(4), w.u8(256))),
+    (error) => error instanceof EncodeError,
+  );
+  assert.deepEqual([...encodeWith((w) => w.u8(5))], [5]);
+});
+
+test("a reader of arguments is free once they are done, and refuses what follows them", () => {
+  const first = reading(new Uint8Array([7]));
+  assert.equal(first.u8(), 7);
+  first.done();
+  const second = reading(new Uint8Array([8, 9]));
+  assert.equal(second, first);
+  assert.equal(second.u8(), 8);
+  assert.throws(
+    () => second.done(),
+    (error) => error instanceof DecodeError && error.message.includes("the arguments"),
+  );
+  const third = reading(new Uint8Array([1]));
+  assert.ok(third !== second);
+  assert.equal(third.u8(), 1);
+  third.done();
 });
 
 test("any bytes read as a value or as a decode error", () => {

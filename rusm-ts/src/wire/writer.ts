@@ -245,19 +245,23 @@ export class Writer {
   }
 }
 
-/** The bytes of what is written. */
-export function encodeWith(write: (writer: Writer) => void): Uint8Array {
-  const writer = spare ?? new Writer();
-  // A getter of a value may encode something itself, with a writer of its own.
+/** A writer for one value, whose bytes `written` gives: two functions, for one that calls another costs as much as a varint. */
+export function writing(): Writer {
+  const writer = spare;
+  // A getter of a value may write something itself, with a writer of its own. One that was left in the middle is not used again.
   spare = undefined;
-  try {
-    write(writer);
-    return writer.finish();
-  } finally {
-    writer.clear();
-    spare = writer;
-  }
+  return writer ?? new Writer();
 }
+
+/** What was written. */
+export function written(writer: Writer): Uint8Array {
+  const bytes = writer.take();
+  spare = writer;
+  return bytes;
+}
+
+/** No arguments, or no value. */
+export const NO_BYTES = new Uint8Array();
 
 let spare: Writer | undefined;
 
