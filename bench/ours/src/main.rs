@@ -146,7 +146,7 @@ async fn number(node: &Node, name: &'static str, text: String) -> anyhow::Result
     let key = function.key;
     let call = move |context: Context| async move {
         // The benchmark waits for it below.
-        let _ = sender.send(context.call(&name.into(), key, body.into(), Duration::from_secs(120)).await);
+        let _ = sender.send(context.call(&name.into(), key, body, Duration::from_secs(120)).await);
         ExitReason::Normal
     };
     node.engine().runtime().spawn(SpawnOptions::new("bench"), call)?;
@@ -253,7 +253,7 @@ async fn spinner(node: &Node) -> anyhow::Result<rusm_otp::Pid> {
     let component = engine.component("echo-rust").context("a component")?;
     let (function, body) = parse_call(&component.contracts().implements[0], "spin()")?;
     let nobody = rusm_otp::Pid { node: engine.runtime().node_id(), id: 0 };
-    engine.runtime().cast(nobody, &spinner.into(), function.key, body.into())?;
+    engine.runtime().cast(nobody, &spinner.into(), function.key, body)?;
     Ok(spinner)
 }
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use rusm_otp::Payload;
 use wasmtime::component::{ComponentType, Lift, Lower, WasmList, WasmStr};
 
 mod supervision;
@@ -309,23 +310,19 @@ pub(crate) struct ShortBody {
 
 impl ShortBody {
     /// None of a longer one.
-    pub(crate) fn of(body: &[u8]) -> Option<Self> {
-        let mut bytes = [0; 16];
-        bytes.get_mut(..body.len())?.copy_from_slice(body);
-        let all = u128::from_le_bytes(bytes);
+    pub(crate) fn of(body: &Payload) -> Option<Self> {
+        let all = u128::from_le_bytes(body.short()?);
         Some(Self { length: body.len() as u8, low: all as u64, high: (all >> 64) as u64 })
     }
 
     /// # Errors
     /// A guest has made up its length.
-    pub(crate) fn bytes(self) -> wasmtime::Result<Bytes> {
+    pub(crate) fn payload(self) -> wasmtime::Result<Payload> {
         let all = u128::from(self.high) << 64 | u128::from(self.low);
-        match all.to_le_bytes().get(..usize::from(self.length)) {
-            Some(body) => Ok(Bytes::copy_from_slice(body)),
-            None => {
-                Err(wasmtime::Error::msg(format!("a short body of {} bytes: it has up to 16", self.length)))
-            }
-        }
+        let body = Payload::from_short(all.to_le_bytes(), self.length);
+        body.ok_or_else(|| {
+            wasmtime::Error::msg(format!("a short body of {} bytes: it has up to 16", self.length))
+        })
     }
 }
 
@@ -340,7 +337,7 @@ pub(crate) enum ShortAnswer {
     #[component(name = "later")]
     Later(Reference),
     #[component(name = "error")]
-    Error(CallError),
+    Error(Box<CallError>),
 }
 
 /// How an export answers a short message.

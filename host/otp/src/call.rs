@@ -2,12 +2,11 @@ use std::future::Future;
 use std::pin::{Pin, pin};
 use std::task::{Context as Task, Poll};
 
-use bytes::Bytes;
 use tokio::sync::oneshot::{self, error::TryRecvError};
 use tokio::task::coop::unconstrained;
 use tokio::time::Instant;
 
-use crate::{ExitReason, Pid, Reference};
+use crate::{ExitReason, Payload, Pid, Reference};
 
 /// Why a call has no reply.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -47,7 +46,7 @@ pub enum CallError {
 
 /// The answering side of a call.
 #[derive(Debug)]
-pub(crate) struct ReplyTo(oneshot::Sender<Result<Bytes, CallError>>);
+pub(crate) struct ReplyTo(oneshot::Sender<Result<Payload, CallError>>);
 
 /// A call that was sent. Dropping it gives the call up: if it has not begun, it will not.
 #[derive(Debug)]
@@ -59,12 +58,12 @@ pub struct PendingCall {
     pub reference: Reference,
     /// When to give up.
     pub deadline: Option<Instant>,
-    receiver: oneshot::Receiver<Result<Bytes, CallError>>,
+    receiver: oneshot::Receiver<Result<Payload, CallError>>,
 }
 
 impl ReplyTo {
     /// False if nobody waits any more.
-    pub(crate) fn answer(self, reply: Result<Bytes, CallError>) -> bool {
+    pub(crate) fn answer(self, reply: Result<Payload, CallError>) -> bool {
         self.0.send(reply).is_ok()
     }
 
@@ -80,7 +79,7 @@ impl PendingCall {
     }
 
     /// The reply, if it is there.
-    pub(crate) fn try_reply(&mut self) -> Option<Result<Bytes, CallError>> {
+    pub(crate) fn try_reply(&mut self) -> Option<Result<Payload, CallError>> {
         match self.receiver.try_recv() {
             Ok(reply) => Some(reply),
             Err(TryRecvError::Empty) => None,
@@ -90,7 +89,7 @@ impl PendingCall {
 }
 
 impl Future for PendingCall {
-    type Output = Result<Bytes, CallError>;
+    type Output = Result<Payload, CallError>;
 
     /// The reply. The deadline is the waiter's to watch: see [`Context::wait`](crate::Context::wait).
     fn poll(mut self: Pin<&mut Self>, task: &mut Task<'_>) -> Poll<Self::Output> {

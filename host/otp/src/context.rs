@@ -6,7 +6,6 @@ use std::sync::atomic::Ordering;
 use std::task::{self, Poll, Waker};
 use std::time::Duration;
 
-use bytes::Bytes;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use crate::call::{CallError, PendingCall, ReplyTo};
@@ -178,11 +177,27 @@ impl Context {
             receiver.wait(&mut state, waker);
             return Some(Poll::Pending);
         };
-        let simple = state.incoming.len() == 1 && !matches!(message, Message::Call(_));
-        if !simple || search.since > 0 || !admits(message) || yields && !may_take() {
+        let alone = state.incoming.len() == 1;
+        // One that nobody waits for is answered on the long way.
+        let over = matches!(message, Message::Call(request) if request.is_over());
+        if !alone || over || search.since > 0 || !admits(message) || yields && !may_take() {
             return None;
         }
-        state.incoming.pop_front().map(|letter| Poll::Ready(letter.message))
+        let Letter { mut message, .. } = state.incoming.pop_front()?;
+        drop(state);
+        if let Message::Call(request) = &mut message
+            && let Some(reply_to) = request.reply_to.take()
+        {
+            match slot.desk(self.pid) {
+                Some(mut desk) => desk.open_calls.push((request.reference, reply_to)),
+                // It has just ended while another task received for it.
+                None => {
+                    reply_to.answer(Err(CallError::NoProc));
+                    return Some(Poll::Pending);
+                }
+            }
+        }
+        Some(Poll::Ready(message))
     }
 
     /// Notes how long the message that is taken now has waited; how long it takes is noted when the next one is received.
@@ -247,9 +262,9 @@ impl Context {
         &self,
         target: &Target,
         key: u32,
-        body: Bytes,
+        body: impl Into<Payload>,
         limit: Duration,
-    ) -> Result<Bytes, CallError> {
+    ) -> Result<Payload, CallError> {
         let pending = self.begin_call(target, key, body, Some(deadline(limit)))?;
         self.answer(pending).await
     }
@@ -263,7 +278,7 @@ impl Context {
         &self,
         target: &Target,
         key: u32,
-        body: Bytes,
+        body: impl Into<Payload>,
         deadline: Option<Instant>,
     ) -> Result<PendingCall, CallError> {
         let sent = self.runtime.call(self.pid, target, key, body, None, deadline);
@@ -276,7 +291,7 @@ impl Context {
     }
 
     /// The reply of a call that was just sent: at once if it can be, or when it comes.
-    pub(crate) async fn answer(&self, mut pending: PendingCall) -> Result<Bytes, CallError> {
+    pub(crate) async fn answer(&self, mut pending: PendingCall) -> Result<Payload, CallError> {
         match self.try_wait(&mut pending) {
             Some(reply) => reply,
             None => self.wait(pending).await,
@@ -285,7 +300,7 @@ impl Context {
 
     /// The reply of a call that was just sent, if the callee gives it at once. A callee that was idle handles the call
     /// within this process's turn; the same callee may do so in this way once a turn at most while others wait for it.
-    pub fn try_wait(&self, pending: &mut PendingCall) -> Option<Result<Bytes, CallError>> {
+    pub fn try_wait(&self, pending: &mut PendingCall) -> Option<Result<Payload, CallError>> {
         let waiting = match self.waits_for(pending.callee) {
             Ok(waiting) => waiting,
             Err(cycle) => return Some(Err(cycle)),
@@ -299,7 +314,7 @@ impl Context {
     ///
     /// # Errors
     /// [`CallError`].
-    pub async fn wait(&self, pending: PendingCall) -> Result<Bytes, CallError> {
+    pub async fn wait(&self, pending: PendingCall) -> Result<Payload, CallError> {
         let _waiting = self.waits_for(pending.callee)?;
         let Some(deadline) = pending.deadline else { return pending.await };
         let mut wait = Wait { context: self, pending, registered: false };
@@ -317,7 +332,7 @@ impl Context {
     }
 
     /// Answers a call that this process received. False if it was answered before, or nobody waits.
-    pub fn reply(&self, reference: Reference, reply: Result<Bytes, CallError>) -> bool {
+    pub fn reply(&self, reference: Reference, reply: Result<Payload, CallError>) -> bool {
         self.runtime.reply(self.pid, reference, reply)
     }
 

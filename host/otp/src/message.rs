@@ -35,7 +35,7 @@ pub enum Message {
         /// The function meant.
         key: u32,
         /// Its arguments.
-        body: Bytes,
+        body: Payload,
     },
     /// A monitored process ended.
     Down {
@@ -95,7 +95,7 @@ pub struct Request {
     /// The function meant.
     pub key: u32,
     /// Its arguments.
-    pub body: Bytes,
+    pub body: Payload,
     /// A request as a value of Rust, between native processes of one node.
     pub(crate) term: Option<Box<dyn Any + Send>>,
     /// The callee's end of the call's stream.

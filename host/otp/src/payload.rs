@@ -13,6 +13,9 @@ enum Kept {
     Shared(Bytes),
 }
 
+/// How many bytes [`Payload::short`] has.
+const SHORT: usize = 16;
+
 /// What fits beside a length where a [`Bytes`] would be, which leaves its pointer to functions as the mark of the case.
 const INLINE: usize = 23;
 
@@ -24,6 +27,26 @@ impl Payload {
 }
 
 impl Payload {
+    /// So many of these bytes; none if there are not so many.
+    pub fn from_short(short: [u8; SHORT], len: u8) -> Option<Self> {
+        let mut bytes = [0; INLINE];
+        bytes[..SHORT].copy_from_slice(&short);
+        (usize::from(len) <= SHORT).then_some(Self(Kept::Inline { len, bytes }))
+    }
+
+    /// The bytes with something behind them, if they are few: copied faster than as many as they are.
+    pub fn short(&self) -> Option<[u8; SHORT]> {
+        match &self.0 {
+            Kept::Inline { len, bytes } if usize::from(*len) <= SHORT => bytes.first_chunk().copied(),
+            Kept::Inline { .. } => None,
+            Kept::Shared(bytes) => {
+                let mut short = [0; SHORT];
+                short.get_mut(..bytes.len())?.copy_from_slice(bytes);
+                Some(short)
+            }
+        }
+    }
+
     /// The same bytes, whose holders are counted apart: many threads that count at one place hinder each other.
     pub(crate) fn counted_apart(&self) -> Self {
         match &self.0 {
@@ -144,6 +167,21 @@ mod tests {
             assert_eq!(*payload, *bytes);
             assert_eq!(payload, Payload::from(bytes.clone()));
             assert_eq!(Bytes::from(payload), bytes);
+        }
+    }
+
+    #[test]
+    fn few_bytes_are_copied_with_what_lies_behind_them() {
+        for len in 0..=u8::MAX {
+            let bytes: Vec<u8> = (1..=len).collect();
+            let inline = Payload::from(bytes.as_slice());
+            let shared = Payload::from(Bytes::from(bytes.clone()));
+            for payload in [&inline, &shared] {
+                let short = payload.short().map(|short| short[..bytes.len()].to_vec());
+                assert_eq!(short, (bytes.len() <= SHORT).then(|| bytes.clone()));
+            }
+            let made = Payload::from_short([7; SHORT], len);
+            assert_eq!(made, (bytes.len() <= SHORT).then(|| Payload::from(vec![7; bytes.len()])));
         }
     }
 

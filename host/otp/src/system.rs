@@ -1,11 +1,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use parking_lot::Mutex;
 
 use crate::timers::deadline;
-use crate::{CallError, Context, Message, Pid, Target};
+use crate::{CallError, Context, Message, Payload, Pid, Target};
 
 /// What a server or a state machine says of itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -109,6 +108,6 @@ pub(crate) fn obey(
         What::Status => {}
     }
     *answer.lock() = Some(ServerStatus { suspended: *suspended, state: state() });
-    context.reply(request.reference, Ok(Bytes::new()));
+    context.reply(request.reference, Ok(Payload::new()));
     None
 }

@@ -9,7 +9,6 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use bytes::Bytes;
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
@@ -18,8 +17,8 @@ use crate::process::Callback;
 use crate::scheduler::is_running;
 use crate::timers::deadline;
 use crate::{
-    AlreadyRegistered, CallError, Context, ExitReason, Message, PendingCall, Pid, Reference, Request,
-    Runtime, SendError, SpawnOptions, Target,
+    AlreadyRegistered, CallError, Context, ExitReason, Message, Payload, PendingCall, Pid, Reference,
+    Request, Runtime, SendError, SpawnOptions, Target,
 };
 
 /// What one kind of process takes from others, as values of Rust.
@@ -110,7 +109,7 @@ impl<R> Sent<R> {
     }
 }
 
-fn taken<R>(answer: Result<Bytes, CallError>, slot: &Mutex<Option<R>>) -> Result<R, CallError> {
+fn taken<R>(answer: Result<Payload, CallError>, slot: &Mutex<Option<R>>) -> Result<R, CallError> {
     answer?;
     slot.lock().take().ok_or(CallError::Cancelled)
 }
@@ -185,7 +184,7 @@ impl<R> CallFrom<R> {
     pub fn reply(mut self, reply: R) -> bool {
         *self.slot.lock() = Some(reply);
         self.answered = true;
-        self.runtime.reply(self.server, self.reference, Ok(Bytes::new()))
+        self.runtime.reply(self.server, self.reference, Ok(Payload::new()))
     }
 }
 

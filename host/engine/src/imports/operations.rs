@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use rusm_otp::{
-    Context, Message, PendingCall, Reference, STREAM_WINDOW, StreamEnd, StreamReader, TryWrite, stream,
+    Context, Message, Payload, PendingCall, Reference, STREAM_WINDOW, StreamEnd, StreamReader, TryWrite,
+    stream,
 };
 use tokio::time::{Instant, timeout};
 use wasmtime::StoreContextMut;
@@ -188,10 +189,10 @@ pub(super) fn begin_call(
     guest: &Guest,
     to: &rusm_otp::Target,
     key: u32,
-    body: Bytes,
-) -> Result<PendingCall, CallError> {
-    may_reach(guest, "call", to).map_err(CallError::Denied)?;
-    guest.context.begin_call(to, key, body, None).map_err(CallError::from)
+    body: Payload,
+) -> Result<PendingCall, rusm_otp::CallError> {
+    may_reach(guest, "call", to).map_err(rusm_otp::CallError::Denied)?;
+    guest.context.begin_call(to, key, body, None)
 }
 
 /// The call, with a deadline from now on. A call whose caller gives up is not begun.
@@ -216,7 +217,7 @@ pub(super) fn start_call(
     guest: &mut Guest,
     to: &rusm_otp::Target,
     key: u32,
-    body: Bytes,
+    body: Payload,
     direction: Option<StreamDirection>,
     deadline_ms: u32,
 ) -> Result<Started, CallError> {
@@ -296,7 +297,7 @@ pub(super) fn receive_now(context: &Context, streams: usize, filter: Filter) -> 
 /// A message as a guest sees it, unless it is answered here.
 fn event(context: &Context, streams: usize, message: Message) -> Option<Event> {
     let message = match message {
-        Message::Call(request) => Message::Call(Box::new(process::within(*request, context, streams)?)),
+        Message::Call(request) => Message::Call(process::within(request, context, streams)?),
         other => other,
     };
     process::event(context, message)

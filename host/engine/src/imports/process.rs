@@ -23,13 +23,13 @@ pub(super) fn add(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
         })?,))
     })?;
     own.func_wrap("cast", |store: Store<'_>, (to, key, body): (Target, u32, WasmList<u8>)| {
-        let body = Bytes::copy_from_slice(body.as_le_slice(&store));
+        let body = Payload::from(body.as_le_slice(&store));
         Ok((deliver(&store, "cast", &to, |guest, to| {
             guest.context.runtime().cast(guest.context.pid(), to, key, body)
         })?,))
     })?;
     own.func_wrap("reply", |store: Store<'_>, (request, body): (Reference, WasmList<u8>)| {
-        let body = Bytes::copy_from_slice(body.as_le_slice(&store));
+        let body = Payload::from(body.as_le_slice(&store));
         Ok((store.data().context.reply(request, Ok(body)),))
     })?;
     own.func_wrap("reply-error", |store: Store<'_>, (request, error): (Reference, CallError)| {

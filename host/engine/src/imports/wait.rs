@@ -1,5 +1,5 @@
 use bytes::Bytes;
-use rusm_otp::PendingCall;
+use rusm_otp::{Payload, PendingCall};
 use wasmtime::StoreContextMut;
 use wasmtime::component::{Linker, WasmList, WasmStr};
 
@@ -42,7 +42,7 @@ pub(super) fn add(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
         "call",
         |mut store: Store<'_>, (to, key, body, deadline): (Target, u32, WasmList<u8>, u32)| {
             Box::new(async move {
-                let body = Bytes::copy_from_slice(body.as_le_slice(&store));
+                let body = Payload::from(body.as_le_slice(&store));
                 let to = operations::target(&store, &to)?;
                 Ok((call(&mut store, &to, key, body, deadline).await,))
             })
@@ -53,10 +53,7 @@ pub(super) fn add(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
         "call-short",
         |mut store: Store<'_>, (to, key, body, deadline): (Target, u32, ShortBody, u32)| {
             let to = operations::target(&store, &to)?;
-            Ok(
-                (call_short(&mut store, &to, key, body.bytes()?, deadline)
-                    .unwrap_or_else(ShortAnswer::Error),),
-            )
+            Ok((call_short(&mut store, &to, key, body.payload()?, deadline),))
         },
     )?;
     wait.func_wrap("call-start", call_start)?;
@@ -120,51 +117,61 @@ async fn call(
     store: &mut Store<'_>,
     to: &rusm_otp::Target,
     key: u32,
-    body: Bytes,
+    body: Payload,
     deadline: u32,
 ) -> Result<Bytes, CallError> {
-    let mut pending = operations::begin_call(store.data(), to, key, body)?;
-    match try_wait(store, &mut pending, key) {
-        Some(reply) => reply,
+    let begun = operations::begin_call(store.data(), to, key, body);
+    let mut pending = begun.map_err(|error| explain(store, key, error))?;
+    match store.data().context.try_wait(&mut pending) {
+        Some(reply) => reply.map(Bytes::from).map_err(|error| explain(store, key, error)),
         None => wait_for(store, operations::due(pending, deadline), key).await,
     }
-}
-
-/// The reply, if it is there at once: the guest's turn goes on.
-fn try_wait(store: &mut Store<'_>, pending: &mut PendingCall, key: u32) -> Option<Result<Bytes, CallError>> {
-    let Guest { context, component, .. } = store.data();
-    let reply = context.try_wait(pending)?;
-    Some(reply.map_err(|error| operations::explain(component, key, error)))
 }
 
 async fn wait_for(store: &mut Store<'_>, pending: PendingCall, key: u32) -> Result<Bytes, CallError> {
     let reply = store.data().context.clone().wait(pending).await;
     fresh_turn(store);
-    reply.map_err(|error| operations::explain(&store.data().component, key, error))
+    reply.map(Bytes::from).map_err(|error| explain(store, key, error))
 }
 
-/// The reply, or what to wait for.
+#[cold]
+fn explain(store: &Store<'_>, key: u32, error: rusm_otp::CallError) -> CallError {
+    operations::explain(&store.data().component, key, error)
+}
+
+/// The reply, or what to wait for. The guest's turn goes on.
 fn call_short(
     store: &mut Store<'_>,
     to: &rusm_otp::Target,
     key: u32,
-    body: Bytes,
+    body: Payload,
     deadline: u32,
-) -> Result<ShortAnswer, CallError> {
-    let mut pending = operations::begin_call(store.data(), to, key, body)?;
-    if let Some(reply) = try_wait(store, &mut pending, key) {
-        let reply = reply?;
-        return Ok(ShortBody::of(&reply).map_or(ShortAnswer::Long(reply), ShortAnswer::Short));
+) -> ShortAnswer {
+    let replied = match operations::begin_call(store.data(), to, key, body) {
+        Err(error) => Err(error),
+        Ok(mut pending) => match store.data().context.try_wait(&mut pending) {
+            Some(reply) => reply,
+            None => return keep(store.data_mut(), pending, key, deadline),
+        },
+    };
+    match replied {
+        Ok(reply) => match ShortBody::of(&reply) {
+            Some(short) => ShortAnswer::Short(short),
+            None => ShortAnswer::Long(reply.into()),
+        },
+        Err(error) => ShortAnswer::Error(Box::new(explain(store, key, error))),
     }
+}
+
+/// Keeps a call that has no reply yet until it is waited for. It is given up with its pending reply.
+fn keep(guest: &mut Guest, pending: PendingCall, key: u32, deadline: u32) -> ShortAnswer {
     let call = pending.reference;
     let pending = operations::due(pending, deadline);
-    let guest = store.data_mut();
-    // It is given up with its pending reply.
     if guest.calls.len() >= guest.profile.limits.handles {
-        return Err(CallError::Overloaded);
+        return ShortAnswer::Error(Box::new(CallError::Overloaded));
     }
     guest.calls.insert(call, StartedCall { pending, key, limit: None });
-    Ok(ShortAnswer::Later(call))
+    ShortAnswer::Later(call)
 }
 
 type StartParams = (Target, u32, WasmList<u8>, Option<StreamDirection>, u32);
@@ -173,7 +180,7 @@ pub(super) fn call_start(
     mut store: Store<'_>,
     (to, key, body, direction, deadline): StartParams,
 ) -> wasmtime::Result<(Result<crate::types::Started, CallError>,)> {
-    let body = Bytes::copy_from_slice(body.as_le_slice(&store));
+    let body = Payload::from(body.as_le_slice(&store));
     let to = operations::target(&store, &to)?;
     Ok((operations::start_call(store.data_mut(), &to, key, body, direction, deadline),))
 }

@@ -2,7 +2,7 @@ use std::future::Future;
 
 use bytes::Bytes;
 use futures::FutureExt as _;
-use rusm_otp::PendingCall;
+use rusm_otp::{Payload, PendingCall};
 use tokio::sync::oneshot;
 use wasmtime::StoreContextMut;
 use wasmtime::component::{ComponentType, FutureReader, Lift, Linker, Lower, WasmList, WasmStr};
@@ -38,20 +38,22 @@ pub(super) fn add(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
     wait.func_wrap(
         "call",
         |mut store: Store<'_>, (to, key, body, deadline): (Target, u32, WasmList<u8>, u32)| {
-            let body = Bytes::copy_from_slice(body.as_le_slice(&store));
+            let body = Payload::from(body.as_le_slice(&store));
             let to = operations::target(&store, &to)?;
-            let sent = operations::begin_call(store.data(), &to, key, body).map(|pending| (pending, key));
-            let tried = attempt(&mut store, sent, Some(deadline));
+            let begun = operations::begin_call(store.data(), &to, key, body);
+            let begun = begun.map(|pending| (pending, key)).map_err(CallError::from);
+            let tried = attempt(&mut store, begun, Some(deadline));
             answer(store, tried)
         },
     )?;
     wait.func_wrap(
         "call-process",
         |mut store: Store<'_>, (node, id, key, body, deadline): (u64, u64, u32, WasmList<u8>, u32)| {
-            let body = Bytes::copy_from_slice(body.as_le_slice(&store));
+            let body = Payload::from(body.as_le_slice(&store));
             let to = rusm_otp::Target::Process(rusm_otp::Pid { node, id });
-            let sent = operations::begin_call(store.data(), &to, key, body).map(|pending| (pending, key));
-            let tried = attempt(&mut store, sent, Some(deadline));
+            let begun = operations::begin_call(store.data(), &to, key, body);
+            let begun = begun.map(|pending| (pending, key)).map_err(CallError::from);
+            let tried = attempt(&mut store, begun, Some(deadline));
             Ok((tried.map_err(|unanswered| store.data_mut().unanswered = Some(unanswered)).ok(),))
         },
     )?;
@@ -136,7 +138,9 @@ fn attempt(
     let at_once = may_answer_now(store);
     let Guest { context, component, .. } = store.data();
     match at_once.then(|| context.try_wait(&mut pending)).flatten() {
-        Some(reply) => reply.map_err(|error| Unanswered::Failed(operations::explain(component, key, error))),
+        Some(reply) => reply
+            .map(Bytes::from)
+            .map_err(|error| Unanswered::Failed(operations::explain(component, key, error))),
         None => {
             let pending = match deadline {
                 Some(deadline) => operations::due(pending, deadline),
@@ -159,7 +163,7 @@ fn answer(
             let (context, component) = (store.data().context.clone(), store.data().component.clone());
             let reply = async move {
                 let reply = context.wait(pending).await;
-                reply.map_err(|error| operations::explain(&component, key, error))
+                reply.map(Bytes::from).map_err(|error| operations::explain(&component, key, error))
             };
             if at_once { later(store, reply) } else { after_others(store, reply) }
         }

@@ -3,7 +3,7 @@ use rusm_otp::ExitReason;
 use wasmtime::component::{Accessor, TypedFunc};
 use wasmtime::{AsContextMut as _, Store};
 
-use super::serve::{CommandResult, HandleParams, Server, Service, exit_of_command, once_checked, serve};
+use super::serve::{Answer, CommandResult, Delivery, Server, Service, exit_of_command, once_checked, serve};
 use super::{Guest, Init, Started};
 use crate::component::{Code, Exports};
 use crate::types::{self, Event, Outcome};
@@ -61,9 +61,9 @@ impl Service for AsyncService<'_> {
         Ok(self.server.init.call_concurrent(self.accessor, (key, body)).await?.0)
     }
 
-    async fn handle(&mut self, params: HandleParams) -> wasmtime::Result<Outcome> {
+    async fn handle(&mut self, delivery: &mut Delivery) -> wasmtime::Result<Answer> {
         self.fresh_turn();
-        Ok(self.server.handle.call_concurrent(self.accessor, params).await?.0)
+        Ok(self.server.handle.call_concurrent(self.accessor, delivery.params()).await?.0.into())
     }
 
     async fn info(&mut self, event: Event) -> wasmtime::Result<()> {

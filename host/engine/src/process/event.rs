@@ -15,11 +15,16 @@ pub(crate) fn event(context: &Context, message: Message) -> Option<Event> {
                 kind: RequestKind::Call,
             };
             let handle = request.stream.map(|end| context.own_stream(end));
-            Event::Delivery(types::Delivery { request: origin, key: request.key, body: request.body, handle })
+            Event::Delivery(types::Delivery {
+                request: origin,
+                key: request.key,
+                body: request.body.into(),
+                handle,
+            })
         }
         Message::Cast { sender, key, body } => {
             let request = types::Request { sender: sender.into(), reference: 0, kind: RequestKind::Cast };
-            Event::Delivery(types::Delivery { request, key, body, handle: None })
+            Event::Delivery(types::Delivery { request, key, body: body.into(), handle: None })
         }
         Message::Down { monitor, pid, reason } => {
             Event::Down(types::Down { monitor, pid: pid.into(), reason: reason.into() })

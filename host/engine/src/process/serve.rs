@@ -2,14 +2,14 @@ use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use bytes::Bytes;
-use rusm_otp::{CallError, Context, ExitReason, Message, Request};
+use rusm_otp::{CallError, Context, ExitReason, Message, Payload, Request};
 use wasmtime::Store;
 use wasmtime::component::{ComponentExportIndex, ComponentNamedList, Instance, Lift, Lower, TypedFunc};
 
 use super::{Guest, Init, Refusal, Started, event};
 use crate::Component;
 use crate::component::{Code, Exports};
-use crate::types::{self, Event, Outcome, RequestKind, ShortBody, ShortOutcome};
+use crate::types::{self, Event, Outcome, RequestKind, ShortBody, ShortOutcome, StreamHandle};
 
 /// The exports of a service, found in one instance.
 #[derive(Clone, Copy)]
@@ -94,12 +94,44 @@ where
 /// How a lane calls the exports of a service. The error of each is the end of the process.
 pub(super) trait Service {
     async fn init(&mut self, key: u32, body: Bytes) -> wasmtime::Result<Outcome>;
-    async fn handle(&mut self, params: HandleParams) -> wasmtime::Result<Outcome>;
+    async fn handle(&mut self, delivery: &mut Delivery) -> wasmtime::Result<Answer>;
     async fn info(&mut self, event: Event) -> wasmtime::Result<()>;
     async fn terminate(&mut self, reason: types::ExitReason) -> wasmtime::Result<()>;
 
     /// Notes which function the guest is in, for crashes.
     fn enter(&mut self, function: Option<u32>);
+}
+
+/// A call or a cast on its way into a guest.
+pub(super) struct Delivery {
+    pub(super) key: u32,
+    pub(super) request: types::Request,
+    pub(super) body: Payload,
+    pub(super) handle: Option<StreamHandle>,
+}
+
+/// What became of one.
+pub(super) enum Answer {
+    Reply(Payload),
+    Later,
+    Other(Outcome),
+}
+
+impl Delivery {
+    /// The parameters of the export that takes it; once.
+    pub(super) fn params(&mut self) -> HandleParams {
+        (self.key, self.request, std::mem::take(&mut self.body).into(), self.handle)
+    }
+}
+
+impl From<Outcome> for Answer {
+    fn from(outcome: Outcome) -> Self {
+        match outcome {
+            Outcome::Reply(body) => Self::Reply(body.into()),
+            Outcome::Later => Self::Later,
+            other => Self::Other(other),
+        }
+    }
 }
 
 pub(super) type CommandResult = (Result<(), ()>,);
@@ -150,12 +182,13 @@ pub(super) async fn serve<S: Service>(
             _ => None,
         };
         match message {
-            Message::Call(request) => answer(service, context, component, *request).await?,
+            Message::Call(request) => answer(service, context, component, request).await?,
             Message::Cast { sender, key, body } => {
                 service.enter(Some(key));
                 let request = types::Request { sender: sender.into(), reference: 0, kind: RequestKind::Cast };
-                let outcome = service.handle((key, request, body, None)).await?;
-                log_cast(context, component, key, &outcome);
+                let mut delivery = Delivery { key, request, body, handle: None };
+                let answer = service.handle(&mut delivery).await?;
+                log_cast(context, component, key, &answer);
             }
             Message::Exit { pid, reason } if is_stop(context, pid, &reason) => {
                 service.enter(None);
@@ -179,26 +212,24 @@ async fn answer<S: Service>(
     service: &mut S,
     context: &Context,
     component: &Component,
-    request: Request,
+    request: Box<Request>,
 ) -> wasmtime::Result<()> {
     let most = component.profile.limits.handles;
-    let Some(Request { sender, reference, key, body, stream, .. }) = within(request, context, most) else {
-        return Ok(());
-    };
+    let Some(mut request) = within(request, context, most) else { return Ok(()) };
+    let (key, reference) = (request.key, request.reference);
     service.enter(Some(key));
-    let handle = stream.map(|end| context.own_stream(end));
-    let request = types::Request { sender: sender.into(), reference, kind: RequestKind::Call };
-    let outcome = service.handle((key, request, body, handle)).await?;
-    let reply = match outcome {
-        Outcome::Reply(body) => Ok(body),
-        Outcome::Later => return Ok(()),
-        Outcome::UnknownFunction => {
-            Err(CallError::UnknownFunction(format!("`{}` has no function {key:#010x}", component.name)))
-        }
-        Outcome::Malformed(text) => {
-            Err(CallError::Malformed(format!("{}: {text}", component.function_name(key))))
-        }
-        Outcome::Refused(_) => Err(CallError::Malformed("only a constructor refuses".into())),
+    let handle = request.stream.take().map(|end| context.own_stream(end));
+    let mut delivery = Delivery {
+        key,
+        request: types::Request { sender: request.sender.into(), reference, kind: RequestKind::Call },
+        body: std::mem::take(&mut request.body),
+        handle,
+    };
+    drop(request);
+    let reply = match service.handle(&mut delivery).await? {
+        Answer::Reply(body) => Ok(body),
+        Answer::Later => return Ok(()),
+        Answer::Other(outcome) => Err(refusal(component, key, outcome)),
     };
     if reply.is_err()
         && let Some(end) = handle.and_then(|handle| context.take_stream(handle))
@@ -209,12 +240,24 @@ async fn answer<S: Service>(
     Ok(())
 }
 
+/// Why a service has not taken a call.
+#[cold]
+fn refusal(component: &Component, key: u32, outcome: Outcome) -> CallError {
+    match outcome {
+        Outcome::UnknownFunction => {
+            CallError::UnknownFunction(format!("`{}` has no function {key:#010x}", component.name))
+        }
+        Outcome::Malformed(text) => CallError::Malformed(format!("{}: {text}", component.function_name(key))),
+        _ => CallError::Malformed("only a constructor refuses".into()),
+    }
+}
+
 /// A call that the process may take; one with a stream too many is answered.
-pub(crate) fn within(request: Request, context: &Context, streams: usize) -> Option<Request> {
+pub(crate) fn within(mut request: Box<Request>, context: &Context, streams: usize) -> Option<Box<Request>> {
     if request.stream.is_none() || context.streams() < streams {
         return Some(request);
     }
-    if let Some(end) = request.stream {
+    if let Some(end) = request.stream.take() {
         end.abort("the callee has too many streams open");
     }
     context.reply(request.reference, Err(CallError::Overloaded));
@@ -229,10 +272,10 @@ fn is_stop(context: &Context, pid: rusm_otp::Pid, reason: &ExitReason) -> bool {
     asked && (!traps || context.runtime().parent(context.pid()) == Some(pid))
 }
 
-fn log_cast(context: &Context, component: &Component, key: u32, outcome: &Outcome) {
-    let what = match outcome {
-        Outcome::UnknownFunction => "a cast of an unknown function".to_owned(),
-        Outcome::Malformed(text) => format!("a malformed cast: {text}"),
+fn log_cast(context: &Context, component: &Component, key: u32, answer: &Answer) {
+    let what = match answer {
+        Answer::Other(Outcome::UnknownFunction) => "a cast of an unknown function".to_owned(),
+        Answer::Other(Outcome::Malformed(text)) => format!("a malformed cast: {text}"),
         _ => return,
     };
     let function = component.function_name(key);

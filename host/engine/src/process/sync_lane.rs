@@ -3,7 +3,7 @@ use rusm_otp::ExitReason;
 use wasmtime::Store;
 use wasmtime::component::TypedFunc;
 
-use super::serve::{CommandResult, HandleParams, Server, Service, exit_of_command, once_checked, serve};
+use super::serve::{Answer, CommandResult, Delivery, Server, Service, exit_of_command, once_checked, serve};
 use super::{Guest, Init, Started, fresh_turn};
 use crate::component::{Code, Exports};
 use crate::types::{self, Event, Outcome, ShortBody, ShortOutcome};
@@ -48,17 +48,16 @@ impl Service for SyncService<'_> {
         Ok(self.server.init.call_async(&mut *self.store, (key, body)).await?.0)
     }
 
-    async fn handle(&mut self, params: HandleParams) -> wasmtime::Result<Outcome> {
+    async fn handle(&mut self, delivery: &mut Delivery) -> wasmtime::Result<Answer> {
         fresh_turn(self.store);
-        let (key, request, body, stream) = params;
-        let (Some(server), Some(body)) = (self.server.short, ShortBody::of(&body)) else {
-            let params = (key, request, body, stream);
-            return Ok(self.server.handle.call_async(&mut *self.store, params).await?.0);
+        let (Some(server), Some(body)) = (self.server.short, ShortBody::of(&delivery.body)) else {
+            return Ok(self.server.handle.call_async(&mut *self.store, delivery.params()).await?.0.into());
         };
-        match server.handle.call_async(&mut *self.store, (key, request, body, stream)).await?.0 {
-            ShortOutcome::Reply(body) => Ok(Outcome::Reply(body.bytes()?)),
-            ShortOutcome::Later => Ok(Outcome::Later),
-            ShortOutcome::Other => Ok(server.outcome.call_async(&mut *self.store, ()).await?.0),
+        let params = (delivery.key, delivery.request, body, delivery.handle);
+        match server.handle.call_async(&mut *self.store, params).await?.0 {
+            ShortOutcome::Reply(body) => Ok(Answer::Reply(body.payload()?)),
+            ShortOutcome::Later => Ok(Answer::Later),
+            ShortOutcome::Other => Ok(server.outcome.call_async(&mut *self.store, ()).await?.0.into()),
         }
     }
 

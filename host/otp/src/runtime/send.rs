@@ -3,7 +3,6 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::Wake as _;
 
-use bytes::Bytes;
 use tokio::time::Instant;
 
 use super::{Runtime, wake};
@@ -36,7 +35,14 @@ impl Runtime {
     ///
     /// # Errors
     /// [`SendError`] if the mailbox is full or the node out of reach.
-    pub fn cast(&self, sender: Pid, target: &Target, key: u32, body: Bytes) -> Result<(), SendError> {
+    pub fn cast(
+        &self,
+        sender: Pid,
+        target: &Target,
+        key: u32,
+        body: impl Into<Payload>,
+    ) -> Result<(), SendError> {
+        let body = body.into();
         self.deliver_bounded(target, || Message::Cast { sender, key, body })
     }
 
@@ -120,10 +126,11 @@ impl Runtime {
         sender: Pid,
         target: &Target,
         key: u32,
-        body: Bytes,
+        body: impl Into<Payload>,
         stream: Option<StreamEnd>,
         deadline: Option<Instant>,
     ) -> Result<PendingCall, CallError> {
+        let body = body.into();
         self.send_call(target, deadline, |reference, reply_to| {
             let reply_to = Some(reply_to);
             Request { sender, reference, key, body, term: None, stream, deadline, reply_to }
@@ -140,7 +147,16 @@ impl Runtime {
     ) -> Result<PendingCall, CallError> {
         self.send_call(target, deadline, |reference, reply_to| {
             let (term, reply_to) = (Some(term), Some(reply_to));
-            Request { sender, reference, key: 0, body: Bytes::new(), term, stream: None, deadline, reply_to }
+            Request {
+                sender,
+                reference,
+                key: 0,
+                body: Payload::new(),
+                term,
+                stream: None,
+                deadline,
+                reply_to,
+            }
         })
     }
 
@@ -199,7 +215,7 @@ impl Runtime {
     }
 
     /// Answers a call that `callee` received. False if it was answered before, or nobody waits.
-    pub fn reply(&self, callee: Pid, reference: Reference, reply: Result<Bytes, CallError>) -> bool {
+    pub fn reply(&self, callee: Pid, reference: Reference, reply: Result<Payload, CallError>) -> bool {
         let Some(slot) = self.node.table.slot(callee) else { return false };
         let Some(mut desk) = slot.desk(callee) else { return false };
         let place = desk.open_calls.iter().position(|(open, _)| *open == reference);

@@ -119,7 +119,7 @@ fn what_a_process_does_can_be_seen_from_outside() {
         let caller = runtime.spawn(
             SpawnOptions::new("caller").parent(busy).link(true).monitor(true),
             move |context| async move {
-                let _ = context.call(&busy.into(), 0, "".into(), Duration::from_secs(5)).await;
+                let _ = context.call(&busy.into(), 0, "", Duration::from_secs(5)).await;
                 pending().await
             },
         );

@@ -22,7 +22,7 @@ fn a_full_mailbox_may_drop_the_newest_and_counts_them() {
         for text in ["one", "two", "three", "four"] {
             assert_eq!(runtime.send(slow, &slow.into(), text.into()), Ok(()));
         }
-        let call = runtime.call(slow, &slow.into(), 0, "".into(), None, None);
+        let call = runtime.call(slow, &slow.into(), 0, "", None, None);
         assert!(call.is_err_and(|error| error == rusm_otp::CallError::Overloaded));
         let info = runtime.info(slow).expect("it lives");
         assert_eq!((info.mailbox, info.dropped), (2, 2));

@@ -78,7 +78,7 @@ fn a_full_mailbox_refuses_messages_and_takes_system_events() {
             let send = || runtime.send(context.pid(), &slow.into(), "x".into());
             let first = send();
             let second = send();
-            let call = runtime.call(context.pid(), &slow.into(), 0, "".into(), None, None).map(drop);
+            let call = runtime.call(context.pid(), &slow.into(), 0, "", None, None).map(drop);
             runtime.trap_exit(slow, true);
             runtime.exit(context.pid(), slow, ExitReason::Custom("ping".into()));
             (first, second, call, runtime.info(slow).map(|info| info.mailbox))
@@ -306,8 +306,7 @@ fn a_call_is_answered_by_reply_end_or_deadline() {
         };
         let server = runtime.spawn(SpawnOptions::new("server"), server).expect("no name").pid;
         let replies = run(&runtime, move |context| async move {
-            let call =
-                async |key| context.call(&server.into(), key, "body".into(), Duration::from_secs(1)).await;
+            let call = async |key| context.call(&server.into(), key, "body", Duration::from_secs(1)).await;
             let echo = call(1).await;
             let late = call(3).await;
             // It still sleeps: this one is not begun, and forgotten.
@@ -333,7 +332,7 @@ fn a_call_that_waits_in_the_mailbox_is_answered_by_the_end() {
         let runtime = Runtime::new();
         let server = runtime.spawn(SpawnOptions::new("server"), idle).expect("no name").pid;
         let reply = run(&runtime, move |context| async move {
-            let pending = context.runtime().call(context.pid(), &server.into(), 0, "".into(), None, None);
+            let pending = context.runtime().call(context.pid(), &server.into(), 0, "", None, None);
             context.runtime().kill(server);
             context.wait(pending.expect("it is sent")).await
         });
@@ -349,7 +348,7 @@ fn another_nodes_process_is_out_of_reach() {
             let far = Pid { node: context.pid().node ^ 1, id: context.pid().id };
             let runtime = context.runtime();
             let sent = runtime.send(context.pid(), &far.into(), "x".into());
-            let called = context.call(&far.into(), 0, "".into(), Duration::from_secs(1)).await;
+            let called = context.call(&far.into(), 0, "", Duration::from_secs(1)).await;
             (sent, called, runtime.is_alive(far))
         });
         let (sent, called, alive) = outcome.await;

@@ -5,7 +5,9 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use rusm_otp::{CallError, Context, ExitReason, Message, Pid, Runtime, SendError, SpawnOptions, Target};
+use rusm_otp::{
+    CallError, Context, ExitReason, Message, Payload, Pid, Runtime, SendError, SpawnOptions, Target,
+};
 
 use crate::support::{on_virtual_time, run};
 
@@ -21,9 +23,9 @@ async fn echo(context: Context) -> ExitReason {
 const LIMIT: Duration = Duration::from_secs(5);
 
 /// Calls, and tells whether the answer was there without a wait.
-async fn call(context: &Context, callee: Pid, body: &'static str) -> (Bytes, bool) {
+async fn call(context: &Context, callee: Pid, body: &'static str) -> (Payload, bool) {
     let to = Target::Process(callee);
-    let pending = context.runtime().call(context.pid(), &to, 1, body.into(), None, None);
+    let pending = context.runtime().call(context.pid(), &to, 1, body, None, None);
     let mut pending = pending.expect("the callee lives");
     match context.try_wait(&mut pending) {
         Some(reply) => (reply.expect("it answers"), true),
@@ -113,7 +115,7 @@ fn a_chain_of_calls_may_be_longer_than_turns_nest() {
         let replies = run(&runtime, move |context| async move {
             let mut replies = Vec::new();
             for _ in 0..3 {
-                replies.push(context.call(&last.into(), 1, "through".into(), LIMIT).await);
+                replies.push(context.call(&last.into(), 1, "through", LIMIT).await);
             }
             replies
         });
@@ -125,9 +127,8 @@ fn a_chain_of_calls_may_be_longer_than_turns_nest() {
 fn a_call_to_oneself_is_answered_at_once() {
     on_virtual_time(async {
         let runtime = Runtime::new();
-        let to_self = run(&runtime, |context| async move {
-            context.call(&context.pid().into(), 1, "me".into(), LIMIT).await
-        });
+        let to_self =
+            run(&runtime, |context| async move { context.call(&context.pid().into(), 1, "me", LIMIT).await });
         let chain = vec!["test".to_owned(), "test".to_owned()];
         assert_eq!(to_self.await, Err(CallError::Cycle(chain)));
     });
@@ -142,7 +143,7 @@ fn a_call_to_oneself_is_a_circle_even_if_the_mailbox_is_full() {
             let own = context.pid().into();
             let mail = context.send(&own, "one").await;
             let refused = context.send(&own, "another").await;
-            let called = context.call(&own, 1, "me".into(), LIMIT).await;
+            let called = context.call(&own, 1, "me", LIMIT).await;
             sender.send((mail, refused, called)).expect("the test waits");
             ExitReason::Normal
         };
@@ -165,7 +166,7 @@ fn calls_of_many_to_one_are_answered_in_each_callers_order() {
                 for number in 0..200_u32 {
                     let body = Bytes::copy_from_slice(&number.to_le_bytes());
                     let reply = context.call(&callee.into(), 1, body.clone(), LIMIT).await;
-                    assert_eq!(reply, Ok(body));
+                    assert_eq!(reply, Ok(body.into()));
                 }
                 done.fetch_add(1, Ordering::Relaxed);
                 ExitReason::Normal
@@ -214,7 +215,7 @@ fn a_process_that_takes_messages_while_it_waits_is_no_part_of_a_circle() {
             context.serves();
             loop {
                 if let Message::Call(request) = context.receive().await {
-                    let answer = context.call(&request.sender.into(), 1, "back".into(), LIMIT).await;
+                    let answer = context.call(&request.sender.into(), 1, "back", LIMIT).await;
                     context.reply(request.reference, answer);
                 }
             }
@@ -233,7 +234,7 @@ fn a_process_that_takes_messages_while_it_waits_is_no_part_of_a_circle() {
             let back = Target::from(back);
             tokio::select! {
                 () = serve => unreachable!("it serves for ever"),
-                answer = context.call(&back, 1, "there".into(), LIMIT) => answer,
+                answer = context.call(&back, 1, "there", LIMIT) => answer,
             }
         });
         assert_eq!(answer.await, Ok("back".into()));

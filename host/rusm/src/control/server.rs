@@ -8,8 +8,8 @@ use rusm_codegen::value::{parse_call, parse_value, print_next, print_value};
 use rusm_codegen::{Contract, Function, Shape, Type};
 use rusm_engine::Engine;
 use rusm_otp::{
-    CallError, Context, ExitReason, STREAM_WINDOW, SpawnOptions, StreamEnd, StreamReader, StreamWriter,
-    Target, stream,
+    CallError, Context, ExitReason, Payload, STREAM_WINDOW, SpawnOptions, StreamEnd, StreamReader,
+    StreamWriter, Target, stream,
 };
 use rusm_wire::Reader;
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, Lines};
@@ -145,23 +145,22 @@ impl Call<'_> {
         let key = self.function.key;
         match &self.function.shape {
             Shape::Cast | Shape::Constructor { .. } => {
-                let sent = runtime.cast(self.context.pid(), &self.target, key, body.into());
+                let sent = runtime.cast(self.context.pid(), &self.target, key, body);
                 Ok(sent
                     .map_or_else(|error| failed("overloaded", &error.to_string()), |()| Answer::Done(None)))
             }
             Shape::Call { .. } => {
-                let reply = self.context.call(&self.target, key, body.into(), self.limit).await;
+                let reply = self.context.call(&self.target, key, body, self.limit).await;
                 Ok(self.answer(reply))
             }
             Shape::StreamOut { item, .. } => {
                 let (writer, reader) = stream(STREAM_WINDOW);
                 let deadline = Some(Instant::now() + self.limit);
                 let end = Some(StreamEnd::Writer(writer));
-                let pending =
-                    match runtime.call(self.context.pid(), &self.target, key, body.into(), end, deadline) {
-                        Ok(pending) => pending,
-                        Err(error) => return Ok(call_failed(&error)),
-                    };
+                let pending = match runtime.call(self.context.pid(), &self.target, key, body, end, deadline) {
+                    Ok(pending) => pending,
+                    Err(error) => return Ok(call_failed(&error)),
+                };
                 match self.answer(self.context.wait(pending).await) {
                     Answer::Done(_) => self.read(item, &reader, peer).await,
                     refused => Ok(refused),
@@ -170,11 +169,10 @@ impl Call<'_> {
             Shape::StreamIn { item, .. } => {
                 let (writer, reader) = stream(STREAM_WINDOW);
                 let end = Some(StreamEnd::Reader(reader));
-                let pending =
-                    match runtime.call(self.context.pid(), &self.target, key, body.into(), end, None) {
-                        Ok(pending) => pending,
-                        Err(error) => return Ok(call_failed(&error)),
-                    };
+                let pending = match runtime.call(self.context.pid(), &self.target, key, body, end, None) {
+                    Ok(pending) => pending,
+                    Err(error) => return Ok(call_failed(&error)),
+                };
                 peer.say(&Answer::SendItems).await?;
                 tokio::pin!(pending);
                 // Whoever answers before the end of the stream has seen enough.
@@ -251,7 +249,7 @@ impl Call<'_> {
         }
     }
 
-    fn answer(&self, reply: Result<bytes::Bytes, CallError>) -> Answer {
+    fn answer(&self, reply: Result<Payload, CallError>) -> Answer {
         let body = match reply {
             Ok(body) => body,
             Err(error) => return call_failed(&error),

@@ -63,7 +63,7 @@ async fn answered(node: &TestNode, component: &str, time: Duration) -> u32 {
         let begun = Instant::now();
         let mut answered = 0;
         while begun.elapsed() < time {
-            let reply = context.call(&pid.into(), count, Vec::new().into(), Duration::from_secs(60)).await;
+            let reply = context.call(&pid.into(), count, Vec::new(), Duration::from_secs(60)).await;
             reply.expect("it answers");
             answered += 1;
         }
@@ -101,7 +101,7 @@ async fn a_process_is_not_given_more_streams_than_it_may_have() {
         for _ in 0..12 {
             let (writer, reader) = rusm_otp::stream(1024);
             let end = Some(StreamEnd::Reader(reader));
-            let call = context.runtime().call(context.pid(), &keeper.into(), 1, "hi".into(), end, None);
+            let call = context.runtime().call(context.pid(), &keeper.into(), 1, "hi", end, None);
             replies.push((context.wait(call.expect("it is taken")).await, writer));
         }
         sender.send(replies.into_iter().map(|(reply, _)| reply).collect::<Vec<_>>()).expect("it waits");

@@ -90,8 +90,8 @@ impl TestNode {
         let (sender, receiver) = tokio::sync::oneshot::channel();
         let target = target.into();
         let body = move |context: Context| async move {
-            let reply = context.call(&target, key, body.into(), Duration::from_secs(60)).await;
-            sender.send(reply.map(Vec::from)).expect("the test waits");
+            let reply = context.call(&target, key, body, Duration::from_secs(60)).await;
+            sender.send(reply.map(|reply| reply.to_vec())).expect("the test waits");
             ExitReason::Normal
         };
         self.node.engine().runtime().spawn(SpawnOptions::new("test"), body).expect("it has no name");
@@ -126,7 +126,7 @@ impl TestNode {
         let (function, body) =
             parse_call(&component.contracts().implements[0], text).expect("a cast of its contract");
         let nobody = rusm_otp::Pid { node: self.node.engine().runtime().node_id(), id: 0 };
-        let sent = self.node.engine().runtime().cast(nobody, &name.into(), function.key, body.into());
+        let sent = self.node.engine().runtime().cast(nobody, &name.into(), function.key, body);
         sent.expect("the cast is taken");
     }
 

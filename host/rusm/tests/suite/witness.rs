@@ -250,7 +250,7 @@ async fn talk_to(node: &TestNode, name: &'static str) {
             let Message::Mail { body, .. } = context.receive().await else { panic!("another message") };
             answers.push(String::from_utf8_lossy(&body).into_owned());
         }
-        let called = context.call(&raw, 7, "by call".into(), Duration::from_secs(60)).await;
+        let called = context.call(&raw, 7, "by call", Duration::from_secs(60)).await;
         context.runtime().monitor(context.pid(), &raw);
         send("fail");
         let Message::Down { reason, .. } = context.receive().await else { panic!("another message") };
