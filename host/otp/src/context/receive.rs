@@ -1,0 +1,374 @@
+use std::collections::VecDeque;
+use std::future::{Future as _, poll_fn};
+use std::pin::pin;
+use std::sync::atomic::Ordering;
+use std::task::{self, Poll, Waker};
+use std::time::Duration;
+
+use tokio::time::{Instant, timeout_at};
+
+use super::Context;
+use crate::call::{CallError, ReplyTo};
+use crate::latency::Spent;
+use crate::process::{Desk, Letter, Stamp, State};
+use crate::scheduler::may_take;
+use crate::sync::MutexGuard;
+use crate::table::{Slot, next_reference};
+use crate::timers::deadline;
+use crate::{Message, Reference};
+
+/// A moment in a process's mailbox: what has come before it need not be looked at again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Mark(u64);
+
+impl Context {
+    /// The next message. Cancellation-safe: a message is taken only by a receive that returns it.
+    pub async fn receive(&self) -> Message {
+        self.take(Mark(0), |_| true, Patience::Waits).await
+    }
+
+    /// The first message that the predicate admits; the others stay, in their order. The predicate only looks at the
+    /// message: the mailbox is locked meanwhile.
+    pub async fn receive_matching(&self, admits: impl FnMut(&Message) -> bool) -> Message {
+        self.take(Mark(0), admits, Patience::Waits).await
+    }
+
+    /// As [`receive_matching`](Self::receive_matching), but none once the time is up. A time of zero only looks.
+    pub async fn receive_within(
+        &self,
+        limit: Duration,
+        admits: impl FnMut(&Message) -> bool,
+    ) -> Option<Message> {
+        // One that only looks would find its time up when it comes back.
+        let patience = if limit.is_zero() { Patience::Looks } else { Patience::Waits };
+        timeout_at(deadline(limit), self.take(Mark(0), admits, patience)).await.ok()
+    }
+
+    /// The first message that the predicate admits, if it is there, and if this process has not taken so many on its turn
+    /// that it is others'.
+    pub fn try_receive_matching(&self, admits: impl FnMut(&Message) -> bool) -> Option<Message> {
+        let taken = pin!(self.take(Mark(0), admits, Patience::Tries));
+        match taken.poll(&mut task::Context::from_waker(Waker::noop())) {
+            Poll::Ready(message) => Some(message),
+            Poll::Pending => None,
+        }
+    }
+
+    /// This moment. Made before a request is sent, it lets [`receive_since`](Self::receive_since) find the answer without a
+    /// look at what waits already.
+    pub fn mark(&self) -> Mark {
+        Mark(self.runtime.state(self.pid).map_or(0, |state| state.arrived))
+    }
+
+    /// As [`receive_matching`](Self::receive_matching), among what has come since: it takes as long with ten thousand older
+    /// messages as with none.
+    pub async fn receive_since(&self, mark: Mark, admits: impl FnMut(&Message) -> bool) -> Message {
+        self.take(mark, admits, Patience::Waits).await
+    }
+
+    async fn take(
+        &self,
+        since: Mark,
+        mut admits: impl FnMut(&Message) -> bool,
+        patience: Patience,
+    ) -> Message {
+        let yields = patience != Patience::Looks;
+        let mut search = Search { since: since.0, ..Search::default() };
+        let _receiving = self.slot().filter(|slot| slot.is_of(self.pid)).map(Receiving::begin);
+        let mut receiver = Receiver { context: self, number: 0, waits: patience != Patience::Tries };
+        poll_fn(|task| {
+            let Some(slot) = self.slot().filter(|slot| slot.is_of(self.pid)) else { return Poll::Pending };
+            if let Some(outcome) =
+                self.take_only(slot, &mut search, &mut admits, yields, task.waker(), &mut receiver)
+            {
+                return outcome;
+            }
+            let Some(mut desk) = slot.desk(self.pid) else { return Poll::Pending };
+            if let Some(since) = desk.handling.take() {
+                self.runtime.node().latencies.record(&self.label(), Spent::Handling, since.elapsed());
+            }
+            let outcome = match self.search(slot, &mut desk, &mut search, &mut admits, yields) {
+                Found::Message(message) => {
+                    if let Some(stamp) = desk.stamp.take_if(|stamp| stamp.number <= search.taken) {
+                        self.measure(&mut desk, stamp, search.taken);
+                    }
+                    Poll::Ready(message)
+                }
+                Found::Enough => {
+                    task.waker().wake_by_ref();
+                    Poll::Pending
+                }
+                Found::Nothing(mut state) => {
+                    receiver.wait(&mut state, task.waker());
+                    Poll::Pending
+                }
+                Found::Gone => Poll::Pending,
+            };
+            let left = desk.inbox.len() + usize::from(desk.handling.is_some());
+            slot.left.store(left, Ordering::Relaxed);
+            drop(desk);
+            search.expired.drain(..).for_each(expire);
+            outcome
+        })
+        .await
+    }
+
+    /// The short way for a mailbox with one message, or none: most are so. None if it does not lead to the end.
+    fn take_only(
+        &self,
+        slot: &Slot,
+        search: &mut Search,
+        admits: &mut impl FnMut(&Message) -> bool,
+        yields: bool,
+        waker: &Waker,
+        receiver: &mut Receiver<'_>,
+    ) -> Option<Poll<Message>> {
+        if slot.left.load(Ordering::Relaxed) > 0 {
+            return None;
+        }
+        let mut state = slot.lock(self.pid)?;
+        // Another task that receives for this process may have moved what has come since the first look.
+        let moved = slot.left.load(Ordering::Relaxed) > 0;
+        if moved || state.system_first || state.bounded || state.stamp.is_some() {
+            return None;
+        }
+        let Some(Letter { message, .. }) = state.incoming.front() else {
+            receiver.wait(&mut state, waker);
+            return Some(Poll::Pending);
+        };
+        let alone = state.incoming.len() == 1;
+        // One that nobody waits for is answered on the long way.
+        let over = matches!(message, Message::Call(request) if request.is_over());
+        if !alone || over || search.since > 0 || !admits(message) || yields && !may_take() {
+            return None;
+        }
+        let Letter { mut message, .. } = state.incoming.pop_front()?;
+        drop(state);
+        if let Message::Call(request) = &mut message
+            && let Some(reply_to) = request.reply_to.take()
+        {
+            match slot.desk(self.pid) {
+                Some(mut desk) => desk.open_calls.push((request.reference, reply_to)),
+                // It has just ended while another task received for it.
+                None => {
+                    reply_to.answer(Err(CallError::NoProc));
+                    return Some(Poll::Pending);
+                }
+            }
+        }
+        Some(Poll::Ready(message))
+    }
+
+    /// Notes how long the message that is taken now has waited; how long it takes is noted when the next one is received.
+    fn measure(&self, desk: &mut Desk, stamp: Stamp, taken: u64) {
+        if stamp.number < taken {
+            // It was left behind, or has expired.
+            return;
+        }
+        let now = Instant::now();
+        desk.handling = Some(now);
+        let label = self.label();
+        self.runtime.node().latencies.record(&label, Spent::Waiting, now - stamp.came);
+    }
+
+    fn search<'a>(
+        &self,
+        slot: &'a Slot,
+        desk: &mut Desk,
+        search: &mut Search,
+        admits: &mut impl FnMut(&Message) -> bool,
+        yields: bool,
+    ) -> Found<'a> {
+        let Desk { inbox, removals, open_calls, stamp, .. } = desk;
+        let mut taken = Taken { removals, open_calls };
+        search.begin(*taken.removals);
+        if self.system_first
+            && let Some(mut state) = slot.lock(self.pid)
+            && let Some(rare) = &mut state.rare
+            && let Some(found) = search.pick(0, &mut rare.system, &mut taken, admits, yields)
+        {
+            return found;
+        }
+        loop {
+            if let Some(found) = search.pick(1, inbox, &mut taken, admits, yields) {
+                return found;
+            }
+            let Some(mut state) = slot.lock(self.pid) else { return Found::Gone };
+            if state.stamp.is_some() && stamp.is_none() {
+                *stamp = state.stamp.take();
+            }
+            if state.bounded {
+                let found = search.pick(2, &mut state.incoming, &mut taken, admits, yields);
+                return found.unwrap_or(Found::Nothing(state));
+            }
+            if state.incoming.is_empty() {
+                return Found::Nothing(state);
+            }
+            if inbox.is_empty() {
+                std::mem::swap(inbox, &mut state.incoming);
+            } else {
+                inbox.append(&mut state.incoming);
+            }
+            slot.left.store(inbox.len(), Ordering::Relaxed);
+        }
+    }
+}
+
+/// One receive.
+struct Receiver<'a> {
+    context: &'a Context,
+    /// Under which it has left a waker; 0 as long as it has not had to.
+    number: Reference,
+    waits: bool,
+}
+
+impl Receiver<'_> {
+    /// Notes that the process waits for mail, and whom to wake.
+    fn wait(&mut self, state: &mut State, waker: &Waker) {
+        if !self.waits {
+            return;
+        }
+        state.waiting = true;
+        if state.body.as_ref().is_some_and(|body| body.is_woken_by(waker)) {
+            return;
+        }
+        if self.number == 0 {
+            self.number = next_reference();
+        }
+        let receivers = &mut state.rare_mut().receivers;
+        match receivers.iter_mut().find(|(number, _)| *number == self.number) {
+            Some((_, known)) => known.clone_from(waker),
+            None => receivers.push((self.number, waker.clone())),
+        }
+    }
+}
+
+impl Drop for Receiver<'_> {
+    /// Nobody is left to be woken.
+    fn drop(&mut self) {
+        if self.number == 0 {
+            return;
+        }
+        let Some(mut state) = self.context.runtime.state(self.context.pid) else { return };
+        let left = state.rare.as_mut().and_then(|rare| {
+            let place = rare.receivers.iter().position(|(number, _)| *number == self.number)?;
+            Some(rare.receivers.swap_remove(place))
+        });
+        // Before the waker: whatever goes with it may need the lock.
+        drop(state);
+        drop(left);
+    }
+}
+
+/// What a receive does if there is no message.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Patience {
+    /// It waits, and lets others run when it has taken many on one turn.
+    Waits,
+    /// It is given up soon: it does not let others run.
+    Looks,
+    /// It is given up at once, and takes no more than one that waits.
+    Tries,
+}
+
+/// How far a receive has looked: nothing before these places is admitted.
+#[derive(Default)]
+struct Search {
+    since: u64,
+    /// In what comes from the runtime, in the inbox, and in what has come after it.
+    seen: [usize; 3],
+    removals: u64,
+    /// The number of the message that was taken last.
+    taken: u64,
+    /// Calls that nobody waits for any more.
+    expired: Vec<Message>,
+}
+
+/// What a desk notes of a message that is taken.
+struct Taken<'a> {
+    removals: &'a mut u64,
+    open_calls: &'a mut Vec<(Reference, ReplyTo)>,
+}
+
+enum Found<'a> {
+    Message(Message),
+    /// There is one, but it is others' turn.
+    Enough,
+    Nothing(MutexGuard<'a, State>),
+    /// The process has ended.
+    Gone,
+}
+
+impl Search {
+    fn begin(&mut self, removals: u64) {
+        if self.removals != removals {
+            self.removals = removals;
+            self.seen = [0; 3];
+        }
+    }
+
+    #[inline]
+    fn pick<'a>(
+        &mut self,
+        which: usize,
+        queue: &mut VecDeque<Letter>,
+        taken: &mut Taken<'_>,
+        admits: &mut impl FnMut(&Message) -> bool,
+        yields: bool,
+    ) -> Option<Found<'a>> {
+        let seen = &mut self.seen[which];
+        if *seen == 0 && self.since > 0 {
+            *seen = queue.partition_point(|letter| letter.number < self.since);
+        }
+        while let Some(letter) = queue.get(*seen) {
+            if !admits(&letter.message) {
+                *seen += 1;
+                continue;
+            }
+            if yields && !may_take() {
+                return Some(Found::Enough);
+            }
+            let letter = if *seen == 0 { queue.pop_front() } else { queue.remove(*seen) };
+            let Some(Letter { number, mut message }) = letter else { break };
+            self.taken = number;
+            *taken.removals += 1;
+            self.removals = *taken.removals;
+            if let Message::Call(request) = &mut message {
+                if request.is_over() {
+                    self.expired.push(message);
+                    continue;
+                }
+                taken.open_calls.extend(request.reply_to.take().map(|to: ReplyTo| (request.reference, to)));
+            }
+            return Some(Found::Message(message));
+        }
+        None
+    }
+}
+
+/// Answers a call that is not begun, when the mailbox is no longer locked: it may wake others.
+fn expire(message: Message) {
+    if let Message::Call(mut request) = message {
+        request.refuse(CallError::Timeout);
+        if let Some(end) = request.stream {
+            end.abort("the call was not begun");
+        }
+    }
+}
+
+/// While it lives, a process takes messages: it does not keep others waiting, whatever calls it has under way.
+struct Receiving<'a>(&'a Slot);
+
+impl<'a> Receiving<'a> {
+    fn begin(slot: &'a Slot) -> Self {
+        slot.receiving.store(true, Ordering::Relaxed);
+        slot.calling.store(0, Ordering::Release);
+        Self(slot)
+    }
+}
+
+impl Drop for Receiving<'_> {
+    fn drop(&mut self) {
+        self.0.receiving.store(false, Ordering::Relaxed);
+    }
+}
