@@ -1,6 +1,6 @@
 // What generated code calls. Not for users: it changes with the generator.
 export { Client } from "./client.ts";
-export { type Dispatch, type Entry, serve, start } from "./service.ts";
+export { type Dispatch, type Entry, serve, serveInPlainValues, start } from "./service.ts";
 export { childOf, type ChildOptions, type ChildSpec } from "./supervisor.ts";
 export { DecodeError, type DecodeErrorKind, EncodeError } from "./wire/error.ts";
 export { Reader } from "./wire/reader.ts";

@@ -10,7 +10,7 @@ import type { Event, ExitReason } from "./types.ts";
 import { DecodeError } from "./wire/error.ts";
 import { type Reader, reading } from "./wire/reader.ts";
 import { becomeHosted } from "./wire/utf8.ts";
-import { type Writer, writing, written } from "./wire/writer.ts";
+import { NO_BYTES, type Writer, writing, written } from "./wire/writer.ts";
 
 /** The contract's typed error, as a service answers it: made by `refuse`. */
 export class Refused<E> {
@@ -94,14 +94,20 @@ export interface Service {
   /** The contract's id. */
   readonly contract: string;
   readonly exports: ServerExports;
+  readonly plainExports: PlainExports;
 }
 
-type Outcome =
-  | { tag: "reply"; val: Uint8Array }
+/** What became of a message, if not a reply. */
+type Unanswered =
   | { tag: "later" }
   | { tag: "unknown-function" }
   | { tag: "malformed"; val: string }
   | { tag: "refused"; val: Uint8Array };
+
+type Outcome = { tag: "reply"; val: Uint8Array } | Unanswered;
+
+/** The bytes of a reply, or what else became of a message. */
+type Handled = Uint8Array | Unanswered;
 
 interface Request {
   sender: { node: number; id: number };
@@ -116,6 +122,17 @@ export interface ServerExports {
   terminate(reason: ExitReason): Promise<void>;
 }
 
+/** The same for calls and casts, in plain values: the binding makes each record of one call anew. */
+export interface PlainExports {
+  handlePlain(
+    key: number,
+    reference: number,
+    body: Uint8Array,
+    streamEnd: number,
+  ): Promise<Uint8Array | null>;
+  takeOutcome(): Outcome;
+}
+
 /**
  * Makes the component a service of a contract: `export default service(Cart, { .. })`, where `Cart` comes from the
  * module that `rusm gen` wrote. What the functions keep between calls may be variables of the module: each process has
@@ -127,7 +144,11 @@ export function service<S extends object>(
   options: ServiceOptions = {},
 ): Service {
   const server = new Server(contract.dispatch, handlers, options.concurrency ?? 1);
-  return { contract: contract.dispatch.contract, exports: server.exports() };
+  return {
+    contract: contract.dispatch.contract,
+    exports: server.exports(),
+    plainExports: server.plainExports(),
+  };
 }
 
 /** Its fields are private to TypeScript alone: QuickJS checks each use of a `#name`, in what every call is made of. */
@@ -151,12 +172,8 @@ class Server<S extends object> {
   exports(): ServerExports {
     return {
       init: (key, body) => exported(() => this.init(hostKey(key), body)),
-      // What `exported` does, without a closure.
-      handle: (key, request, body, streamEnd) => {
-        const own = enterTask();
-        const outcome = this.handle(hostKey(key), request, body, streamEnd);
-        return outcome instanceof Promise ? leaveTask(own, outcome) : Promise.resolve(outcome);
-      },
+      handle: (key, request, body, streamEnd) =>
+        this.handleInTask(key, request.reference, body, streamEnd ?? 0, asOutcome),
       info: (event) => exported(() => this.info(event)),
       terminate: (reason) => exported(async () => this.handlers.terminate?.(reason)),
     };
@@ -182,30 +199,59 @@ class Server<S extends object> {
     return { tag: "refused", val: written(w) };
   }
 
-  private handle(
+  plainExports(): PlainExports {
+    let outcome: Outcome = UNKNOWN_FUNCTION;
+    const replyOf = (handled: Handled): Uint8Array | null => {
+      if (handled instanceof Uint8Array) return handled;
+      outcome = handled;
+      return null;
+    };
+    return {
+      handlePlain: (key, reference, body, streamEnd) =>
+        this.handleInTask(key, reference, body, streamEnd, replyOf),
+      takeOutcome: () => outcome,
+    };
+  }
+
+  /** What `exported` does, without a closure: every message comes this way. */
+  private handleInTask<R>(
     key: number,
-    request: Request,
+    reference: number,
     body: Uint8Array,
-    streamEnd: number | null,
-  ): Outcome | Promise<Outcome> {
+    streamEnd: number,
+    make: (handled: Handled) => R,
+  ): Promise<R> {
+    const own = enterTask();
+    const handled = this.handle(hostKey(key), reference, body, streamEnd, make);
+    return handled instanceof Promise ? leaveTask(own, handled) : Promise.resolve(handled);
+  }
+
+  /** A cast has the reference 0, and what comes without a stream has 0 for its end. */
+  private handle<R>(
+    key: number,
+    reference: number,
+    body: Uint8Array,
+    streamEnd: number,
+    make: (handled: Handled) => R,
+  ): R | Promise<R> {
     const entry = this.functions.get(key);
-    if (entry === undefined || entry.shape === "init") return UNKNOWN_FUNCTION;
-    if (this.most > 1) return this.handleBesideOthers(entry, request, body, streamEnd);
-    return this.run(entry, request, body, streamEnd);
+    if (entry === undefined || entry.shape === "init") return make(UNKNOWN_FUNCTION);
+    if (this.most > 1) return this.handleBesideOthers(entry, reference, body, streamEnd).then(make);
+    return this.run(entry, reference, body, streamEnd, make);
   }
 
   private async handleBesideOthers(
     entry: Entry<S>,
-    request: Request,
+    reference: number,
     body: Uint8Array,
-    streamEnd: number | null,
-  ): Promise<Outcome> {
+    streamEnd: number,
+  ): Promise<Handled> {
     if (this.running >= this.most) await new Promise<void>((resolve) => this.waiting.push(resolve));
     this.running++;
     void guarded(async () => {
       try {
-        const outcome = await this.run(entry, request, body, streamEnd);
-        if (request.kind === "call") send(request.reference, outcome);
+        const handled = await this.run(entry, reference, body, streamEnd, (handled) => handled);
+        if (reference !== 0) send(reference, handled);
       } finally {
         this.running--;
         this.waiting.shift()?.();
@@ -215,58 +261,54 @@ class Server<S extends object> {
   }
 
   /** Runs a function; a refusal may be thrown as well as returned. What else is thrown is a crash. */
-  private run(
+  private run<R>(
     entry: Entry<S>,
-    request: Request,
+    reference: number,
     body: Uint8Array,
-    streamEnd: number | null,
-  ): Outcome | Promise<Outcome> {
+    streamEnd: number,
+    make: (handled: Handled) => R,
+  ): R | Promise<R> {
     try {
-      const input = streamEnd === null ? NO_INPUT : inputFrom(streamEnd);
+      const input = streamEnd === 0 ? NO_INPUT : inputFrom(streamEnd);
       const answer = entry.call(reading(body), this.handlers, input);
       // What is there needs no turn of the queue.
-      if (!(answer instanceof Promise)) return this.answered(entry, request, answer, streamEnd);
+      if (!(answer instanceof Promise)) return make(this.answered(entry, reference, answer, streamEnd));
       return answer.then(
-        (value) => this.safelyAnswered(entry, request, value, streamEnd),
-        (error: unknown) => this.failed(entry, request, error, streamEnd),
+        (value) => make(this.safelyAnswered(entry, reference, value, streamEnd)),
+        (error: unknown) => make(this.failed(entry, reference, error, streamEnd)),
       );
     } catch (error) {
       // Of what is read here only the arguments are, before the function runs.
-      if (error instanceof DecodeError) return { tag: "malformed", val: error.message };
-      return this.failed(entry, request, error, streamEnd);
+      if (error instanceof DecodeError) return make({ tag: "malformed", val: error.message });
+      return make(this.failed(entry, reference, error, streamEnd));
     }
   }
 
-  private failed(entry: Entry<S>, request: Request, error: unknown, streamEnd: number | null): Outcome {
-    return error instanceof Refused ? this.safelyAnswered(entry, request, error, streamEnd) : crash(error);
+  private failed(entry: Entry<S>, reference: number, error: unknown, streamEnd: number): Handled {
+    return error instanceof Refused ? this.safelyAnswered(entry, reference, error, streamEnd) : crash(error);
   }
 
-  private safelyAnswered(
-    entry: Entry<S>,
-    request: Request,
-    answer: unknown,
-    streamEnd: number | null,
-  ): Outcome {
+  private safelyAnswered(entry: Entry<S>, reference: number, answer: unknown, streamEnd: number): Handled {
     try {
-      return this.answered(entry, request, answer, streamEnd);
+      return this.answered(entry, reference, answer, streamEnd);
     } catch (error) {
       return crash(error);
     }
   }
 
-  private answered(entry: Entry<S>, request: Request, answer: unknown, streamEnd: number | null): Outcome {
+  private answered(entry: Entry<S>, reference: number, answer: unknown, streamEnd: number): Handled {
     if (answer instanceof Later) {
-      answer.begin((value: unknown) => send(request.reference, outcomeOf(entry, value)));
+      answer.begin((value: unknown) => send(reference, replyTo(entry, value)));
       return LATER;
     }
     if (entry.shape !== "stream-out") {
-      if (entry.shape === "stream-in" && streamEnd !== null) streamClose(streamEnd);
-      return outcomeOf(entry, answer);
+      if (entry.shape === "stream-in" && streamEnd !== 0) streamClose(streamEnd);
+      return replyTo(entry, answer);
     }
-    if (streamEnd === null) return { tag: "malformed", val: "the call came without a stream" };
+    if (streamEnd === 0) return { tag: "malformed", val: "the call came without a stream" };
     if (answer instanceof Refused) {
       streamClose(streamEnd);
-      return outcomeOf(entry, answer);
+      return replyTo(entry, answer);
     }
     const { value, refusal } = entry;
     const items = answer as AsyncIterable<unknown> | Iterable<unknown>;
@@ -278,7 +320,7 @@ class Server<S extends object> {
         if (!(error instanceof RusmError)) console.warn(`a stream of ${entry.name} failed:`, error);
       }
     });
-    return { tag: "reply", val: refusal === undefined ? new Uint8Array() : new Uint8Array([0]) };
+    return refusal === undefined ? NO_BYTES : new Uint8Array([0]);
   }
 
   private async info(
@@ -293,7 +335,8 @@ function inputFrom(streamEnd: number): StreamInput {
   return { read: (decode) => new ItemReader(async () => streamEnd, decode) };
 }
 
-function outcomeOf<S>(entry: Entry<S>, answer: unknown): Outcome {
+/** The bytes that answer a call. */
+function replyTo<S>(entry: Entry<S>, answer: unknown): Uint8Array {
   const { value, refusal } = entry;
   const w = writing();
   if (answer instanceof Refused) {
@@ -304,16 +347,19 @@ function outcomeOf<S>(entry: Entry<S>, answer: unknown): Outcome {
     if (refusal !== undefined) w.tag(0);
     if (value !== undefined) value(w, answer);
   }
-  return { tag: "reply", val: written(w) };
+  return written(w);
+}
+
+function asOutcome(handled: Handled): Outcome {
+  return handled instanceof Uint8Array ? { tag: "reply", val: handled } : handled;
 }
 
 /** Answers a call later. */
-function send(reference: number, outcome: Outcome): boolean {
-  switch (outcome.tag) {
-    case "reply":
-      return reply(reference, outcome.val);
+function send(reference: number, handled: Handled): boolean {
+  if (handled instanceof Uint8Array) return reply(reference, handled);
+  switch (handled.tag) {
     case "malformed":
-      return replyError(reference, { tag: "malformed", val: outcome.val });
+      return replyError(reference, { tag: "malformed", val: handled.val });
     case "later":
       return true;
     default:
@@ -370,6 +416,11 @@ export function serve(made: Service | Main | undefined): ServerExports | undefin
   return made !== undefined && "exports" in made ? made.exports : undefined;
 }
 
+/** What it exports of a service besides. */
+export function serveInPlainValues(made: Service | Main | undefined): PlainExports | undefined {
+  return made !== undefined && "plainExports" in made ? made.plainExports : undefined;
+}
+
 /** What it exports of a raw process. */
 export function start(made: Service | Main | undefined): (() => Promise<void>) | undefined {
   return made !== undefined && "run" in made ? made.run : undefined;
@@ -378,9 +429,9 @@ export function start(made: Service | Main | undefined): (() => Promise<void>) |
 /** Of a call that came without a stream: the host knows no such handle. */
 const NO_INPUT = inputFrom(0);
 
-const LATER: Outcome = { tag: "later" };
-const UNKNOWN_FUNCTION: Outcome = { tag: "unknown-function" };
-const NOTHING: Outcome = { tag: "reply", val: new Uint8Array() };
+const LATER: Unanswered = { tag: "later" };
+const UNKNOWN_FUNCTION: Unanswered = { tag: "unknown-function" };
+const NOTHING: Outcome = { tag: "reply", val: NO_BYTES };
 
 /** A reader may take a day over one chunk: its end is noticed in any case. */
 const STREAM_PATIENCE_MS = 24 * 3_600_000;

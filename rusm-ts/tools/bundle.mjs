@@ -24,7 +24,7 @@ const componentize = await engine.load(require).catch((error) => fail(error.mess
 const main = join(folder, "main.ts");
 const entry = [
   ...engine.imports,
-  'import { serve, start } from "rusm-ts/rt";',
+  'import { serve, serveInPlainValues, start } from "rusm-ts/rt";',
   `import made from ${JSON.stringify(main)};`,
   "export const contract = made?.contract;",
   ...engine.exports,

@@ -81,8 +81,10 @@ pub(crate) enum Exports {
         handle: ComponentExportIndex,
         info: ComponentExportIndex,
         terminate: ComponentExportIndex,
-        /// `handle-short` and `take-outcome`.
+        /// `handle-short` and its `take-outcome`.
         short: Option<[ComponentExportIndex; 2]>,
+        /// `handle-plain` and its `take-outcome`.
+        plain: Option<[ComponentExportIndex; 2]>,
     },
     Raw {
         run: ComponentExportIndex,
@@ -295,17 +297,18 @@ impl Exports {
                 handle: export("handle")?,
                 info: export("info")?,
                 terminate: export("terminate")?,
-                short: short(compiled),
+                short: optional(compiled, "rusm:actor/server-short@0.1.0", "handle-short"),
+                plain: optional(compiled, "rusm:actor/server-plain@0.1.0", "handle-plain"),
             },
         })
     }
 }
 
-/// The optional exports of a service.
-fn short(compiled: &Compiled) -> Option<[ComponentExportIndex; 2]> {
-    let (_, interface) = compiled.get_export(None, "rusm:actor/server-short@0.1.0")?;
+/// Exports that a service may have besides, to handle messages at less cost.
+fn optional(compiled: &Compiled, interface: &str, handle: &str) -> Option<[ComponentExportIndex; 2]> {
+    let (_, interface) = compiled.get_export(None, interface)?;
     let export = |name| compiled.get_export_index(Some(&interface), name);
-    Some([export("handle-short")?, export("take-outcome")?])
+    Some([export(handle)?, export("take-outcome")?])
 }
 
 /// The exports that make a component a process, by the beginning of their name, and as what. A service may well export `run`

@@ -3,9 +3,13 @@ import { pathToFileURL } from "node:url";
 
 export const quickjs = {
   imports: ['import "rusm-ts/web";'],
-  exports: ["export const serverAsync = serve(made);", "export const run = start(made);"],
+  exports: [
+    "export const serverAsync = serve(made);",
+    "export const serverPlain = serveInPlainValues(made);",
+    "export const run = start(made);",
+  ],
   plugins: [],
-  worlds: { service: "service-async", raw: "raw-async" },
+  worlds: { service: "service-plain", raw: "raw-async" },
 
   async load(require) {
     const { componentize } = await import(pathToFileURL(require.resolve("componentize-qjs")));

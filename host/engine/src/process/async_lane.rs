@@ -63,6 +63,13 @@ impl Service for AsyncService<'_> {
 
     async fn handle(&mut self, delivery: &mut Delivery) -> wasmtime::Result<Answer> {
         self.fresh_turn();
+        if let Some(server) = self.server.plain {
+            let params = delivery.plain_params();
+            return Ok(match server.handle.call_concurrent(self.accessor, params).await?.0 {
+                Some(reply) => Answer::Reply(reply.into()),
+                None => server.outcome.call_concurrent(self.accessor, ()).await?.0.into(),
+            });
+        }
         Ok(self.server.handle.call_concurrent(self.accessor, delivery.params()).await?.0.into())
     }
 

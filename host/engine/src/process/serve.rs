@@ -18,22 +18,25 @@ pub(crate) struct Server {
     pub(super) handle: TypedFunc<HandleParams, (Outcome,)>,
     pub(super) info: TypedFunc<(Event,), ()>,
     pub(super) terminate: TypedFunc<(types::ExitReason,), ()>,
-    pub(super) short: Option<Short>,
+    pub(super) short: Option<Cheaper<ShortParams, ShortOutcome>>,
+    pub(super) plain: Option<Cheaper<PlainParams, Option<Bytes>>>,
 }
 
-/// The exports of a service that takes short messages the short way.
-#[derive(Clone, Copy)]
-pub(crate) struct Short {
-    pub(super) handle: TypedFunc<ShortParams, (ShortOutcome,)>,
+/// Exports that handle messages at less cost.
+pub(crate) struct Cheaper<P, A> {
+    pub(super) handle: TypedFunc<P, (A,)>,
+    /// What `handle` left there.
     pub(super) outcome: TypedFunc<(), (Outcome,)>,
 }
 
 pub(super) type HandleParams = (u32, types::Request, Bytes, Option<u64>);
 pub(super) type ShortParams = (u32, types::Request, ShortBody, Option<u64>);
+/// Key, reference, arguments and stream; 0 for none.
+pub(super) type PlainParams = (u32, u64, Bytes, u64);
 
 impl Server {
     pub(super) fn find(store: &mut Store<Guest>, instance: &Instance, code: &Code) -> wasmtime::Result<Self> {
-        let Exports::Service { init, handle, info, terminate, short } = code.exports else {
+        let Exports::Service { init, handle, info, terminate, short, plain } = code.exports else {
             return Err(wasmtime::Error::msg("it has no service's exports"));
         };
         let checked = code.checked.load(Ordering::Acquire);
@@ -42,18 +45,40 @@ impl Server {
             handle: function(store, instance, handle, checked)?,
             info: function(store, instance, info, checked)?,
             terminate: function(store, instance, terminate, checked)?,
-            short: match short {
-                None => None,
-                Some([handle, outcome]) => Some(Short {
-                    handle: function(store, instance, handle, checked)?,
-                    outcome: function(store, instance, outcome, checked)?,
-                }),
-            },
+            short: Cheaper::find(store, instance, short, checked)?,
+            plain: Cheaper::find(store, instance, plain, checked)?,
         };
         code.checked.store(true, Ordering::Release);
         Ok(server)
     }
 }
+
+impl<P, A> Cheaper<P, A>
+where
+    P: ComponentNamedList + Lower,
+    A: Lift,
+{
+    fn find(
+        store: &mut Store<Guest>,
+        instance: &Instance,
+        exports: Option<[ComponentExportIndex; 2]>,
+        checked: bool,
+    ) -> wasmtime::Result<Option<Self>> {
+        let Some([handle, outcome]) = exports else { return Ok(None) };
+        Ok(Some(Self {
+            handle: function(store, instance, handle, checked)?,
+            outcome: function(store, instance, outcome, checked)?,
+        }))
+    }
+}
+
+impl<P, A> Clone for Cheaper<P, A> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<P, A> Copy for Cheaper<P, A> {}
 
 /// The one export of a raw process or a command.
 pub(super) fn once_checked<P, R>(
@@ -121,6 +146,12 @@ impl Delivery {
     /// The parameters of the export that takes it; once.
     pub(super) fn params(&mut self) -> HandleParams {
         (self.key, self.request, std::mem::take(&mut self.body).into(), self.handle)
+    }
+
+    /// The same in plain values; a cast has no reference.
+    pub(super) fn plain_params(&mut self) -> PlainParams {
+        let body = std::mem::take(&mut self.body).into();
+        (self.key, self.request.reference, body, self.handle.unwrap_or(0))
     }
 }
 

@@ -62,14 +62,26 @@ async fn behaves(node: &TestNode, name: &str, place: &str) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_service_of_jco_componentize_is_a_service() {
     let node = TestNode::boot().await;
+    behaves_in_javascript(&node, "foreign-js", componentized(), Lane::Sync).await;
+    node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_service_of_componentize_qjs_is_a_service_of_the_async_lane() {
+    let node = TestNode::boot().await;
+    behaves_in_javascript(&node, "foreign-async", made_by_componentize_qjs(), Lane::Async).await;
+    node.stop().await;
+}
+
+/// What a service in JavaScript does.
+async fn behaves_in_javascript(node: &TestNode, name: &str, bytes: Vec<u8>, lane: Lane) {
     let engine = node.node().engine();
-    let name = "foreign-js";
     let profile = Profile {
         limits: rusm_engine::Limits { memory: 128 << 20, ..Default::default() },
         ..Profile::default()
     };
-    let component = engine.load(name, componentized(), profile).await.expect("it is loaded");
-    assert_eq!((component.kind(), component.lane()), (Kind::Service, Lane::Sync));
+    let component = engine.load(name, bytes, profile).await.expect("it is loaded");
+    assert_eq!((component.kind(), component.lane()), (Kind::Service, lane));
     let start = |body: &'static [u8]| engine.spawn(Spawn::new(name).init(None, body.into()));
     let refused = start(b"ab").await.map(|spawned| spawned.pid);
     assert_eq!(refused, Err(SpawnError::Refused(b"too many".as_slice().into())));
@@ -79,10 +91,9 @@ async fn a_service_of_jco_componentize_is_a_service() {
     assert_eq!(node.raw_call(pid, 3, Vec::new()).await, Ok(b"later".to_vec()));
     let unknown = node.raw_call(pid, 9, Vec::new()).await;
     assert!(matches!(&unknown, Err(CallError::UnknownFunction(_))), "{unknown:?}");
-    assert_eq!(mail_back(&node, pid).await, "mail");
+    assert_eq!(mail_back(node, pid).await, "mail");
     let crash = node.raw_call(pid, 4, Vec::new()).await;
     assert!(matches!(&crash, Err(CallError::Exited(ExitReason::Crash(_)))), "{crash:?}");
-    node.stop().await;
 }
 
 /// What a process sends back when it gets mail.
@@ -109,6 +120,25 @@ fn componentized() -> Vec<u8> {
     jco.args(["componentize", "service.js", "--disable", "http", "--disable", "fetch-event"]);
     jco.args(["--wit", "../../../../wit", "--world-name", "service", "-o"]);
     let made = jco.arg(&target).current_dir(folder).output().expect("it starts");
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    std::fs::read(target).expect("it is there")
+}
+
+/// The component that componentize-qjs makes of a module of JavaScript and the published WIT, in the project whose packages have it.
+fn made_by_componentize_qjs() -> Vec<u8> {
+    let tests = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests"));
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("foreign-async.wasm");
+    let script = r#"
+        import { readFileSync, writeFileSync } from "node:fs";
+        import { componentize } from "componentize-qjs";
+        const [source, witPath, target] = process.argv.slice(1);
+        const jsSource = readFileSync(source, "utf8");
+        writeFileSync(target, (await componentize({ witPath, world: "service-async", jsSource })).component);
+    "#;
+    let mut node = Command::new("node");
+    node.args(["--input-type=module", "--eval", script]);
+    node.args([tests.join("foreign-js/service-async.js"), tests.join("../../../wit"), target.clone()]);
+    let made = node.current_dir(tests.join("project")).output().expect("it starts");
     assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
     std::fs::read(target).expect("it is there")
 }
