@@ -252,6 +252,9 @@ class Server<S extends object> {
       try {
         const handled = await this.run(entry, reference, body, streamEnd, (handled) => handled);
         if (reference !== 0) send(reference, handled);
+        // The host, which says so otherwise, has its answer already.
+        else if (!(handled instanceof Uint8Array) && handled.tag === "malformed")
+          console.warn(`a malformed cast of ${entry.name}: ${handled.val}`);
       } finally {
         this.running--;
         this.waiting.shift()?.();
