@@ -20,32 +20,6 @@ pub struct Reply<R> {
     answer: PhantomData<fn(R)>,
 }
 
-impl Answer {
-    pub fn reply<T: Encode>(value: &T) -> Self {
-        Self::Reply(Writer::of(value))
-    }
-
-    /// Of what returns nothing.
-    pub fn done() -> Self {
-        Self::Reply(Writer::new())
-    }
-}
-
-impl From<Outcome> for Answer {
-    fn from(outcome: Outcome) -> Self {
-        Self::Other(outcome)
-    }
-}
-
-impl From<Answer> for Outcome {
-    fn from(answer: Answer) -> Self {
-        match answer {
-            Answer::Reply(reply) => Self::Reply(reply.into_bytes()),
-            Answer::Other(outcome) => outcome,
-        }
-    }
-}
-
 impl<R: Encode> Reply<R> {
     /// Answers; false if the caller no longer waits.
     pub fn send(mut self, answer: R) -> bool {
@@ -73,6 +47,32 @@ impl<R> fmt::Debug for Reply<R> {
 pub enum Answer {
     Reply(Writer),
     Other(Outcome),
+}
+
+impl Answer {
+    pub fn reply<T: Encode>(value: &T) -> Self {
+        Self::Reply(Writer::of(value))
+    }
+
+    /// Of what returns nothing.
+    pub fn done() -> Self {
+        Self::Reply(Writer::new())
+    }
+}
+
+impl From<Outcome> for Answer {
+    fn from(outcome: Outcome) -> Self {
+        Self::Other(outcome)
+    }
+}
+
+impl From<Answer> for Outcome {
+    fn from(answer: Answer) -> Self {
+        match answer {
+            Answer::Reply(reply) => Self::Reply(reply.into_bytes()),
+            Answer::Other(outcome) => outcome,
+        }
+    }
 }
 
 /// What the attribute makes of a service.

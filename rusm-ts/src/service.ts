@@ -185,11 +185,12 @@ class Server<S extends object> {
     if (own === undefined && key === 0) return NOTHING;
     const entry = key === own ? this.functions.get(key) : undefined;
     if (entry === undefined) return UNKNOWN_FUNCTION;
+    const reader = reading(body);
     let answer: unknown;
     try {
-      answer = await entry.call(reading(body), this.handlers, NO_INPUT);
+      answer = await entry.call(reader, this.handlers, NO_INPUT);
     } catch (error) {
-      if (error instanceof DecodeError) return { tag: "malformed", val: error.message };
+      if (error instanceof DecodeError && reader.reads(body)) return { tag: "malformed", val: error.message };
       if (!(error instanceof Refused)) throw error;
       answer = error;
     }
@@ -236,31 +237,41 @@ class Server<S extends object> {
   ): R | Promise<R> {
     const entry = this.functions.get(key);
     if (entry === undefined || entry.shape === "init") return make(UNKNOWN_FUNCTION);
-    if (this.most > 1) return this.handleBesideOthers(entry, reference, body, streamEnd).then(make);
+    if (this.most > 1) return this.handleBesideOthers(entry, reference, body, streamEnd, make);
     return this.run(entry, reference, body, streamEnd, make);
   }
 
-  private async handleBesideOthers(
+  /** In one of the places that there are, which the host waits for. */
+  private handleBesideOthers<R>(
     entry: Entry<S>,
     reference: number,
     body: Uint8Array,
     streamEnd: number,
-  ): Promise<Handled> {
-    if (this.running >= this.most) await new Promise<void>((resolve) => this.waiting.push(resolve));
+    make: (handled: Handled) => R,
+  ): R | Promise<R> {
+    if (this.running < this.most) return make(this.enter(entry, reference, body, streamEnd));
+    const free = new Promise<void>((resolve) => this.waiting.push(resolve));
+    return free.then(() => make(this.enter(entry, reference, body, streamEnd)));
+  }
+
+  /** What is there at once, or `later`. */
+  private enter(entry: Entry<S>, reference: number, body: Uint8Array, streamEnd: number): Handled {
     this.running++;
-    void guarded(async () => {
-      try {
-        const handled = await this.run(entry, reference, body, streamEnd, (handled) => handled);
-        if (reference !== 0) send(reference, handled);
-        // The host, which says so otherwise, has its answer already.
-        else if (!(handled instanceof Uint8Array) && handled.tag === "malformed")
-          console.warn(`a malformed cast of ${entry.name}: ${handled.val}`);
-      } finally {
-        this.running--;
-        this.waiting.shift()?.();
-      }
+    const running = this.run(entry, reference, body, streamEnd, (handled) => handled);
+    if (!(running instanceof Promise)) {
+      this.leave();
+      return running;
+    }
+    void running.then((handled) => {
+      this.leave();
+      if (reference !== 0) send(reference, handled);
     });
     return LATER;
+  }
+
+  private leave(): void {
+    this.running--;
+    this.waiting.shift()?.();
   }
 
   /** Runs a function; a refusal may be thrown as well as returned. What else is thrown is a crash. */
@@ -271,20 +282,22 @@ class Server<S extends object> {
     streamEnd: number,
     make: (handled: Handled) => R,
   ): R | Promise<R> {
+    const input = streamEnd === 0 ? NO_INPUT : inputFrom(streamEnd);
+    const reader = reading(body);
+    let answer: unknown;
     try {
-      const input = streamEnd === 0 ? NO_INPUT : inputFrom(streamEnd);
-      const answer = entry.call(reading(body), this.handlers, input);
-      // What is there needs no turn of the queue.
-      if (!(answer instanceof Promise)) return make(this.answered(entry, reference, answer, streamEnd));
-      return answer.then(
-        (value) => make(this.safelyAnswered(entry, reference, value, streamEnd)),
-        (error: unknown) => make(this.failed(entry, reference, error, streamEnd)),
-      );
+      answer = entry.call(reader, this.handlers, input);
     } catch (error) {
-      // Of what is read here only the arguments are, before the function runs.
-      if (error instanceof DecodeError) return make({ tag: "malformed", val: error.message });
+      const malformed = error instanceof DecodeError && reader.reads(body);
+      if (malformed) return make({ tag: "malformed", val: error.message });
       return make(this.failed(entry, reference, error, streamEnd));
     }
+    // What is there needs no turn of the queue.
+    if (!(answer instanceof Promise)) return make(this.safelyAnswered(entry, reference, answer, streamEnd));
+    return answer.then(
+      (value) => make(this.safelyAnswered(entry, reference, value, streamEnd)),
+      (error: unknown) => make(this.failed(entry, reference, error, streamEnd)),
+    );
   }
 
   private failed(entry: Entry<S>, reference: number, error: unknown, streamEnd: number): Handled {

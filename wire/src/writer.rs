@@ -5,7 +5,7 @@ use crate::Encode;
 pub struct Writer {
     /// The first bytes; all of them while `long` is empty.
     short: [u8; SHORT],
-    /// How many of `short` were written.
+    /// How many of `short` were written; all, as it were, once `long` has the bytes.
     length: usize,
     /// All bytes, once they are too many.
     long: Vec<u8>,

@@ -27,14 +27,17 @@ impl Payload {
 }
 
 impl Payload {
-    /// So many of these bytes; none if there are not so many.
+    /// So many of these bytes, of which the others are forgotten; none if there are not so many.
     pub fn from_short(short: [u8; SHORT], len: u8) -> Option<Self> {
+        let behind = SHORT.checked_sub(usize::from(len))? as u32 * 8;
+        let kept = u128::MAX.checked_shr(behind).unwrap_or(0);
+        let short = u128::from_le_bytes(short) & kept;
         let mut bytes = [0; INLINE];
-        bytes[..SHORT].copy_from_slice(&short);
-        (usize::from(len) <= SHORT).then_some(Self(Kept::Inline { len, bytes }))
+        bytes[..SHORT].copy_from_slice(&short.to_le_bytes());
+        Some(Self(Kept::Inline { len, bytes }))
     }
 
-    /// The bytes with something behind them, if they are few: copied faster than as many as they are.
+    /// The bytes with zeros behind them, if they are few: copied faster than as many as they are.
     pub fn short(&self) -> Option<[u8; SHORT]> {
         match &self.0 {
             Kept::Inline { len, bytes } if usize::from(*len) <= SHORT => bytes.first_chunk().copied(),
@@ -171,17 +174,26 @@ mod tests {
     }
 
     #[test]
-    fn few_bytes_are_copied_with_what_lies_behind_them() {
+    fn few_bytes_are_copied_with_zeros_behind_them() {
         for len in 0..=u8::MAX {
             let bytes: Vec<u8> = (1..=len).collect();
             let inline = Payload::from(bytes.as_slice());
             let shared = Payload::from(Bytes::from(bytes.clone()));
             for payload in [&inline, &shared] {
-                let short = payload.short().map(|short| short[..bytes.len()].to_vec());
-                assert_eq!(short, (bytes.len() <= SHORT).then(|| bytes.clone()));
+                let padded = payload.short().map(|short| short.to_vec());
+                let expected = (bytes.len() <= SHORT).then(|| {
+                    let mut expected = bytes.clone();
+                    expected.resize(SHORT, 0);
+                    expected
+                });
+                assert_eq!(padded, expected);
             }
             let made = Payload::from_short([7; SHORT], len);
             assert_eq!(made, (bytes.len() <= SHORT).then(|| Payload::from(vec![7; bytes.len()])));
+            let behind = made
+                .and_then(|made| made.short())
+                .is_none_or(|short| short[bytes.len()..].iter().all(|byte| *byte == 0));
+            assert!(behind);
         }
     }
 

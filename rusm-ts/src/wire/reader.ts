@@ -41,6 +41,11 @@ export class Reader {
     spare = this;
   }
 
+  /** Whether it still reads these, as long as they are not `done`. */
+  reads(bytes: Uint8Array): boolean {
+    return this.buffer === bytes;
+  }
+
   /** Says what is read next, for an error. */
   argument(name: string): void {
     this.where = name;
@@ -239,9 +244,7 @@ export class Reader {
  * Reads bytes to their end, with a reader that serves one after the other: it is good until `read` returns.
  */
 export function readWith<T>(bytes: Uint8Array, read: (reader: Reader) => T): T {
-  const reader = spare ?? new Reader(NOTHING);
-  spare = undefined;
-  reader.begin(bytes);
+  const reader = reading(bytes);
   try {
     const value = read(reader);
     reader.finish();

@@ -137,9 +137,12 @@ test("a writer is used for one value after the other, never for two at once", ()
 });
 
 test("a reader of arguments is free once they are done, and refuses what follows them", () => {
-  const first = reading(new Uint8Array([7]));
+  const bytes = new Uint8Array([7]);
+  const first = reading(bytes);
   assert.equal(first.u8(), 7);
+  assert.ok(first.reads(bytes));
   first.done();
+  assert.ok(!first.reads(bytes));
   const second = reading(new Uint8Array([8, 9]));
   assert.equal(second, first);
   assert.equal(second.u8(), 8);

@@ -19,7 +19,8 @@ pub(super) fn with_pages(bytes: &[u8]) -> Option<Vec<u8>> {
     // What cannot be read here is an error of those who read it next.
     pages.parse_core_module(&mut module, Parser::new(0), bytes).ok()?;
     let all = Added { ty: true, function: true, global: true, export: true, code: true };
-    (pages.added == all && pages.has_memory && !pages.has_realloc).then(|| module.finish())
+    let fits = pages.has_memory && pages.exports_memory && !pages.has_realloc && !pages.moves_code;
+    (pages.added == all && fits).then(|| module.finish())
 }
 
 /// Adds a function to a module as it is read, each part at the end of its section.
@@ -28,8 +29,14 @@ struct Pages {
     types: u32,
     functions: u32,
     globals: u32,
+    /// The first memory is its own, and of 32 bits.
     has_memory: bool,
+    imports_memory: bool,
+    /// That is the one which the adapter finds.
+    exports_memory: bool,
     has_realloc: bool,
+    /// One more function takes one more byte to count them: then what debug information says of its code is wrong.
+    moves_code: bool,
     added: Added,
 }
 
@@ -70,6 +77,7 @@ impl Reencode for Pages {
             match import?.ty {
                 TypeRef::Func(_) | TypeRef::FuncExact(_) => self.functions += 1,
                 TypeRef::Global(_) => self.globals += 1,
+                TypeRef::Memory(_) => self.imports_memory = true,
                 _ => {}
             }
         }
@@ -95,7 +103,7 @@ impl Reencode for Pages {
     ) -> Read {
         // The first one; the adapter knows those of 32 bits alone.
         if let Some(memory) = section.clone().into_iter().next() {
-            self.has_memory = !memory?.memory64;
+            self.has_memory = !memory?.memory64 && !self.imports_memory;
         }
         utils::parse_memory_section(self, memories, section)
     }
@@ -121,7 +129,9 @@ impl Reencode for Pages {
         section: wasmparser::ExportSectionReader<'_>,
     ) -> Read {
         for export in section.clone() {
-            self.has_realloc |= export?.name == REALLOC;
+            let export = export?;
+            self.has_realloc |= export.name == REALLOC;
+            self.exports_memory |= export.name == "memory" && export.index == 0;
         }
         utils::parse_export_section(self, exports, section)?;
         exports.export(REALLOC, ExportKind::Func, self.functions);
@@ -134,13 +144,16 @@ impl Reencode for Pages {
         code: &mut CodeSection,
         section: wasmparser::CodeSectionReader<'_>,
     ) -> Read {
+        let section_count = section.count();
         utils::parse_code_section(self, code, section)?;
+        let bytes = |count: u32| count.max(1).ilog2() / 7;
+        self.moves_code = bytes(section_count) != bytes(section_count + 1);
         code.function(&realloc(self.globals + NEXT, self.globals + END));
         self.added.code = true;
         Ok(())
     }
 
-    /// As it is: debug information counts its bytes.
+    /// As it is, for debug information counts its bytes.
     fn parse_function_body(&mut self, code: &mut CodeSection, body: FunctionBody<'_>) -> Read {
         code.raw(body.as_bytes());
         Ok(())
@@ -232,14 +245,25 @@ mod tests {
     fn a_module_that_cannot_have_it_or_has_it_is_left_alone() {
         for text in [
             "(module)",
+            r#"(module (memory 1) (memory (export "memory") 3) (global i32 (i32.const 0)) (func (export "_start")))"#,
+            r#"(module (import "host" "m" (memory 1)) (export "memory" (memory 0)) (global i32 (i32.const 0))
+                (func (export "_start")))"#,
             r#"(module (global i32 (i32.const 0)) (func (export "_start")))"#,
-            r#"(module (memory 1) (func (export "_start")))"#,
-            r#"(module (memory i64 1) (global i32 (i32.const 0)) (func (export "_start")))"#,
-            r#"(module (memory 1) (global i32 (i32.const 0)) (func (export "_start"))
+            r#"(module (memory (export "memory") 1) (func (export "_start")))"#,
+            r#"(module (memory (export "memory") i64 1) (global i32 (i32.const 0)) (func (export "_start")))"#,
+            r#"(module (memory (export "memory") 1) (global i32 (i32.const 0)) (func (export "_start"))
                 (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) unreachable))"#,
         ] {
             assert_eq!(with_pages(&module(text)), None, "{text}");
         }
+        let many = |count: usize| {
+            let functions = "(func)".repeat(count);
+            module(&format!(
+                "(module (memory (export \"memory\") 1) (global i32 (i32.const 0)) {functions} (export \"_start\" (func 0)))"
+            ))
+        };
+        let paged = [126, 127, 128].map(|count| with_pages(&many(count)).is_some());
+        assert_eq!(paged, [true, false, true]);
         assert_eq!(with_pages(b"\0asm\x01\0\0\0\x01\xff"), None);
     }
 }

@@ -3,7 +3,7 @@ use rusm_otp::ExitReason;
 use wasmtime::component::{Accessor, TypedFunc};
 use wasmtime::{AsContextMut as _, Store};
 
-use super::serve::{Answer, CommandResult, Delivery, Server, Service, exit_of_command, once_checked, serve};
+use super::serve::{CommandResult, Handled, Incoming, Server, Service, exit_of_command, once_checked, serve};
 use super::{Guest, Init, Started};
 use crate::component::{Code, Exports};
 use crate::types::{self, Event, Outcome};
@@ -61,16 +61,16 @@ impl Service for AsyncService<'_> {
         Ok(self.server.init.call_concurrent(self.accessor, (key, body)).await?.0)
     }
 
-    async fn handle(&mut self, delivery: &mut Delivery) -> wasmtime::Result<Answer> {
+    async fn handle(&mut self, incoming: &mut Incoming) -> wasmtime::Result<Handled> {
         self.fresh_turn();
         if let Some(server) = self.server.plain {
-            let params = delivery.plain_params();
+            let params = incoming.plain_params();
             return Ok(match server.handle.call_concurrent(self.accessor, params).await?.0 {
-                Some(reply) => Answer::Reply(reply.into()),
+                Some(reply) => Handled::Reply(reply.into()),
                 None => server.outcome.call_concurrent(self.accessor, ()).await?.0.into(),
             });
         }
-        Ok(self.server.handle.call_concurrent(self.accessor, delivery.params()).await?.0.into())
+        Ok(self.server.handle.call_concurrent(self.accessor, incoming.params()).await?.0.into())
     }
 
     async fn info(&mut self, event: Event) -> wasmtime::Result<()> {

@@ -18,12 +18,12 @@ pub(crate) struct Server {
     pub(super) handle: TypedFunc<HandleParams, (Outcome,)>,
     pub(super) info: TypedFunc<(Event,), ()>,
     pub(super) terminate: TypedFunc<(types::ExitReason,), ()>,
-    pub(super) short: Option<Cheaper<ShortParams, ShortOutcome>>,
-    pub(super) plain: Option<Cheaper<PlainParams, Option<Bytes>>>,
+    pub(super) short: Option<Shortcut<ShortParams, ShortOutcome>>,
+    pub(super) plain: Option<Shortcut<PlainParams, Option<Bytes>>>,
 }
 
 /// Exports that handle messages at less cost.
-pub(crate) struct Cheaper<P, A> {
+pub(crate) struct Shortcut<P, A> {
     pub(super) handle: TypedFunc<P, (A,)>,
     /// What `handle` left there.
     pub(super) outcome: TypedFunc<(), (Outcome,)>,
@@ -45,15 +45,15 @@ impl Server {
             handle: function(store, instance, handle, checked)?,
             info: function(store, instance, info, checked)?,
             terminate: function(store, instance, terminate, checked)?,
-            short: Cheaper::find(store, instance, short, checked)?,
-            plain: Cheaper::find(store, instance, plain, checked)?,
+            short: Shortcut::find(store, instance, short, checked)?,
+            plain: Shortcut::find(store, instance, plain, checked)?,
         };
         code.checked.store(true, Ordering::Release);
         Ok(server)
     }
 }
 
-impl<P, A> Cheaper<P, A>
+impl<P, A> Shortcut<P, A>
 where
     P: ComponentNamedList + Lower,
     A: Lift,
@@ -72,13 +72,13 @@ where
     }
 }
 
-impl<P, A> Clone for Cheaper<P, A> {
+impl<P, A> Clone for Shortcut<P, A> {
     fn clone(&self) -> Self {
         *self
     }
 }
 
-impl<P, A> Copy for Cheaper<P, A> {}
+impl<P, A> Copy for Shortcut<P, A> {}
 
 /// The one export of a raw process or a command.
 pub(super) fn once_checked<P, R>(
@@ -119,7 +119,7 @@ where
 /// How a lane calls the exports of a service. The error of each is the end of the process.
 pub(super) trait Service {
     async fn init(&mut self, key: u32, body: Bytes) -> wasmtime::Result<Outcome>;
-    async fn handle(&mut self, delivery: &mut Delivery) -> wasmtime::Result<Answer>;
+    async fn handle(&mut self, incoming: &mut Incoming) -> wasmtime::Result<Handled>;
     async fn info(&mut self, event: Event) -> wasmtime::Result<()>;
     async fn terminate(&mut self, reason: types::ExitReason) -> wasmtime::Result<()>;
 
@@ -128,7 +128,7 @@ pub(super) trait Service {
 }
 
 /// A call or a cast on its way into a guest.
-pub(super) struct Delivery {
+pub(super) struct Incoming {
     pub(super) key: u32,
     pub(super) request: types::Request,
     pub(super) body: Payload,
@@ -136,13 +136,13 @@ pub(super) struct Delivery {
 }
 
 /// What became of one.
-pub(super) enum Answer {
+pub(super) enum Handled {
     Reply(Payload),
     Later,
     Other(Outcome),
 }
 
-impl Delivery {
+impl Incoming {
     /// The parameters of the export that takes it; once.
     pub(super) fn params(&mut self) -> HandleParams {
         (self.key, self.request, std::mem::take(&mut self.body).into(), self.handle)
@@ -155,7 +155,7 @@ impl Delivery {
     }
 }
 
-impl From<Outcome> for Answer {
+impl From<Outcome> for Handled {
     fn from(outcome: Outcome) -> Self {
         match outcome {
             Outcome::Reply(body) => Self::Reply(body.into()),
@@ -217,8 +217,8 @@ pub(super) async fn serve<S: Service>(
             Message::Cast { sender, key, body } => {
                 service.enter(Some(key));
                 let request = types::Request { sender: sender.into(), reference: 0, kind: RequestKind::Cast };
-                let mut delivery = Delivery { key, request, body, handle: None };
-                let answer = service.handle(&mut delivery).await?;
+                let mut incoming = Incoming { key, request, body, handle: None };
+                let answer = service.handle(&mut incoming).await?;
                 log_cast(context, component, key, &answer);
             }
             Message::Exit { pid, reason } if is_stop(context, pid, &reason) => {
@@ -250,17 +250,17 @@ async fn answer<S: Service>(
     let (key, reference) = (request.key, request.reference);
     service.enter(Some(key));
     let handle = request.stream.take().map(|end| context.own_stream(end));
-    let mut delivery = Delivery {
+    let mut incoming = Incoming {
         key,
         request: types::Request { sender: request.sender.into(), reference, kind: RequestKind::Call },
         body: std::mem::take(&mut request.body),
         handle,
     };
     drop(request);
-    let reply = match service.handle(&mut delivery).await? {
-        Answer::Reply(body) => Ok(body),
-        Answer::Later => return Ok(()),
-        Answer::Other(outcome) => Err(refusal(component, key, outcome)),
+    let reply = match service.handle(&mut incoming).await? {
+        Handled::Reply(body) => Ok(body),
+        Handled::Later => return Ok(()),
+        Handled::Other(outcome) => Err(refusal(component, key, outcome)),
     };
     if reply.is_err()
         && let Some(end) = handle.and_then(|handle| context.take_stream(handle))
@@ -303,10 +303,10 @@ fn is_stop(context: &Context, pid: rusm_otp::Pid, reason: &ExitReason) -> bool {
     asked && (!traps || context.runtime().parent(context.pid()) == Some(pid))
 }
 
-fn log_cast(context: &Context, component: &Component, key: u32, answer: &Answer) {
+fn log_cast(context: &Context, component: &Component, key: u32, answer: &Handled) {
     let what = match answer {
-        Answer::Other(Outcome::UnknownFunction) => "a cast of an unknown function".to_owned(),
-        Answer::Other(Outcome::Malformed(text)) => format!("a malformed cast: {text}"),
+        Handled::Other(Outcome::UnknownFunction) => "a cast of an unknown function".to_owned(),
+        Handled::Other(Outcome::Malformed(text)) => format!("a malformed cast: {text}"),
         _ => return,
     };
     let function = component.function_name(key);

@@ -3,7 +3,7 @@ use rusm_otp::ExitReason;
 use wasmtime::Store;
 use wasmtime::component::TypedFunc;
 
-use super::serve::{Answer, CommandResult, Delivery, Server, Service, exit_of_command, once_checked, serve};
+use super::serve::{CommandResult, Handled, Incoming, Server, Service, exit_of_command, once_checked, serve};
 use super::{Guest, Init, Started, fresh_turn};
 use crate::component::{Code, Exports};
 use crate::types::{self, Event, Outcome, ShortBody, ShortOutcome};
@@ -48,15 +48,15 @@ impl Service for SyncService<'_> {
         Ok(self.server.init.call_async(&mut *self.store, (key, body)).await?.0)
     }
 
-    async fn handle(&mut self, delivery: &mut Delivery) -> wasmtime::Result<Answer> {
+    async fn handle(&mut self, incoming: &mut Incoming) -> wasmtime::Result<Handled> {
         fresh_turn(self.store);
-        let (Some(server), Some(body)) = (self.server.short, ShortBody::of(&delivery.body)) else {
-            return Ok(self.server.handle.call_async(&mut *self.store, delivery.params()).await?.0.into());
+        let (Some(server), Some(body)) = (self.server.short, ShortBody::of(&incoming.body)) else {
+            return Ok(self.server.handle.call_async(&mut *self.store, incoming.params()).await?.0.into());
         };
-        let params = (delivery.key, delivery.request, body, delivery.handle);
+        let params = (incoming.key, incoming.request, body, incoming.handle);
         match server.handle.call_async(&mut *self.store, params).await?.0 {
-            ShortOutcome::Reply(body) => Ok(Answer::Reply(body.payload()?)),
-            ShortOutcome::Later => Ok(Answer::Later),
+            ShortOutcome::Reply(body) => Ok(Handled::Reply(body.payload()?)),
+            ShortOutcome::Later => Ok(Handled::Later),
             ShortOutcome::Other => Ok(server.outcome.call_async(&mut *self.store, ()).await?.0.into()),
         }
     }

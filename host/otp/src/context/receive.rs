@@ -15,7 +15,7 @@ use crate::scheduler::may_take;
 use crate::sync::MutexGuard;
 use crate::table::{Slot, next_reference};
 use crate::timers::deadline;
-use crate::{Message, Reference};
+use crate::{ExitReason, Message, Reference};
 
 /// A moment in a process's mailbox: what has come before it need not be looked at again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -152,6 +152,9 @@ impl Context {
                 // It has just ended while another task received for it.
                 None => {
                     reply_to.answer(Err(CallError::NoProc));
+                    if let Some(end) = request.stream.take() {
+                        end.exited(&ExitReason::NoProc);
+                    }
                     return Some(Poll::Pending);
                 }
             }

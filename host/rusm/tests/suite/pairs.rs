@@ -120,6 +120,9 @@ async fn an_unknown_function_and_a_malformed_body_leave_the_service_alive() {
         }
         assert_eq!(node.call(probe, "count()").await, Ok("3".into()));
     }
+    // One that handles several at once, too.
+    let malformed = node.raw_call("crowd-ts", node.key("crowd-ts", "gather"), vec![]).await.unwrap_err();
+    assert_eq!(malformed.to_string(), "malformed: crowd.gather: number: truncated");
     node.stop().await;
 }
 
@@ -132,6 +135,9 @@ async fn a_crashed_child_is_restarted_under_its_name() {
         node.wait_until(|node| node.node().root().restarts() == restarts as u64 + 1).await;
         assert_eq!(node.call(probe, "count()").await, Ok("3".into()));
     }
+    // One that handles several at once, too.
+    let malformed = node.raw_call("crowd-ts", node.key("crowd-ts", "gather"), vec![]).await.unwrap_err();
+    assert_eq!(malformed.to_string(), "malformed: crowd.gather: number: truncated");
     node.stop().await;
 }
 
