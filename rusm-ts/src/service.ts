@@ -237,24 +237,14 @@ class Server<S extends object> {
   ): R | Promise<R> {
     const entry = this.functions.get(key);
     if (entry === undefined || entry.shape === "init") return make(UNKNOWN_FUNCTION);
-    if (this.most > 1) return this.handleBesideOthers(entry, reference, body, streamEnd, make);
-    return this.run(entry, reference, body, streamEnd, make);
-  }
-
-  /** In one of the places that there are, which the host waits for. */
-  private handleBesideOthers<R>(
-    entry: Entry<S>,
-    reference: number,
-    body: Uint8Array,
-    streamEnd: number,
-    make: (handled: Handled) => R,
-  ): R | Promise<R> {
+    if (!(this.most > 1)) return this.run(entry, reference, body, streamEnd, make);
     if (this.running < this.most) return make(this.enter(entry, reference, body, streamEnd));
+    // The host waits for a place, too, and takes no other message meanwhile.
     const free = new Promise<void>((resolve) => this.waiting.push(resolve));
     return free.then(() => make(this.enter(entry, reference, body, streamEnd)));
   }
 
-  /** What is there at once, or `later`. */
+  /** Runs a function beside others: what is there at once, or `later`. */
   private enter(entry: Entry<S>, reference: number, body: Uint8Array, streamEnd: number): Handled {
     this.running++;
     const running = this.run(entry, reference, body, streamEnd, (handled) => handled);
