@@ -19,7 +19,8 @@ pub(super) fn with_pages(bytes: &[u8]) -> Option<Vec<u8>> {
     // What cannot be read here is an error of those who read it next.
     pages.parse_core_module(&mut module, Parser::new(0), bytes).ok()?;
     let all = Added { ty: true, function: true, global: true, export: true, code: true };
-    let fits = pages.has_memory && pages.exports_memory && !pages.has_realloc && !pages.moves_code;
+    let its_own = pages.has_memory && pages.exports_memory && !pages.imports_memory;
+    let fits = its_own && !pages.has_realloc && !pages.moves_code;
     (pages.added == all && fits).then(|| module.finish())
 }
 
@@ -29,10 +30,10 @@ struct Pages {
     types: u32,
     functions: u32,
     globals: u32,
-    /// The first memory is its own, and of 32 bits.
-    has_memory: bool,
     imports_memory: bool,
-    /// That is the one which the adapter finds.
+    /// The first of its own memories has 32 bits: the adapter knows no others.
+    has_memory: bool,
+    /// The adapter finds the first of all.
     exports_memory: bool,
     has_realloc: bool,
     /// One more function takes one more byte to count them: then what debug information says of its code is wrong.
@@ -101,9 +102,8 @@ impl Reencode for Pages {
         memories: &mut MemorySection,
         section: wasmparser::MemorySectionReader<'_>,
     ) -> Read {
-        // The first one; the adapter knows those of 32 bits alone.
         if let Some(memory) = section.clone().into_iter().next() {
-            self.has_memory = !memory?.memory64 && !self.imports_memory;
+            self.has_memory = !memory?.memory64;
         }
         utils::parse_memory_section(self, memories, section)
     }
@@ -144,10 +144,9 @@ impl Reencode for Pages {
         code: &mut CodeSection,
         section: wasmparser::CodeSectionReader<'_>,
     ) -> Read {
-        let section_count = section.count();
-        utils::parse_code_section(self, code, section)?;
         let bytes = |count: u32| count.max(1).ilog2() / 7;
-        self.moves_code = bytes(section_count) != bytes(section_count + 1);
+        self.moves_code = bytes(section.count()) != bytes(section.count() + 1);
+        utils::parse_code_section(self, code, section)?;
         code.function(&realloc(self.globals + NEXT, self.globals + END));
         self.added.code = true;
         Ok(())
