@@ -137,7 +137,7 @@ fn made_by_componentize_qjs() -> Vec<u8> {
     "#;
     let mut node = Command::new("node");
     node.args(["--input-type=module", "--eval", script]);
-    node.args([tests.join("foreign-js/service-async.js"), tests.join("../../../wit"), target.clone()]);
+    node.args([tests.join("foreign-js/service.js"), tests.join("../../../wit"), target.clone()]);
     let made = node.current_dir(tests.join("project")).output().expect("it starts");
     assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
     std::fs::read(target).expect("it is there")
