@@ -118,7 +118,7 @@ pub fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             let code = match error.downcast_ref::<ControlError>() {
-                Some(ControlError::NoNode { .. }) => 3,
+                Some(ControlError::NoNode(_)) => 3,
                 Some(ControlError::Refused(_)) => 4,
                 _ => 1,
             };

@@ -22,14 +22,11 @@ pub struct CallRequest {
 /// Why a call from the command line gave nothing.
 #[derive(Debug, thiserror::Error)]
 pub enum ControlError {
-    /// No node of the project is running.
-    #[error("no node of this project is running: {source}\n  start it with `rusm run`")]
-    NoNode {
-        /// What the system said.
-        source: io::Error,
-    },
+    /// No node of the project is running; with what the system said, which the text has already.
+    #[error("no node of this project is running: {0}\n  start it with `rusm run`")]
+    NoNode(io::Error),
     /// The connection broke.
-    #[error("the connection to the node broke: {0}")]
+    #[error("the connection to the node broke")]
     Broken(#[from] io::Error),
     /// What came could not be written out.
     #[error("cannot write what the service answered: {0}")]
@@ -59,9 +56,8 @@ pub async fn call(
     mut output: impl FnMut(&str) -> io::Result<()>,
 ) -> Result<(), ControlError> {
     let mut output = move |line: &str| output(line).map_err(ControlError::Output);
-    let no_node = |source| ControlError::NoNode { source };
-    let socket = Socket::of(project).map_err(no_node)?;
-    let connection = UnixStream::connect(socket.path()).await.map_err(no_node)?;
+    let socket = Socket::of(project).map_err(ControlError::NoNode)?;
+    let connection = UnixStream::connect(socket.path()).await.map_err(ControlError::NoNode)?;
     let (reader, mut writer) = connection.into_split();
     let mut answers = BufReader::new(reader).lines();
     let CallRequest { name, text, deadline_ms } = request;
@@ -111,9 +107,8 @@ impl Watch {
     /// # Errors
     /// [`ControlError::NoNode`].
     pub async fn connect(project: &Path) -> Result<Self, ControlError> {
-        let no_node = |source| ControlError::NoNode { source };
-        let socket = Socket::of(project).map_err(no_node)?;
-        let connection = UnixStream::connect(socket.path()).await.map_err(no_node)?;
+        let socket = Socket::of(project).map_err(ControlError::NoNode)?;
+        let connection = UnixStream::connect(socket.path()).await.map_err(ControlError::NoNode)?;
         let (reader, writer) = connection.into_split();
         Ok(Self { answers: BufReader::new(reader).lines(), writer })
     }
