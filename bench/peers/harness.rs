@@ -28,11 +28,6 @@ impl Measures {
         self.only.as_deref().is_none_or(|only| only == measure)
     }
 
-    fn values<F: Future<Output = f64>>(&self, count: u64, run: impl Fn(u64) -> F) -> [f64; 3] {
-        self.tokio.block_on(run(count / 10)); // warm-up
-        [(); 3].map(|()| self.tokio.block_on(run(count)))
-    }
-
     /// Once, without a warm-up: for what the earlier work of the same process would change.
     pub fn once<F: Future<Output = f64>>(&self, measure: &str, count: u64, run: impl Fn(u64) -> F) {
         if self.wants(measure) {
@@ -40,17 +35,14 @@ impl Measures {
         }
     }
 
-    /// The highest of three runs.
-    pub fn rate<F: Future<Output = f64>>(&self, measure: &str, count: u64, run: impl Fn(u64) -> F) {
-        if self.wants(measure) {
-            print(measure, self.values(count, run).into_iter().fold(0.0, f64::max));
+    /// Three times after a warm-up of a tenth of the work, a line each.
+    pub fn repeat<F: Future<Output = f64>>(&self, measure: &str, count: u64, run: impl Fn(u64) -> F) {
+        if !self.wants(measure) {
+            return;
         }
-    }
-
-    /// The lowest of three runs.
-    pub fn time<F: Future<Output = f64>>(&self, measure: &str, count: u64, run: impl Fn(u64) -> F) {
-        if self.wants(measure) {
-            print(measure, self.values(count, run).into_iter().fold(f64::INFINITY, f64::min));
+        self.tokio.block_on(run(count / 10));
+        for _ in 0..3 {
+            print(measure, self.tokio.block_on(run(count)));
         }
     }
 }

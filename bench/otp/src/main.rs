@@ -20,43 +20,29 @@ async fn main() {
         row("idle", idle().await);
     }
     let runtime = Runtime::new();
-    macro_rules! lowest {
+    macro_rules! rows {
         ($name:literal, $run:expr) => {
             if wanted($name) {
-                row($name, best(async || $run.await).await);
+                for _ in 0..3 {
+                    row($name, $run.await);
+                }
             }
         };
     }
-    macro_rules! highest {
-        ($name:literal, $run:expr) => {
-            if wanted($name) {
-                row($name, -best(async || -$run.await).await);
-            }
-        };
-    }
-    highest!("spawn", spawn(&runtime));
-    lowest!("ping-pong", ping_pong(&runtime));
-    lowest!("send-1-1", send(&runtime, 1));
-    lowest!("send-8-1", send(&runtime, 8));
-    lowest!("call", call(&runtime));
-    highest!("restart", restart(&runtime));
-    lowest!("selective", selective(&runtime));
-    highest!("broadcast", broadcast(&runtime));
-    highest!("lookup", lookup(&runtime));
-    lowest!("event-in-flood", event_in_flood(&runtime));
+    rows!("spawn", spawn(&runtime));
+    rows!("ping-pong", ping_pong(&runtime));
+    rows!("send-1-1", send(&runtime, 1));
+    rows!("send-8-1", send(&runtime, 8));
+    rows!("call", call(&runtime));
+    rows!("restart", restart(&runtime));
+    rows!("selective", selective(&runtime));
+    rows!("broadcast", broadcast(&runtime));
+    rows!("lookup", lookup(&runtime));
+    rows!("event-in-flood", event_in_flood(&runtime));
 }
 
 fn row(measure: &str, value: f64) {
     println!("{{\"measure\": \"{measure}\", \"value\": {value:.1}}}");
-}
-
-/// The least of three runs: what the machine's other work added is noise.
-async fn best(run: impl AsyncFn() -> f64) -> f64 {
-    let mut least = f64::INFINITY;
-    for _ in 0..3 {
-        least = least.min(run().await);
-    }
-    least
 }
 
 /// Runs a process and waits for what it answers.

@@ -1,4 +1,5 @@
-//! RUSM's own figures of the group `engine`: a line of JSON each, `{ "measure", "value" }`. An argument names the one to measure.
+//! RUSM's own figures of the group `engine`: a line of JSON each, `{ "measure", "value" }`, several for a measure that is
+//! repeated. An argument names the one to measure.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -47,74 +48,71 @@ async fn main() -> anyhow::Result<()> {
     ] {
         let name = format!("call-{}-{}", tail(caller), tail(callee));
         if wanted(&name) {
-            row(&name, best(3, || number(&node, caller, format!("call({callee:?}, {calls})"))).await?);
+            rows(&name, || number(&node, caller, format!("call({callee:?}, {calls})"))).await?;
         }
     }
     if wanted("figures") {
-        row("figures", figures(&node, &project, &built).await?);
+        figures(&node, &project, &built).await?;
     }
     if wanted("send-rust") {
         let text = "send-raw(\"counter-rust\", 200000, 16)";
-        row("send-rust", best(3, || number(&node, "caller-rust", text.into())).await?);
+        rows("send-rust", || number(&node, "caller-rust", text.into())).await?;
     }
     if wanted("send-service") {
         let text = "send(\"echo-rust\", 200000, 16)";
-        row("send-service", best(3, || number(&node, "caller-rust", text.into())).await?);
+        rows("send-service", || number(&node, "caller-rust", text.into())).await?;
     }
     if wanted("send-rust-64k") {
         let text = "send-raw(\"counter-rust\", 20000, 65536)";
-        row("send-rust-64k", best(3, || number(&node, "caller-rust", text.into())).await?);
-        row("copy-64k-twice", copy_twice());
+        rows("send-rust-64k", || number(&node, "caller-rust", text.into())).await?;
+        rows("copy-64k-twice", async || Ok(copy_twice())).await?;
     }
     if wanted("chain-4") {
         let text = "chain(\"echo-rust\", 50000)";
-        row("chain-4", best(3, || number(&node, "caller-rust", text.into())).await?);
+        rows("chain-4", || number(&node, "caller-rust", text.into())).await?;
     }
     if wanted("call-8-1") {
-        row("call-8-1", best(3, || eight_callers(&node, 25_000)).await?);
+        rows("call-8-1", || eight_callers(&node, 25_000)).await?;
     }
     if wanted("stream") {
         let text = "read(\"echo-rust\", 20000)";
-        row("stream", -best(3, async || Ok(-number(&node, "caller-rust", text.into()).await?)).await?);
+        rows("stream", || number(&node, "caller-rust", text.into())).await?;
     }
     if wanted("restart") {
-        row("restart", restarts(&node, 200).await?);
+        rows("restart", || restarts(&node, 200)).await?;
     }
     if wanted("spin-p99") {
-        row("spin-p99", beside_spinners(&node, 1_000).await?);
+        rows("spin-p99", || beside_spinners(&node, 1_000)).await?;
     }
     if wanted("kill-spinner") {
-        row("kill-spinner", kills(&node, 50).await?);
+        rows("kill-spinner", || kills(&node, 50)).await?;
     }
     // By itself, as the bare engine's.
     if only.as_deref() == Some("spawn-rust") {
-        row("spawn-rust", -best(3, async || Ok(-spawn_run_exit(&node, "short-rust", 40_000).await?)).await?);
+        rows("spawn-rust", || spawn_run_exit(&node, "short-rust", 40_000)).await?;
     }
     if only.as_deref() == Some("spawn-core") {
-        row(
-            "spawn-core",
-            -best(3, async || Ok(-spawn_run_exit(&node, "program-rust", 40_000).await?)).await?,
-        );
+        rows("spawn-core", || spawn_run_exit(&node, "program-rust", 40_000)).await?;
     }
     if wanted("spawn-ts") {
-        row("spawn-ts", -best(3, async || Ok(-spawn_run_exit(&node, "echo-ts", 20_000).await?)).await?);
+        rows("spawn-ts", || spawn_run_exit(&node, "echo-ts", 20_000)).await?;
     }
     Ok(())
 }
 
-/// Per cent that a call takes longer on a node that measures times than on one that does not; best of eight in turns.
-async fn figures(node: &Node, project: &Project, built: &[Built]) -> anyhow::Result<f64> {
+/// Per cent that a call takes longer on a node that measures times than on one that does not, eight times in turns.
+async fn figures(node: &Node, project: &Project, built: &[Built]) -> anyhow::Result<()> {
     let file = project.root().join("rusm.toml");
     let config =
         EngineConfig { figures: false, sync_processes: 100, async_processes: 10, ..EngineConfig::default() };
     let without = Node::boot(project.manifest(), &file, built, config).await?;
     let text = "call(\"echo-rust\", 100000)";
-    let (mut on, mut off) = (f64::INFINITY, f64::INFINITY);
     for _ in 0..8 {
-        on = on.min(number(node, "caller-rust", text.into()).await?);
-        off = off.min(number(&without, "caller-rust", text.into()).await?);
+        let on = number(node, "caller-rust", text.into()).await?;
+        let off = number(&without, "caller-rust", text.into()).await?;
+        row("figures", (on / off - 1.0) * 100.0);
     }
-    Ok((on / off - 1.0) * 100.0)
+    Ok(())
 }
 
 fn row(measure: &str, value: f64) {
@@ -125,16 +123,15 @@ fn tail(name: &str) -> &str {
     name.rsplit('-').next().unwrap_or(name)
 }
 
-/// The least of several runs: what the machine's other work added is noise.
-async fn best<F: Future<Output = anyhow::Result<f64>>>(
-    runs: u32,
+/// Three times.
+async fn rows<F: Future<Output = anyhow::Result<f64>>>(
+    measure: &str,
     mut run: impl FnMut() -> F,
-) -> anyhow::Result<f64> {
-    let mut least = f64::INFINITY;
-    for _ in 0..runs {
-        least = least.min(run().await?);
+) -> anyhow::Result<()> {
+    for _ in 0..3 {
+        row(measure, run().await?);
     }
-    Ok(least)
+    Ok(())
 }
 
 /// What a function of a named service answers, as a number.
@@ -429,7 +426,8 @@ async fn idle(node: &Node, measure: &str, component: &str, processes: u32) -> an
 /// Bytes of memory of this program, with its part of what is shared: what the kernel calls the proportional set size.
 fn own() -> anyhow::Result<usize> {
     let rollup = std::fs::read_to_string("/proc/self/smaps_rollup")?;
-    let line = rollup.lines().find_map(|line| line.strip_prefix("Pss:")).context("a proportional set size")?;
+    let line =
+        rollup.lines().find_map(|line| line.strip_prefix("Pss:")).context("a proportional set size")?;
     let kib: usize = line.trim().trim_end_matches(" kB").parse()?;
     Ok(kib * 1024)
 }

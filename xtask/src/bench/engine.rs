@@ -1,9 +1,9 @@
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use rusm_setup::{GuestTarget, GuestToolchain, Home, Need};
 
-use super::{BARE, BEAM, Figures, Group, LUNATIC, Measure, Peer, RUSM, Reach, figures};
+use super::{BARE, BEAM, Group, LUNATIC, Measure, Peer, RUSM, Reach, Samples, add, samples};
 use crate::tools::{command, execute, root, setup};
 
 /// Guests: their processes, calls, messages and streams.
@@ -42,7 +42,7 @@ pub const GROUP: Group = Group {
         Measure { name: "cold-start", unit: "ms", higher: false, reach: Reach::Value(100.0) },
         Measure { name: "restart", unit: "us", higher: false, reach: Reach::Value(50.0) },
     ],
-    runs: 1,
+    runs: 3,
     ours,
     peers: &[
         Peer { name: BEAM, measure: beam },
@@ -52,12 +52,12 @@ pub const GROUP: Group = Group {
     ],
 };
 
-fn ours() -> anyhow::Result<Figures> {
+fn ours(checkout: &Path) -> anyhow::Result<Samples> {
     setup(&[Need::Rust, Need::GuestToolchain, Need::Node])?;
-    let mut figures = program("bench-ours", &[])?;
+    let mut samples = program(checkout, "bench-ours", &[])?;
     // In processes of their own: what starts cold, what leaves much behind, and what is compared with such a one.
-    for alone in ["cold-start", "spawn-rust", "spawn-core", "live", "live-100k"] {
-        figures.extend(program("bench-ours", &[alone])?);
+    for alone in ["cold-start", "cold-start", "cold-start", "spawn-rust", "spawn-core", "live", "live-100k"] {
+        add(&mut samples, program(checkout, "bench-ours", &[alone])?);
     }
     // One figure of ours beside several peers.
     for (own, again) in [
@@ -66,48 +66,48 @@ fn ours() -> anyhow::Result<Figures> {
         ("call-rust-rust", "call-rust-0.7"),
         ("call-rust-rust", "call-lunatic"),
     ] {
-        if let Some(value) = figures.get(own).copied() {
-            figures.insert(again.into(), value);
+        if let Some(values) = samples.get(own).cloned() {
+            samples.insert(again.into(), values);
         }
     }
-    Ok(figures)
+    Ok(samples)
 }
 
 /// The same component in wasmtime alone.
-fn bare() -> anyhow::Result<Figures> {
+fn bare() -> anyhow::Result<Samples> {
     setup(&[Need::Rust, Need::GuestToolchain, Need::Node])?;
-    program("bench-ours", &["build"])?;
-    program("bench-bare", &[])
+    program(&root(), "bench-ours", &["build"])?;
+    program(&root(), "bench-bare", &[])
 }
 
-fn program(package: &str, arguments: &[&str]) -> anyhow::Result<Figures> {
+fn program(checkout: &Path, package: &str, arguments: &[&str]) -> anyhow::Result<Samples> {
     let mut run = command("cargo", &["run", "--release", "--quiet", "-p", package, "--"]);
-    figures(run.args(arguments).current_dir(root().join("bench")))
+    samples(run.args(arguments).current_dir(checkout.join("bench")))
 }
 
-fn beam() -> anyhow::Result<Figures> {
+fn beam() -> anyhow::Result<Samples> {
     setup(&[Need::Erlang])?;
-    figures(&mut command("escript", &["bench/beam/engine.escript"]))
+    samples(&mut command("escript", &["bench/beam/engine.escript"]))
 }
 
 /// The earlier RUSM, from its crates.
-fn rusm_07() -> anyhow::Result<Figures> {
+fn rusm_07() -> anyhow::Result<Samples> {
     setup(&[Need::Rust, Need::GuestToolchain, Need::Node])?;
     let folder = root().join("bench/rusm-0.7");
     let guests = guests("bench/rusm-0.7/guest", GuestTarget::Component, &["--lib", "--examples"])?;
     // A program of preview 1, the same that ours runs.
-    program("bench-ours", &["build"])?;
+    program(&root(), "bench-ours", &["build"])?;
     let module = root().join("bench/guests/.rusm/build/program-rust.wasm");
     let mut host = command("cargo", &["run", "--release", "--quiet", "--"]);
-    let mut figures = figures(host.args([guests, module]).current_dir(folder.join("host")))?;
-    if let Some(call) = figures.remove("call-rust-rust") {
-        figures.insert("call-rust-0.7".into(), call);
+    let mut samples = samples(host.args([guests, module]).current_dir(folder.join("host")))?;
+    if let Some(call) = samples.remove("call-rust-rust") {
+        samples.insert("call-rust-0.7".into(), call);
     }
-    Ok(figures)
+    Ok(samples)
 }
 
 /// Lunatic, whose runtime is installed below `bench/target`, with a guest of its own.
-fn lunatic() -> anyhow::Result<Figures> {
+fn lunatic() -> anyhow::Result<Samples> {
     setup(&[Need::Rust, Need::GuestToolchain])?;
     let folder = root().join("bench/target/lunatic");
     let runtime = folder.join("bin/lunatic");
@@ -116,13 +116,13 @@ fn lunatic() -> anyhow::Result<Figures> {
         execute(command("cargo", &version).arg("--root").arg(&folder))?;
     }
     let guest = guests("bench/lunatic", GuestTarget::Module, &[])?.join("bench-lunatic.wasm");
-    let mut figures = figures(command(&runtime.to_string_lossy(), &["run"]).arg(guest))?;
+    let mut samples = samples(command(&runtime.to_string_lossy(), &["run"]).arg(guest))?;
     for (peers, own) in [("spawn-core", "spawn-core-lunatic"), ("call-rust-rust", "call-lunatic")] {
-        if let Some(figure) = figures.remove(peers) {
-            figures.insert(own.into(), figure);
+        if let Some(values) = samples.remove(peers) {
+            samples.insert(own.into(), values);
         }
     }
-    Ok(figures)
+    Ok(samples)
 }
 
 /// Builds a peer's guests: the folder in which they are.

@@ -1,6 +1,8 @@
+use std::path::Path;
+
 use rusm_setup::Need;
 
-use super::{BEAM, Figures, Group, Measure, Peer, RUSM, Reach, figures};
+use super::{BEAM, Group, Measure, Peer, RUSM, Reach, Samples, samples};
 use crate::tools::{command, root, setup};
 
 /// Native processes.
@@ -19,7 +21,7 @@ pub const GROUP: Group = Group {
         Measure { name: "lookup", unit: "1/s", higher: true, reach: Reach::Best(1.0) },
         Measure { name: "event-in-flood", unit: "ns", higher: false, reach: Reach::None },
     ],
-    runs: 2,
+    runs: 3,
     ours,
     peers: &[
         Peer { name: BEAM, measure: beam },
@@ -29,21 +31,21 @@ pub const GROUP: Group = Group {
     ],
 };
 
-fn ours() -> anyhow::Result<Figures> {
+fn ours(checkout: &Path) -> anyhow::Result<Samples> {
     setup(&[Need::Rust])?;
-    figures(
+    samples(
         command("cargo", &["run", "--release", "--quiet", "-p", "bench-otp"])
-            .current_dir(root().join("bench")),
+            .current_dir(checkout.join("bench")),
     )
 }
 
-fn beam() -> anyhow::Result<Figures> {
+fn beam() -> anyhow::Result<Samples> {
     setup(&[Need::Erlang])?;
-    figures(&mut command("escript", &["bench/beam/otp.escript"]))
+    samples(&mut command("escript", &["bench/beam/otp.escript"]))
 }
 
-fn peer(package: &str) -> anyhow::Result<Figures> {
+fn peer(package: &str) -> anyhow::Result<Samples> {
     setup(&[Need::Rust])?;
     let what = ["run", "--release", "--quiet", "--bin", package];
-    figures(command("cargo", &what).current_dir(root().join("bench/peers")))
+    samples(command("cargo", &what).current_dir(root().join("bench/peers")))
 }

@@ -17,14 +17,14 @@ type Done = Result<(), ActorProcessingErr>;
 fn main() {
     let measures = Measures::new();
     measures.once("idle", 100_000, idle);
-    measures.rate("spawn", 1_000_000, spawns);
-    measures.time("ping-pong", 300_000, ping_pong);
-    measures.time("send-1-1", 1_000_000, |count| sends(1, count));
-    measures.time("send-8-1", 1_000_000, |count| sends(8, count));
-    measures.time("call", 300_000, calls);
-    measures.rate("restart", 300_000, restart);
-    measures.rate("broadcast", 20, broadcast);
-    measures.rate("lookup", 200_000, lookup);
+    measures.repeat("spawn", 1_000_000, spawns);
+    measures.repeat("ping-pong", 300_000, ping_pong);
+    measures.repeat("send-1-1", 1_000_000, |count| sends(1, count));
+    measures.repeat("send-8-1", 1_000_000, |count| sends(8, count));
+    measures.repeat("call", 300_000, calls);
+    measures.repeat("restart", 300_000, restart);
+    measures.repeat("broadcast", 20, broadcast);
+    measures.repeat("lookup", 200_000, lookup);
 }
 
 async fn start<A: Actor<Arguments = ()>>(actor: A) -> ActorRef<A::Msg> {

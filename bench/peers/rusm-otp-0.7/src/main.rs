@@ -16,15 +16,15 @@ const UNTAKEN: u64 = 10_000;
 fn main() {
     let measures = Measures::new();
     measures.once("idle", 100_000, idle);
-    measures.rate("spawn", 1_000_000, spawns);
-    measures.time("ping-pong", 300_000, ping_pong);
-    measures.time("send-1-1", 1_000_000, |count| sends(1, count));
-    measures.time("send-8-1", 1_000_000, |count| sends(8, count));
-    measures.time("call", 300_000, call);
-    measures.rate("restart", 500_000, restart);
-    measures.time("selective", 100_000, selective);
-    measures.rate("broadcast", 20, broadcast);
-    measures.rate("lookup", 200_000, lookup);
+    measures.repeat("spawn", 1_000_000, spawns);
+    measures.repeat("ping-pong", 300_000, ping_pong);
+    measures.repeat("send-1-1", 1_000_000, |count| sends(1, count));
+    measures.repeat("send-8-1", 1_000_000, |count| sends(8, count));
+    measures.repeat("call", 300_000, call);
+    measures.repeat("restart", 500_000, restart);
+    measures.repeat("selective", 100_000, selective);
+    measures.repeat("broadcast", 20, broadcast);
+    measures.repeat("lookup", 200_000, lookup);
 }
 
 /// Runs `body` in a process and waits for its value.

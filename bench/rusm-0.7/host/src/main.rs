@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-const ROUNDS: usize = 5; // the best is reported
+const ROUNDS: usize = 3; // a line each
 const CALLS: [u64; 2] = [2_000, 20_000]; // warm-up, timed
 const MESSAGES: [u64; 2] = [2_000, 100_000]; // warm-up, timed
 const SPAWNS: u64 = 20_000;
@@ -19,12 +19,6 @@ type Res<T> = Result<T, Box<dyn Error + Send + Sync>>;
 
 fn print(measure: &str, value: f64, unit: &str) {
     println!(r#"{{"measure": "{measure}", "value": {value:.1}, "unit": "{unit}"}}"#);
-}
-
-/// The best of the rounds, as ours is: what the machine's other work added is noise.
-fn least(measure: &str, rounds: Vec<f64>) -> f64 {
-    eprintln!("{measure}: {rounds:.1?}");
-    rounds.into_iter().fold(f64::INFINITY, f64::min)
 }
 
 fn resident_kib() -> Res<f64> {
@@ -169,12 +163,14 @@ async fn bench(dir: String, module: String) -> Res<()> {
         send.push(pair(&rt, &wr, [&counter, &sender], MESSAGES).await?);
     }
 
-    print("call-rust-rust", least("call-rust-rust", call), "ns");
-    let most = -least("spawn-rust", spawn.iter().map(|rate| -rate).collect());
-    print("spawn-rust", most, "processes/s");
-    let most = -least("spawn-core", spawn_core.iter().map(|rate| -rate).collect());
-    print("spawn-core", most, "processes/s");
-    print("send-rust", least("send-rust", send), "ns");
+    for (measure, rounds, unit) in [
+        ("call-rust-rust", call, "ns"),
+        ("spawn-rust", spawn, "processes/s"),
+        ("spawn-core", spawn_core, "processes/s"),
+        ("send-rust", send, "ns"),
+    ] {
+        rounds.into_iter().for_each(|value| print(measure, value, unit));
+    }
     print("idle-rust", kib, "KiB");
     wr.shutdown();
     Ok(())
