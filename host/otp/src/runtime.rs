@@ -292,9 +292,10 @@ impl Runtime {
         timer
     }
 
-    /// Stops a timer; how much was left, if it had not fired.
-    pub fn cancel_timer(&self, timer: Reference) -> Option<Duration> {
-        let due = self.node.timers.cancel(timer)?;
+    /// Stops a timer that was set for this process; how much was left, if it had not fired. Another process's timer is as one
+    /// that never was.
+    pub fn cancel_timer(&self, pid: Pid, timer: Reference) -> Option<Duration> {
+        let due = self.node.timers.cancel(pid, timer)?;
         Some(due.saturating_duration_since(Instant::now()))
     }
 

@@ -63,10 +63,10 @@ impl Timers {
         }
     }
 
-    /// When it was due, if it had not fired.
-    pub(crate) fn cancel(&self, timer: Reference) -> Option<Instant> {
+    /// When it was due, if it is a process's own and had not fired. What the runtime has set for the process is not its own.
+    pub(crate) fn cancel(&self, pid: Pid, timer: Reference) -> Option<Instant> {
         // What it would have sent is dropped without the lock.
-        let removed = self.queue.lock().remove(timer);
+        let removed = self.queue.lock().cancel(pid, timer);
         removed.map(|(time, _)| time)
     }
 
@@ -116,6 +116,13 @@ impl Queue {
         self.due.insert(reference, time);
         self.by_process.entry(timer.pid).or_default().insert(reference);
         self.by_time.insert((time, reference), timer);
+    }
+
+    fn cancel(&mut self, pid: Pid, reference: Reference) -> Option<(Instant, Timer)> {
+        let time = *self.due.get(&reference)?;
+        let timer = self.by_time.get(&(time, reference))?;
+        let own = timer.pid == pid && matches!(timer.due, Due::Message { .. });
+        own.then(|| self.remove(reference)).flatten()
     }
 
     fn remove(&mut self, reference: Reference) -> Option<(Instant, Timer)> {
@@ -178,5 +185,21 @@ async fn drive(node: Weak<Node>, changed: Arc<Notify>) {
             }
             None => changed.notified().await,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_runtime_sets_for_a_process_is_not_the_processs_own() {
+        let mut queue = Queue::default();
+        let (pid, time) = (Pid { node: 1, id: 1 }, Instant::now());
+        queue.insert(1, time, Timer { pid, due: Due::Alarm });
+        queue.insert(2, time, Timer { pid, due: Due::Term(Box::new(())) });
+        queue.insert(3, time, Timer { pid, due: Due::Message { body: Bytes::new(), every: None } });
+        let cancelled = [1, 2, 3].map(|timer| queue.cancel(pid, timer).is_some());
+        assert_eq!(cancelled, [false, false, true]);
     }
 }

@@ -21,7 +21,8 @@ pub(super) fn add(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
         Ok((context.runtime().send_after(context.pid(), after, body),))
     })?;
     timers.func_wrap("cancel", |store: Store<'_>, (timer,): (Reference,)| {
-        let left = store.data().context.runtime().cancel_timer(timer);
+        let context = &store.data().context;
+        let left = context.runtime().cancel_timer(context.pid(), timer);
         Ok((left.map(|left| u64::try_from(left.as_millis()).unwrap_or(u64::MAX)),))
     })?;
     timers.func_wrap("now", |store: Store<'_>, (): ()| {

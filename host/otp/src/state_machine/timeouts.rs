@@ -73,7 +73,7 @@ impl Timeouts {
     pub(crate) fn cancel(&mut self, timeout: &Timeout, context: &Context) {
         self.due.retain(|due| due != timeout);
         let Some(timer) = self.running.remove(timeout) else { return };
-        match context.runtime().cancel_timer(timer) {
+        match context.runtime().cancel_timer(context.pid(), timer) {
             Some(_) => self.fires.remove(&timer),
             None => self.fires.insert(timer, None),
         };

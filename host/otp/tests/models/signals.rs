@@ -141,10 +141,10 @@ fn a_timer_is_cancelled_or_fires() {
         let listener = Listener::start(&runtime);
         let timer = runtime.send_after(listener.pid, Duration::from_secs(1), "".into());
         let late = Instant::now() + Duration::from_secs(2);
-        let (cancelling, firing) = (runtime.clone(), runtime.clone());
+        let (pid, cancelling, firing) = (listener.pid, runtime.clone(), runtime.clone());
         let (told, cancelled) = std::sync::mpsc::channel();
         both(
-            move || told.send(cancelling.cancel_timer(timer).is_some()).expect("somebody waits"),
+            move || told.send(cancelling.cancel_timer(pid, timer).is_some()).expect("somebody waits"),
             move || fire(&firing, late),
         );
         let cancelled = cancelled.recv().expect("it was tried");

@@ -273,13 +273,13 @@ fn timers_fire_in_time_and_can_be_cancelled() {
             let late = runtime.send_after(context.pid(), Duration::from_millis(30), "late".into());
             let stopped = runtime.send_after(context.pid(), Duration::from_millis(20), "never".into());
             runtime.send_after(context.pid(), Duration::from_millis(10), "soon".into());
-            let left = runtime.cancel_timer(stopped);
+            let left = runtime.cancel_timer(context.pid(), stopped);
             let mut fired = Vec::new();
             for _ in 0..2 {
                 let Message::Timer { timer, body } = context.receive().await else { panic!("a timer") };
                 fired.push((timer == late, body, start.elapsed().as_millis()));
             }
-            (left, fired, runtime.cancel_timer(late))
+            (left, fired, runtime.cancel_timer(context.pid(), late))
         });
         let (left, fired, gone) = got.await;
         assert_eq!(left, Some(Duration::from_millis(20)));

@@ -72,9 +72,9 @@ fn an_interval_does_not_drift() {
             for _ in 0..2 {
                 context.receive_within(Duration::ZERO, |_| true).await.expect("it was due");
             }
-            let left = context.runtime().cancel_timer(timer);
+            let left = context.runtime().cancel_timer(context.pid(), timer);
             assert!(left.is_some_and(|left| left <= Duration::from_millis(100)));
-            assert_eq!(context.runtime().cancel_timer(timer), None);
+            assert_eq!(context.runtime().cancel_timer(context.pid(), timer), None);
             times
         });
         assert_eq!(times.await, [100, 200, 300]);
@@ -99,5 +99,23 @@ fn a_time_beyond_all_clocks_is_no_error() {
         let sleeper = runtime.spawn(SpawnOptions::new("sleeper"), sleeper).expect("no name").pid;
         tokio::time::sleep(Duration::from_secs(3600)).await;
         assert!(runtime.is_alive(sleeper));
+    });
+}
+
+#[test]
+fn a_timer_is_its_owners_alone() {
+    on_virtual_time(async {
+        let runtime = Runtime::new();
+        let owner = runtime.spawn(SpawnOptions::new("owner"), idle).expect("no name").pid;
+        let stranger = runtime.spawn(SpawnOptions::new("stranger"), idle).expect("no name").pid;
+        let timer = runtime.send_after(owner, Duration::from_secs(1), "rings".into());
+        let interval = runtime.send_interval(owner, Duration::from_secs(1), Bytes::new());
+        for foreign in [timer, interval] {
+            assert_eq!(runtime.cancel_timer(stranger, foreign), None);
+        }
+        assert_eq!(runtime.timers(owner), 2);
+        tokio::time::sleep(Duration::from_millis(1001)).await;
+        assert_eq!(runtime.info(owner).expect("it lives").mailbox, 2);
+        assert!(runtime.cancel_timer(owner, interval).is_some());
     });
 }

@@ -160,11 +160,13 @@ impl World {
             }
             ["cancel", timer] => {
                 let timer = self.timers.lock().expect("a lock")[timer];
-                return Some(if runtime.cancel_timer(timer).is_some() { "left" } else { "false" }.into());
+                return Some(
+                    if runtime.cancel_timer(own, timer).is_some() { "left" } else { "false" }.into(),
+                );
             }
             ["remaining", timer] => {
                 let timer = self.timers.lock().expect("a lock")[timer];
-                let left = runtime.cancel_timer(timer);
+                let left = runtime.cancel_timer(own, timer);
                 return Some(left.map_or("false".into(), |left| format!("{:.0}", left.as_secs_f64())));
             }
             ["interval", ms, text, timer] => {
@@ -173,7 +175,9 @@ impl World {
             }
             ["cancel_interval", timer] => {
                 let timer = self.timers.lock().expect("a lock")[timer];
-                return Some(if runtime.cancel_timer(timer).is_some() { "left" } else { "false" }.into());
+                return Some(
+                    if runtime.cancel_timer(own, timer).is_some() { "left" } else { "false" }.into(),
+                );
             }
             ["alias", name] => self.alias(name, runtime.alias(own)),
             ["reply_alias", name] => self.alias(name, runtime.reply_alias(own)),
