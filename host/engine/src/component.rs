@@ -1,4 +1,6 @@
 use std::collections::HashMap;
+use std::error::Error;
+use std::fmt::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -117,13 +119,28 @@ pub enum LoadError {
         exports: String,
     },
     /// It does not compile, or wants what the host does not give.
-    #[error("component `{name}` cannot be run: {reason}")]
+    #[error("component `{name}` cannot be run: {}", chain(&**source))]
     Unfit {
         /// The component.
         name: String,
         /// Why.
-        reason: String,
+        source: Cause,
     },
+}
+
+/// An error below one of this crate's, of whichever library.
+pub(crate) type Cause = Box<dyn Error + Send + Sync>;
+
+/// What an error says, and each one below it.
+pub(crate) fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        // Writing to a string cannot fail.
+        let _ = write!(text, ": {cause}");
+        next = cause.source();
+    }
+    text
 }
 
 impl Component {

@@ -5,11 +5,12 @@ use std::time::{Duration, Instant};
 
 use parking_lot::RwLock;
 use rusm_otp::{Pid, Runtime};
+use tokio::task::JoinError;
 
 use crate::cache::Cache;
 use crate::capabilities::Denials;
 use crate::capacity::{Count, Headroom, Place};
-use crate::component::{Code, Exports, examine};
+use crate::component::{Cause, Code, Exports, chain, examine};
 use crate::core_module::into_component;
 use crate::figures::Figures;
 use crate::lane::{LaneEngine, Tier, start_ticks};
@@ -42,8 +43,8 @@ struct Inner {
 
 /// Why there is no engine.
 #[derive(Debug, thiserror::Error)]
-#[error("the engine cannot start: {0}")]
-pub struct EngineError(String);
+#[error("the engine cannot start: {}", chain(&**.0))]
+pub struct EngineError(#[source] Cause);
 
 impl Engine {
     /// An engine without components, whose processes live on this node.
@@ -51,7 +52,7 @@ impl Engine {
     /// # Errors
     /// [`EngineError`] if the system does not give the memory maps that the configuration asks for.
     pub fn new(runtime: Runtime, config: EngineConfig) -> Result<Self, EngineError> {
-        let fail = |error: wasmtime::Error| EngineError(format!("{error:#}"));
+        let fail = |error: wasmtime::Error| EngineError(error.into());
         let inner = Inner {
             runtime,
             sync: LaneEngine::new(Lane::Sync, &config).map_err(fail)?,
@@ -95,23 +96,21 @@ impl Engine {
         let own_name: Arc<str> = name.into();
         // Compiling takes a second: that is no work for a worker that processes wait for.
         let work = move || engine.compile(own_name, &bytes, profile);
-        let unfit = |reason: String| LoadError::Unfit { name: name.to_owned(), reason };
-        let component =
-            tokio::task::spawn_blocking(work).await.map_err(|error| unfit(error.to_string()))??;
+        let unfit = |error: JoinError| LoadError::Unfit { name: name.to_owned(), source: error.into() };
+        let component = tokio::task::spawn_blocking(work).await.map_err(unfit)??;
         let component = Arc::new(component);
         self.inner.components.write().insert(component.name.clone(), component.clone());
         Ok(component)
     }
 
     fn compile(&self, name: Arc<str>, bytes: &[u8], profile: Profile) -> Result<Component, LoadError> {
-        let unfit = |reason: String| LoadError::Unfit { name: name.to_string(), reason };
-        let bytes = &*into_component(bytes).map_err(unfit)?;
+        let unfit = |source: Cause| LoadError::Unfit { name: name.to_string(), source };
+        let bytes = &*into_component(bytes).map_err(|text| unfit(text.into()))?;
         let shape = examine(&name, bytes)?;
         if profile.limits.memory > self.inner.config.memory {
             let (wanted, most) = (profile.limits.memory, self.inner.config.memory);
-            return Err(unfit(format!(
-                "its profile grants {wanted} bytes of memory; this node allows {most}"
-            )));
+            let text = format!("its profile grants {wanted} bytes of memory; this node allows {most}");
+            return Err(unfit(text.into()));
         }
         let figures = Figures::new(self.inner.config.figures);
         let pooled = self
@@ -146,12 +145,11 @@ impl Engine {
         bytes: &[u8],
         (kind, entry): (Kind, &str),
         figures: &Figures,
-    ) -> Result<Code, String> {
-        let unfit = |error: wasmtime::Error| format!("{error:#}");
+    ) -> Result<Code, Cause> {
         let begun = Instant::now();
-        let (compiled, cached) = self.inner.cache.compile(&tier.engine, bytes).map_err(unfit)?;
+        let (compiled, cached) = self.inner.cache.compile(&tier.engine, bytes)?;
         figures.compiled(begun.elapsed(), cached);
-        let pre = tier.linker.instantiate_pre(&compiled).map_err(unfit)?;
+        let pre = tier.linker.instantiate_pre(&compiled)?;
         let exports = Exports::find(&compiled, kind, entry)?;
         Ok(Code { engine: tier.engine.clone(), pre, exports, checked: AtomicBool::new(false) })
     }
@@ -172,7 +170,8 @@ impl Engine {
             let (engine, own) = (self.clone(), component.clone());
             let work = move || {
                 let tier = &engine.lane(own.lane).overflow;
-                engine.code(tier, &own.bytes, (own.kind, &own.entry), &own.figures).map(Arc::new)
+                let code = engine.code(tier, &own.bytes, (own.kind, &own.entry), &own.figures);
+                code.map(Arc::new).map_err(|cause| chain(&*cause))
             };
             tokio::task::spawn_blocking(work).await.map_err(|error| error.to_string())?
         };

@@ -123,10 +123,22 @@ pub fn main() -> ExitCode {
                 _ => 1,
             };
             let paint = paint(std::io::stderr().is_terminal());
-            eprintln!("{}: {error:#}", paint("31;1", "error"));
+            eprintln!("{}: {}", paint("31;1", "error"), whole(&error));
             ExitCode::from(code)
         }
     }
+}
+
+/// What an error says, and each one below it that it has not said itself.
+fn whole(error: &anyhow::Error) -> String {
+    let mut text = error.to_string();
+    for cause in error.chain().skip(1).map(ToString::to_string) {
+        if !text.contains(&cause) {
+            text.push_str(": ");
+            text.push_str(&cause);
+        }
+    }
+    text
 }
 
 fn run(arguments: Arguments) -> anyhow::Result<()> {
@@ -363,5 +375,18 @@ impl Project {
             crate::Built { name: name.clone(), path }
         });
         Ok(built.collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::Context as _;
+
+    #[test]
+    fn each_cause_of_an_error_is_said_once() {
+        let below = || Err::<(), _>(std::io::Error::other("the disk is full"));
+        let said = below().context("cannot write: the disk is full\n  make room").context("cannot build");
+        let text = super::whole(&said.expect_err("it failed"));
+        assert_eq!(text, "cannot build: cannot write: the disk is full\n  make room");
     }
 }
