@@ -168,8 +168,8 @@ impl Decode for Pid {
 
 impl fmt::Display for Pid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // A slot of 24 bits and its generation, as the host writes it.
-        write!(f, "<{}.{}>", self.id & 0xff_ffff, self.id >> 24)
+        // The host alone can tell the shorter form that `rusm ps` shows; `rusm info` takes either.
+        write!(f, "<{}>", self.id)
     }
 }
 

@@ -122,6 +122,7 @@ mod table;
 mod task;
 mod timers;
 mod typed;
+mod unguessable;
 mod workers;
 
 pub use agent::Agent;

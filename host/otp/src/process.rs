@@ -181,8 +181,8 @@ impl SpawnOptions {
 #[derive(Debug, Default)]
 #[repr(C)]
 pub(crate) struct State {
-    /// How many processes this slot has had.
-    pub(crate) generation: u32,
+    /// What tells the process apart from others in its slot.
+    pub(crate) tag: u32,
     /// Between spawn and end.
     pub(crate) live: bool,
     /// The process waits for mail: a message has to wake it.

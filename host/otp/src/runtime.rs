@@ -175,8 +175,7 @@ impl Runtime {
         if let Some(name) = &guard.name {
             self.node.names.remove(name, pid);
         }
-        let generation = guard.generation;
-        let mut state = std::mem::replace(&mut *guard, State { generation, ..State::default() });
+        let mut state = std::mem::take(&mut *guard);
         drop(guard);
         self.node.counters.ended(state.arrived, matches!(reason, ExitReason::Crash(_)));
         self.clear(slot.take_desk(), reason);
@@ -348,7 +347,7 @@ impl Runtime {
 impl Node {
     /// The workers are gone: nobody will run the processes any more.
     pub(crate) fn abandon(&self) {
-        for (_, slot) in self.table.slots() {
+        for slot in self.table.slots() {
             let body = slot.lock_any().body.take();
             if let Some(body) = body {
                 body.abandon();

@@ -2,19 +2,21 @@ use std::cell::Cell;
 use std::sync::OnceLock;
 use std::sync::atomic::Ordering;
 
-use crate::pid::{LAST_GENERATION, SLOT_BITS};
 use crate::process::{Desk, State};
 use crate::sync::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Count, Mutex, MutexGuard};
+use crate::unguessable::{KEYS, LAST_GENERATION, Places, SLOT_BITS, tag};
 use crate::{Pid, Reference};
 
 /// The processes of a node, in an array that grows in chunks and never moves: a lookup is an index and a compare.
 ///
 /// Invariants: a slot is free, in one shard's list or in `shared`, or belongs to one living process; its generation
-/// grows by one with each process, so a pid is of one process for ever; a slot whose generations are spent is in no list.
+/// grows with each process, so a pid is of one process for ever; a slot whose generations are spent is never used again.
 #[derive(Debug)]
 pub(crate) struct Table {
     /// The node's id: a pid of another node is nobody here.
     node: u64,
+    /// Where in an id its slot is.
+    places: Places,
     chunks: Box<[OnceLock<Box<[Slot]>>]>,
     /// Free slots, for the threads of a shard.
     shards: Box<[Shard]>,
@@ -45,6 +47,8 @@ pub(crate) struct Slot {
     pub(crate) callback: AtomicU8,
     /// The process takes messages now, whatever else it waits for.
     pub(crate) receiving: AtomicBool,
+    /// The how many-th process of the slot this is; whoever takes the slot changes it.
+    generation: AtomicU32,
     /// Whom the process calls and waits for: the id of its pid, 0 for nobody.
     pub(crate) calling: AtomicU64,
 }
@@ -53,20 +57,22 @@ impl Table {
     pub(crate) fn new(node: u64) -> Self {
         let chunks = (0..SLOTS / CHUNK).map(|_| OnceLock::new()).collect();
         let shards = (0..SHARDS).map(|_| Shard::default()).collect();
-        Self { node, chunks, shards, shared: Mutex::default(), fresh: AtomicU32::new(0) }
+        Self { node, places: KEYS.places, chunks, shards, shared: Mutex::default(), fresh: AtomicU32::new(0) }
     }
 
     /// A place for a new process, locked and with its number; none if all are taken.
     pub(crate) fn allocate(&self) -> Option<(Pid, MutexGuard<'_, State>)> {
-        let index = self.free_index()?;
-        let chunk = self.chunks.get((index / CHUNK) as usize)?;
-        let slots = chunk.get_or_init(|| (0..CHUNK).map(|_| Slot::default()).collect());
-        let slot = slots.get((index % CHUNK) as usize)?;
-        let mut state = slot.state.lock();
-        state.generation += 1;
-        let pid = Pid::new(self.node, index, state.generation);
-        slot.holder.store(pid.id, Ordering::Release);
-        Some((pid, state))
+        loop {
+            let index = self.free_index()?;
+            let chunk = self.chunks.get((index / CHUNK) as usize)?;
+            let slots = chunk.get_or_init(|| (0..CHUNK).map(|_| Slot::default()).collect());
+            let slot = slots.get((index % CHUNK) as usize)?;
+            let Some(id) = slot.next_id(index) else { continue };
+            let mut state = slot.state.lock();
+            state.tag = tag(id) as u32;
+            slot.holder.store(id, Ordering::Release);
+            return Some((Pid { node: self.node, id }, state));
+        }
     }
 
     fn free_index(&self) -> Option<u32> {
@@ -88,11 +94,8 @@ impl Table {
 
     /// Gives the place of an ended process back.
     pub(crate) fn release(&self, pid: Pid) {
-        if pid.generation() >= LAST_GENERATION {
-            return;
-        }
         let mut own = self.shards[shard()].0.lock();
-        own.push(pid.slot());
+        own.push(self.places.slot(pid.id));
         if own.len() >= 4 * BATCH as usize {
             let rest = own.len() - 2 * BATCH as usize;
             self.shared.lock().extend(own.drain(rest..));
@@ -111,14 +114,13 @@ impl Table {
         if pid.node != self.node {
             return None;
         }
-        let index = pid.slot();
+        let index = self.places.slot(pid.id);
         self.chunks.get((index / CHUNK) as usize)?.get()?.get((index % CHUNK) as usize)
     }
 
     /// Every slot that was ever used.
-    pub(crate) fn slots(&self) -> impl Iterator<Item = (u32, &Slot)> {
-        let used = (0..).zip(&self.chunks).filter_map(|(place, chunk)| Some((place, chunk.get()?)));
-        used.flat_map(|(place, slots)| (place * CHUNK..).zip(slots))
+    pub(crate) fn slots(&self) -> impl Iterator<Item = &Slot> {
+        self.chunks.iter().filter_map(OnceLock::get).flatten()
     }
 }
 
@@ -127,7 +129,8 @@ impl Slot {
     #[inline]
     pub(crate) fn lock(&self, pid: Pid) -> Option<MutexGuard<'_, State>> {
         let state = self.lock_any();
-        (state.live && state.generation == pid.generation()).then_some(state)
+        // Whatever has this slot and this tag has this id.
+        (state.live && u64::from(state.tag) == tag(pid.id)).then_some(state)
     }
 
     /// What lies on a process's desk, unless it has ended.
@@ -140,6 +143,24 @@ impl Slot {
     /// The desk, whosever it is.
     pub(crate) fn desk_any(&self) -> MutexGuard<'_, Desk> {
         self.desk.lock()
+    }
+
+    /// The id of its next process; none if it has had as many as it may.
+    fn next_id(&self, index: u32) -> Option<u64> {
+        let next = self.generation.load(Ordering::Relaxed) + 1;
+        let ids = (next..=LAST_GENERATION).map(|generation| (generation, KEYS.id(index, generation)));
+        let (generation, id) = ids.into_iter().find(|(_, id)| id.is_some())?;
+        self.generation.store(generation, Ordering::Relaxed);
+        id
+    }
+
+    /// Whose it is, if anybody's.
+    pub(crate) fn holder(&self) -> u64 {
+        self.holder.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn generation(&self) -> u32 {
+        self.generation.load(Ordering::Relaxed)
     }
 
     pub(crate) fn is_of(&self, pid: Pid) -> bool {
@@ -194,7 +215,7 @@ pub(crate) fn next_reference() -> Reference {
         end = next + REFERENCES;
     }
     OWN.set((next + 1, end));
-    next
+    KEYS.reference(next)
 }
 
 /// Which of some places a thread uses, so that threads seldom meet.

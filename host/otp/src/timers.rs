@@ -25,13 +25,20 @@ pub(crate) struct Timers {
 /// Invariant: all three hold the same timers.
 #[derive(Debug, Default)]
 struct Queue {
-    by_time: BTreeMap<(Instant, Reference), Timer>,
+    by_time: BTreeMap<Place, Timer>,
     by_process: HashMap<Pid, BTreeSet<Reference>>,
-    due: HashMap<Reference, Instant, BuildHasherDefault<IdHasher>>,
+    due: HashMap<Reference, Place, BuildHasherDefault<IdHasher>>,
+    /// How many were set so far.
+    set: u64,
 }
+
+/// When a timer is due, and how many were set before it: of those that are due together, the one that was set first is the
+/// first.
+type Place = (Instant, u64);
 
 #[derive(Debug)]
 struct Timer {
+    reference: Reference,
     pid: Pid,
     due: Due,
 }
@@ -57,7 +64,7 @@ impl Timers {
 
     pub(crate) fn insert(&self, pid: Pid, timer: Reference, time: Instant, due: Due) {
         let mut queue = self.queue.lock();
-        queue.insert(timer, time, Timer { pid, due });
+        queue.insert(time, Timer { reference: timer, pid, due });
         if queue.first() == Some(time) {
             self.changed.notify_one();
         }
@@ -89,19 +96,20 @@ impl Timers {
         self.queue.lock().due.len()
     }
 
-    fn take_due(&self, now: Instant) -> Vec<(Reference, Timer)> {
+    fn take_due(&self, now: Instant) -> Vec<Timer> {
         let mut queue = self.queue.lock();
-        let later = queue.by_time.split_off(&(now, Reference::MAX));
+        let later = queue.by_time.split_off(&(now, u64::MAX));
         let over = std::mem::replace(&mut queue.by_time, later);
         let mut taken = Vec::new();
-        for ((time, reference), timer) in over {
+        for ((time, _), timer) in over {
+            let Timer { reference, pid, .. } = timer;
             queue.due.remove(&reference);
-            queue.forget(timer.pid, reference);
+            queue.forget(pid, reference);
             if let Due::Message { body, every: Some(every) } = &timer.due {
                 let due = Due::Message { body: body.clone(), every: Some(*every) };
-                queue.insert(reference, time + *every, Timer { pid: timer.pid, due });
+                queue.insert(time + *every, Timer { reference, pid, due });
             }
-            taken.push((reference, timer));
+            taken.push(timer);
         }
         taken
     }
@@ -112,24 +120,25 @@ impl Queue {
         self.by_time.first_key_value().map(|((time, _), _)| *time)
     }
 
-    fn insert(&mut self, reference: Reference, time: Instant, timer: Timer) {
-        self.due.insert(reference, time);
-        self.by_process.entry(timer.pid).or_default().insert(reference);
-        self.by_time.insert((time, reference), timer);
+    fn insert(&mut self, time: Instant, timer: Timer) {
+        let place = (time, self.set);
+        self.set += 1;
+        self.due.insert(timer.reference, place);
+        self.by_process.entry(timer.pid).or_default().insert(timer.reference);
+        self.by_time.insert(place, timer);
     }
 
     fn cancel(&mut self, pid: Pid, reference: Reference) -> Option<(Instant, Timer)> {
-        let time = *self.due.get(&reference)?;
-        let timer = self.by_time.get(&(time, reference))?;
+        let timer = self.by_time.get(self.due.get(&reference)?)?;
         let own = timer.pid == pid && matches!(timer.due, Due::Message { .. });
         own.then(|| self.remove(reference)).flatten()
     }
 
     fn remove(&mut self, reference: Reference) -> Option<(Instant, Timer)> {
-        let time = self.due.remove(&reference)?;
-        let timer = self.by_time.remove(&(time, reference))?;
+        let place = self.due.remove(&reference)?;
+        let timer = self.by_time.remove(&place)?;
         self.forget(timer.pid, reference);
-        Some((time, timer))
+        Some((place.0, timer))
     }
 
     fn forget(&mut self, pid: Pid, reference: Reference) {
@@ -159,7 +168,7 @@ pub(crate) const FAR: Duration = Duration::from_secs(30 * 365 * 24 * 60 * 60);
 
 /// Does what is due.
 pub(crate) fn fire(runtime: &Runtime, now: Instant) {
-    for (timer, Timer { pid, due }) in runtime.node().timers.take_due(now) {
+    for Timer { reference: timer, pid, due } in runtime.node().timers.take_due(now) {
         match due {
             Due::Message { body, .. } => runtime.notify(pid, Message::Timer { timer, body }),
             Due::Term(value) => runtime.notify(pid, Message::Term { sender: pid, value }),
@@ -196,9 +205,10 @@ mod tests {
     fn what_the_runtime_sets_for_a_process_is_not_the_processs_own() {
         let mut queue = Queue::default();
         let (pid, time) = (Pid { node: 1, id: 1 }, Instant::now());
-        queue.insert(1, time, Timer { pid, due: Due::Alarm });
-        queue.insert(2, time, Timer { pid, due: Due::Term(Box::new(())) });
-        queue.insert(3, time, Timer { pid, due: Due::Message { body: Bytes::new(), every: None } });
+        let message = Due::Message { body: Bytes::new(), every: None };
+        for (reference, due) in [(1, Due::Alarm), (2, Due::Term(Box::new(()))), (3, message)] {
+            queue.insert(time, Timer { reference, pid, due });
+        }
         let cancelled = [1, 2, 3].map(|timer| queue.cancel(pid, timer).is_some());
         assert_eq!(cancelled, [false, false, true]);
     }

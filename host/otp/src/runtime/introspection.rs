@@ -34,21 +34,30 @@ impl Runtime {
         self.node.table.lock(pid).and_then(|state| state.parent)
     }
 
+    /// The process that people write so: `<12.3>` as [`Pid`] is shown, or its id as a number. It may have ended.
+    pub fn pid_of_text(&self, text: &str) -> Option<Pid> {
+        Pid::id_of_text(text).map(|id| Pid { node: self.node.id, id })
+    }
+
     /// Every living process. Each is looked at by itself, so one that ends meanwhile may be missing from another's links.
     pub fn processes(&self) -> Vec<ProcessInfo> {
-        let info = |(index, slot): (u32, &Slot)| {
-            let desk = slot.desk_any();
-            let state = slot.lock_any();
-            let pid = Pid::new(self.node.id, index, state.generation);
-            state.live.then(|| state.info(pid, &desk, self.callee(slot), callback(slot)))
-        };
-        self.node.table.slots().filter_map(info).collect()
+        self.node.table.slots().filter_map(|slot| self.info_of(slot)).collect()
+    }
+
+    fn info_of(&self, slot: &Slot) -> Option<ProcessInfo> {
+        let desk = slot.desk_any();
+        let state = slot.lock_any();
+        let pid = Pid { node: self.node.id, id: slot.holder() };
+        state.live.then(|| state.info(pid, &desk, self.callee(slot), callback(slot)))
     }
 
     /// Every living process below the one that has started it: the supervision trees, and whoever stands alone.
     pub fn tree(&self) -> Vec<ProcessTree> {
-        let mut processes = self.processes();
-        processes.sort_by_key(|process| process.pid.generation());
+        let slots = self.node.table.slots();
+        let mut processes: Vec<_> =
+            slots.filter_map(|slot| Some((slot.generation(), self.info_of(slot)?))).collect();
+        processes.sort_by_key(|(generation, _)| *generation);
+        let processes: Vec<_> = processes.into_iter().map(|(_, process)| process).collect();
         let known: HashMap<Pid, Option<Pid>> =
             processes.iter().map(|process| (process.pid, process.parent)).collect();
         let mut below: HashMap<Option<Pid>, Vec<ProcessInfo>> = HashMap::new();
@@ -62,7 +71,7 @@ impl Runtime {
     /// What has happened on this node so far.
     pub fn counters(&self) -> NodeCounters {
         let mut counters = self.node.counters.read();
-        for (_, slot) in self.node.table.slots() {
+        for slot in self.node.table.slots() {
             let state = slot.lock_any();
             counters.alive += u64::from(state.live);
             counters.messages += state.arrived;

@@ -50,6 +50,7 @@ mod otp {
     pub(crate) mod task;
     pub(crate) mod timers;
     pub(crate) mod typed;
+    pub(crate) mod unguessable;
 
     pub use agent::Agent;
     pub use application::{Application, RunningApplication, ShutdownReport};

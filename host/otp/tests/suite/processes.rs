@@ -258,8 +258,33 @@ fn a_reused_slot_is_another_process() {
                 tokio::task::yield_now().await;
             }
         }
-        let slots: std::collections::HashSet<u64> = seen.iter().map(|pid| pid.id & 0xff_ffff).collect();
+        let slots: std::collections::HashSet<_> =
+            seen.iter().map(|pid| pid.to_string().split('.').next().map(str::to_owned)).collect();
         assert!(slots.len() < 10, "{} slots for one process at a time", slots.len());
+    });
+}
+
+#[test]
+fn a_pid_is_found_by_what_people_read_and_by_no_other_number() {
+    on_virtual_time(async {
+        let runtime = Runtime::new();
+        let pid = runtime.spawn(SpawnOptions::new("idle"), idle).expect("no name").pid;
+        let (shown, raw) = (pid.to_string(), pid.id.to_string());
+        for text in [&shown, shown.trim_matches(['<', '>']), &raw, &format!("<{raw}>")] {
+            assert_eq!(runtime.pid_of_text(text), Some(pid), "{text}");
+        }
+        for text in
+            ["", "<>", "1.", "<1.2.3>", "-1", "<0.0", "18446744073709551616", "99999999.1", "1.4294967295"]
+        {
+            assert!(runtime.pid_of_text(text).is_none_or(|other| !runtime.is_alive(other)), "{text}");
+        }
+        // As numbers, neither what people read nor what differs in any one bit is the process.
+        let computed = shown.trim_matches(['<', '>']).split_once('.').expect("two numbers");
+        let [slot, generation] = [computed.0, computed.1].map(|part| part.parse::<u64>().expect("a number"));
+        let near = (0..64).map(|bit| pid.id ^ 1 << bit).chain([generation << 24 | slot, slot, 0, u64::MAX]);
+        for id in near.filter(|id| *id != pid.id) {
+            assert!(!runtime.is_alive(Pid { id, ..pid }), "{id}");
+        }
     });
 }
 

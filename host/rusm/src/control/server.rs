@@ -94,8 +94,7 @@ async fn serve(engine: &Engine, context: &Context, connection: UnixStream) -> io
 /// What is known of a process, by its name or its pid as people write it.
 fn look(engine: &Engine, process: &str) -> Result<Info, Answer> {
     let runtime = engine.runtime();
-    let of_text = || runtime.processes().iter().map(|info| info.pid).find(|pid| pid.to_string() == process);
-    let pid = runtime.whereis(process).or_else(of_text);
+    let pid = runtime.whereis(process).or_else(|| runtime.pid_of_text(process));
     let Some((process, component, written)) = pid.and_then(|pid| engine.look_at(pid)) else {
         return Err(nobody(engine, process));
     };
