@@ -99,8 +99,8 @@ impl Spawn {
 }
 
 impl Monitor {
-    pub(crate) fn of(target: &Target) -> Self {
-        Self { reference: process::monitor(target) }
+    pub(crate) fn of(target: &Target) -> Result<Self, SendError> {
+        Ok(Self { reference: process::monitor(target)? })
     }
 
     pub(crate) fn new(reference: u64) -> Self {
@@ -152,8 +152,8 @@ impl Client {
         Self { deadline_ms: milliseconds(deadline), ..self.clone() }
     }
 
-    pub fn monitor(&self) -> Monitor {
-        self.monitor.unwrap_or_else(|| Monitor::of(&self.target))
+    pub fn monitor(&self) -> Result<Monitor, SendError> {
+        self.monitor.map_or_else(|| Monitor::of(&self.target), Ok)
     }
 
     pub fn call(&self, key: u32, body: Writer) -> Result<Body, types::CallError> {

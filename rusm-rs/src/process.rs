@@ -49,8 +49,12 @@ pub fn receive_matching(filter: Filter, limit: Duration) -> Option<Event> {
 }
 
 /// Links this process and another: when one ends abnormally, so does the other, unless it traps exits.
-pub fn link(other: Pid) {
-    process::link(other);
+///
+/// # Errors
+/// [`SendError::Denied`] without the grant `link` for the other's name or component, or if it is the host's. The family needs
+/// no grant: who spawned this process, those that it spawned, and the other children of its supervisor, save the root.
+pub fn link(other: Pid) -> Result<(), SendError> {
+    Ok(process::link(other)?)
 }
 
 /// Ends a link.
@@ -59,7 +63,10 @@ pub fn unlink(other: Pid) {
 }
 
 /// Watches a process: one [`Event::Down`] arrives when it ends.
-pub fn monitor(other: impl Into<Target>) -> Monitor {
+///
+/// # Errors
+/// [`SendError::Denied`] for a name without the grant `lookup`.
+pub fn monitor(other: impl Into<Target>) -> Result<Monitor, SendError> {
     Monitor::of(&other.into())
 }
 
@@ -95,7 +102,8 @@ pub fn alive(other: Pid) -> bool {
     process::alive(other)
 }
 
-/// What is known of a process; none once it is gone.
+/// What is known of a process; none once it is gone. One outside of the family is as one that is gone, unless the grant `control`,
+/// or `lookup` for its name, is there.
 pub fn info(other: Pid) -> Option<ProcessInfo> {
     process::info(other)
 }

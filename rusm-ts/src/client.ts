@@ -42,7 +42,7 @@ export class Client {
 
   /** Watches the service: one `down` event with this reference arrives when it ends. */
   monitor(): number {
-    return spawnMonitors.get(this._target) ?? monitor(this._target);
+    return spawnMonitors.get(this._target) ?? direct(() => monitor(this._target));
   }
 
   static async findNamed(name: string, contract: string): Promise<Target> {

@@ -84,9 +84,13 @@ export async function load(
   return result.val;
 }
 
-/** Links this process and another: when one ends abnormally, so does the other, unless it traps exits. */
+/**
+ * Links this process and another: when one ends abnormally, so does the other, unless it traps exits. Needs the grant `link` for
+ * the other's name or component, save within the family: who spawned this process, those that it spawned, and the other
+ * children of its supervisor, save the root.
+ */
 export function link(other: Pid): void {
-  host.link(other);
+  direct(() => host.link(other));
 }
 
 /** Ends a link. */
@@ -94,9 +98,9 @@ export function unlink(other: Pid): void {
   host.unlink(other);
 }
 
-/** Watches a process: one `down` event with this reference arrives when it ends. */
+/** Watches a process: one `down` event with this reference arrives when it ends. A name needs the grant `lookup`. */
 export function monitor(other: Pid | string): number {
-  return host.monitor(target(other));
+  return direct(() => host.monitor(target(other)));
 }
 
 /** Ends a monitor, and takes back its event if it has arrived. */
@@ -129,7 +133,10 @@ export function alive(other: Pid): boolean {
   return host.alive(other);
 }
 
-/** What is known of a process; undefined once it is gone. */
+/**
+ * What is known of a process; undefined once it is gone. One outside of the family is as one that is gone, unless the grant
+ * `control`, or `lookup` for its name, is there.
+ */
 export function info(other: Pid): ProcessInfo | undefined {
   const known = host.info(other);
   return known === null ? undefined : { ...known, name: known.name ?? undefined };

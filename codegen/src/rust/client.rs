@@ -45,8 +45,8 @@ impl Emitter<'_> {
                     Self { core: self.core.with_deadline(deadline) }
                 }
 
-                /// Watches the service: one `Event::Down` arrives when it ends.
-                pub fn monitor(&self) -> rt::Monitor {
+                /// Watches the service: one `Event::Down` arrives when it ends. Denied for a name without the grant `lookup`.
+                pub fn monitor(&self) -> rt::Result<rt::Monitor, rt::SendError> {
                     self.core.monitor()
                 }
 

@@ -194,6 +194,19 @@ impl Component {
         denied.to_string()
     }
 
+    /// The same of what it may not do to a process whose name is not its business.
+    pub(crate) fn deny_about(
+        &self,
+        process: Pid,
+        operation: &'static str,
+        grant: Grant,
+        other: Pid,
+    ) -> String {
+        let denied = Denied { process, component: self.name.to_string(), operation, grant };
+        self.denials.count(&denied);
+        denied.about(other)
+    }
+
     /// What its processes were denied: operation, kind of grant, how often.
     pub fn denials(&self) -> Vec<(&'static str, &'static str, u64)> {
         self.denials.counts()

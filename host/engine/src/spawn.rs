@@ -174,7 +174,7 @@ impl Engine {
 
     fn start(&self, birth: Birth, spawn: &Spawn) -> Result<Spawned, SpawnError> {
         let component = &birth.component;
-        let mut options = SpawnOptions::new(component.name.clone());
+        let mut options = SpawnOptions::new(component.name.clone()).guest(true);
         // wasmtime cannot begin to run one store's concurrent tasks within another's; it can go on with them there.
         options =
             options.hears_shutdown(component.kind == Kind::Service).own_turns(component.lane == Lane::Async);

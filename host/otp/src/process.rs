@@ -27,6 +27,7 @@ pub struct SpawnOptions {
     pub(crate) system_first: bool,
     pub(crate) hears_shutdown: bool,
     pub(crate) own_turns: bool,
+    pub(crate) guest: bool,
 }
 
 /// What becomes of a message for a mailbox that is full. Calls are always refused, and what comes from the runtime is
@@ -146,6 +147,13 @@ impl SpawnOptions {
         self
     }
 
+    /// It runs code of the application in a sandbox. What other processes of native code are is the host's own business, which
+    /// no guest may link to or end; supervisors are for everybody.
+    pub fn guest(mut self, guest: bool) -> Self {
+        self.guest = guest;
+        self
+    }
+
     /// Lets exits of linked processes reach it as messages, from before its first step.
     pub fn trap_exit(mut self, trap: bool) -> Self {
         self.trap_exit = trap;
@@ -204,6 +212,8 @@ pub(crate) struct State {
     pub(crate) hears_shutdown: bool,
     /// It handles one message at a time: while it waits for a call, it takes nothing else.
     pub(crate) serves: bool,
+    /// It belongs to the application, and not to its host.
+    pub(crate) guest: bool,
     /// It has set timers, which go with it.
     pub(crate) has_timers: bool,
     pub(crate) overflow: Overflow,

@@ -154,6 +154,7 @@ impl Runtime {
         state.system_first = options.system_first;
         state.trap_exit = options.trap_exit;
         state.hears_shutdown = options.hears_shutdown;
+        state.guest = options.guest;
         let link = options.parent.filter(|_| options.link);
         let monitor = options.monitor.then(next_reference);
         let watcher = monitor.zip(options.parent);

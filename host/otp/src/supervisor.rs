@@ -409,7 +409,7 @@ impl Supervisor {
         }
         let (started, result) = oneshot::channel();
         let restarts = Arc::new(AtomicU64::new(0));
-        let mut options = SpawnOptions::new(self.name.clone());
+        let mut options = SpawnOptions::new(self.name.clone()).guest(true);
         if let Some(parent) = parent {
             options = options.parent(parent).link(true);
         }

@@ -19,6 +19,18 @@ pub struct Denied {
     pub grant: Grant,
 }
 
+impl Denied {
+    /// What a guest is told that has a pid and lacks the right to the process: not what that is called.
+    pub(crate) fn about(&self, other: Pid) -> String {
+        let Self { process, component, operation, grant } = self;
+        let kind = grant.kind();
+        format!(
+            "`{operation}` by {component} {process}: the grant `{kind}` for {other} is missing: add its name or component to \
+             `{kind}` of [components.{component}.capabilities] in rusm.toml"
+        )
+    }
+}
+
 impl fmt::Display for Denied {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { process, component, operation, grant } = self;

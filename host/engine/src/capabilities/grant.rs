@@ -11,6 +11,8 @@ pub enum Grant {
     Register(String),
     /// Find, call and send to whoever has this name.
     Lookup(String),
+    /// Link to processes outside of the family that have this name, or are of this component.
+    Link(String),
     /// Join, leave and message the process group of this name.
     Group(String),
     /// Read this environment variable.
@@ -23,7 +25,7 @@ pub enum Grant {
     Connect(Endpoint),
     /// Wait for connections and datagrams at this address and port.
     Listen(Endpoint),
-    /// End processes that others started.
+    /// End processes that others started, link to them, and steer their supervisors.
     Control,
     /// Load components from bytes, and spawn processes of them.
     Load,
@@ -60,6 +62,7 @@ impl Grant {
             (Self::Spawn(scope), Self::Spawn(name))
             | (Self::Register(scope), Self::Register(name))
             | (Self::Lookup(scope), Self::Lookup(name))
+            | (Self::Link(scope), Self::Link(name))
             | (Self::Group(scope), Self::Group(name))
             | (Self::Env(scope), Self::Env(name)) => match scope.strip_suffix('*') {
                 Some(prefix) => name.starts_with(prefix),
@@ -70,7 +73,7 @@ impl Grant {
             (Self::Connect(own), Self::Connect(wanted)) | (Self::Listen(own), Self::Listen(wanted)) => {
                 own.covers(wanted)
             }
-            (Self::Control, Self::Control) | (Self::Load, Self::Load) => true,
+            (Self::Control, Self::Control | Self::Link(_)) | (Self::Load, Self::Load) => true,
             _ => false,
         }
     }
@@ -81,6 +84,7 @@ impl Grant {
             Self::Spawn(_) => "spawn",
             Self::Register(_) => "register",
             Self::Lookup(_) => "lookup",
+            Self::Link(_) => "link",
             Self::Group(_) => "group",
             Self::Env(_) => "env",
             Self::Read(_) => "read",
@@ -98,6 +102,7 @@ impl Grant {
             Self::Spawn(scope)
             | Self::Register(scope)
             | Self::Lookup(scope)
+            | Self::Link(scope)
             | Self::Group(scope)
             | Self::Env(scope)
             | Self::Read(scope)
@@ -169,6 +174,7 @@ impl FromStr for Grant {
             "spawn" => Ok(Self::Spawn(scope)),
             "register" => Ok(Self::Register(scope)),
             "lookup" => Ok(Self::Lookup(scope)),
+            "link" => Ok(Self::Link(scope)),
             "group" => Ok(Self::Group(scope)),
             "env" => Ok(Self::Env(scope)),
             "read" => Ok(Self::Read(scope)),
@@ -181,10 +187,11 @@ impl FromStr for Grant {
 }
 
 /// Every kind, and how it is written.
-const KINDS: [(&str, &str); 11] = [
+const KINDS: [(&str, &str); 12] = [
     ("spawn", "spawn:COMPONENT"),
     ("register", "register:NAME"),
     ("lookup", "lookup:NAME"),
+    ("link", "link:NAME"),
     ("group", "group:NAME"),
     ("env", "env:NAME"),
     ("read", "read:/FOLDER"),
@@ -234,6 +241,13 @@ mod tests {
         assert!(!grant("connect:*:443").covers(&grant("connect:example.org:80")));
         assert!(grant("connect:example.org:*").covers(&grant("connect:Example.org:80")));
         assert!(!grant("connect:example.org:*").covers(&grant("connect:*:80")));
+    }
+
+    #[test]
+    fn who_may_control_all_may_link_to_all() {
+        assert!(grant("link:stock-*").covers(&grant("link:stock-1")));
+        assert!(!grant("link:stock-*").covers(&grant("link:cart")));
+        assert!(grant("control").covers(&grant("link:*")) && !grant("link:*").covers(&grant("control")));
     }
 
     #[test]

@@ -106,7 +106,7 @@ mod tests {
     #[test]
     fn nothing_is_allowed_by_default() {
         for grant in
-            ["spawn:a", "register:a", "lookup:a", "group:a", "env:A", "read:/", "connect:a:1", "control"]
+            ["spawn:a", "register:a", "lookup:a", "link:a", "group:a", "env:A", "read:/", "connect:a:1", "control"]
         {
             assert!(!Profile::default().allows(&grant.parse().unwrap()), "{grant}");
         }

@@ -3,7 +3,7 @@ use rusm_otp::{ExitReason as Reason, Payload};
 use wasmtime::StoreContextMut;
 use wasmtime::component::{Linker, WasmList, WasmStr};
 
-use super::operations::{may_control, target};
+use super::operations::{known, may_control, may_link, may_reach, target};
 use super::{MOST_RANDOM, interface};
 use crate::Grant;
 use crate::crash::GuestExit;
@@ -33,22 +33,17 @@ pub(super) fn add(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
         Ok((store.data().context.reply(request, Ok(body)),))
     })?;
     own.func_wrap("reply-error", |store: Store<'_>, (request, error): (Reference, CallError)| {
-        Ok((store.data().context.reply(request, Err(error.into())),))
+        let guest = store.data();
+        Ok((guest.context.reply(request, Err(own_error(guest, error.into()))),))
     })?;
-    own.func_wrap("link", |store: Store<'_>, (other,): (Pid,)| {
-        let context = &store.data().context;
-        context.runtime().link(context.pid(), other.into());
-        Ok(())
-    })?;
+    own.func_wrap("link", |store: Store<'_>, (other,): (Pid,)| Ok((link(store.data(), other.into()),)))?;
     own.func_wrap("unlink", |store: Store<'_>, (other,): (Pid,)| {
-        let context = &store.data().context;
-        context.runtime().unlink(context.pid(), other.into());
+        unlink(store.data(), other.into());
         Ok(())
     })?;
     own.func_wrap("monitor", |store: Store<'_>, (other,): (Target,)| {
         let other = target(&store, &other)?;
-        let context = &store.data().context;
-        Ok((context.runtime().monitor(context.pid(), &other),))
+        Ok((monitor(store.data(), &other),))
     })?;
     own.func_wrap("demonitor", |store: Store<'_>, (monitor,): (Reference,)| {
         let context = &store.data().context;
@@ -75,8 +70,7 @@ pub(super) fn add(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
         Ok((store.data().context.runtime().is_alive(other.into()),))
     })?;
     own.func_wrap("info", |store: Store<'_>, (other,): (Pid,)| {
-        let info = store.data().context.runtime().info(other.into());
-        Ok((info.map(ProcessInfo::from),))
+        Ok((known(store.data(), "info", other.into()).map(ProcessInfo::from),))
     })?;
     own.func_wrap("report-crash", |mut store: Store<'_>, (text, backtrace): (String, String)| {
         store.data_mut().reported_crash = Some((text, backtrace));
@@ -101,10 +95,28 @@ fn deliver(
 ) -> wasmtime::Result<Result<(), SendError>> {
     let to = target(store, to)?;
     let guest = store.data();
-    if let Err(missing) = super::operations::may_reach(guest, operation, &to) {
+    if let Err(missing) = may_reach(guest, operation, &to) {
         return Ok(Err(SendError::Denied(missing)));
     }
     Ok(send(guest, &to).map_err(SendError::from))
+}
+
+fn link(guest: &Guest, other: rusm_otp::Pid) -> Result<(), SendError> {
+    may_link(guest, "link", other).map_err(SendError::Denied)?;
+    guest.context.runtime().link(guest.context.pid(), other);
+    Ok(())
+}
+
+fn unlink(guest: &Guest, other: rusm_otp::Pid) {
+    let (runtime, own) = (guest.context.runtime(), guest.context.pid());
+    if runtime.parent(own) != Some(other) || runtime.supervision(other).is_none() {
+        runtime.unlink(own, other);
+    }
+}
+
+fn monitor(guest: &Guest, other: &rusm_otp::Target) -> Result<Reference, SendError> {
+    may_reach(guest, "monitor", other).map_err(SendError::Denied)?;
+    Ok(guest.context.runtime().monitor(guest.context.pid(), other))
 }
 
 fn end(
@@ -114,7 +126,7 @@ fn end(
     reason: Reason,
 ) -> Result<(), SendError> {
     may_control(guest, operation, other).map_err(SendError::Denied)?;
-    guest.context.runtime().exit(guest.context.pid(), other, reason);
+    guest.context.runtime().exit(guest.context.pid(), other, own_exit(guest, reason));
     Ok(())
 }
 
@@ -122,6 +134,14 @@ fn end(
 fn own_exit(guest: &Guest, reason: Reason) -> Reason {
     match reason {
         Reason::Crash(crash) => crate::crash::crash(guest, crash.text.clone(), crash.backtrace.clone()),
+        other => other,
+    }
+}
+
+/// The same of the error that a guest gives its caller.
+fn own_error(guest: &Guest, error: rusm_otp::CallError) -> rusm_otp::CallError {
+    match error {
+        rusm_otp::CallError::Exited(reason) => rusm_otp::CallError::Exited(own_exit(guest, reason)),
         other => other,
     }
 }

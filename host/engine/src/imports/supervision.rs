@@ -178,7 +178,7 @@ fn steered(store: &Store<'_>, operation: &'static str, pid: Pid) -> Result<Super
     let (runtime, own) = (guest.context.runtime(), guest.context.pid());
     let supervision = runtime.supervision(pid.into()).ok_or(ChildError::Noproc)?;
     let above = std::iter::successors(runtime.parent(supervision.pid), |above| runtime.parent(*above));
-    if !above.take(DEEPEST).any(|above| above == own) {
+    if !above.take(operations::DEEPEST).any(|above| above == own) {
         guest.require(operation, Grant::Control).map_err(ChildError::Denied)?;
     }
     Ok(supervision)
@@ -257,6 +257,3 @@ impl From<Error> for ChildError {
         }
     }
 }
-
-/// A tree of supervisors is rarely deeper than five.
-const DEEPEST: usize = 64;

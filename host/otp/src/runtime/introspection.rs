@@ -39,6 +39,11 @@ impl Runtime {
         Pid::id_of_text(text).map(|id| Pid { node: self.node.id, id })
     }
 
+    /// Whether a living process is the host's own: neither a guest nor a supervisor. None if it is gone.
+    pub fn is_of_host(&self, pid: Pid) -> Option<bool> {
+        self.node.table.lock(pid).map(|state| !state.guest)
+    }
+
     /// Every living process. Each is looked at by itself, so one that ends meanwhile may be missing from another's links.
     pub fn processes(&self) -> Vec<ProcessInfo> {
         self.node.table.slots().filter_map(|slot| self.info_of(slot)).collect()

@@ -75,6 +75,7 @@ impl Building<'_> {
         self.names("spawn", &raw.spawn, Grant::Spawn)?;
         self.names("register", &raw.register, Grant::Register)?;
         self.names("lookup", &raw.lookup, Grant::Lookup)?;
+        self.names("link", &raw.link, Grant::Link)?;
         self.names("group", &raw.group, Grant::Group)?;
         self.env(&raw.env)?;
         self.folders("read", &raw.read, Grant::Read)?;

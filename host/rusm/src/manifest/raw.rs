@@ -78,6 +78,7 @@ pub(super) struct Capabilities {
     pub(super) spawn: Option<Vec<Spanned<String>>>,
     pub(super) register: Option<Vec<Spanned<String>>>,
     pub(super) lookup: Option<Vec<Spanned<String>>>,
+    pub(super) link: Option<Vec<Spanned<String>>>,
     pub(super) group: Option<Vec<Spanned<String>>>,
     pub(super) env: Option<Vec<Spanned<String>>>,
     pub(super) read: Option<Vec<Spanned<String>>>,

@@ -8,7 +8,6 @@ export {
   alive,
   demonitor,
   exit,
-  link,
   reply,
   replyError,
   reportCrash,
@@ -24,7 +23,8 @@ let own: HostPid | undefined;
 export const self: Host["self"] = () => ({ ...(own ??= plain(host.self())) });
 export const send: Host["send"] = (to, body) => direct(() => host.send(to, body));
 export const cast: Host["cast"] = (to, key, body) => direct(() => host.cast(to, key, body));
-export const monitor: Host["monitor"] = (other) => plain(host.monitor(other));
+export const link: Host["link"] = (other) => direct(() => host.link(other));
+export const monitor: Host["monitor"] = (other) => direct(() => host.monitor(other));
 export const exitProcess: Host["exitProcess"] = (other, reason) =>
   direct(() => host.exitProcess(other, reason));
 export const kill: Host["kill"] = (other) => direct(() => host.kill(other));

@@ -1,6 +1,10 @@
 //! Programs in Rust and TypeScript that have the whole actor world at hand.
 
-use rusm_otp::ExitReason;
+use std::time::Duration;
+
+use rusm_otp::{
+    Context, ExitReason, Message, Payload, PendingCall, Pid, Reference, SpawnOptions, Supervision, Supervisor,
+};
 
 use crate::support::TestNode;
 
@@ -30,12 +34,9 @@ async fn rust_guests_cannot_harm_others() {
     let node = TestNode::boot().await;
     let guest = "hostile-rust";
     for (how, answer) in [
-        // Pids and references that it made up: nobody is there, nothing happens.
+        // Pids that it computed, and handles that it made up: nobody is there, nothing happens.
         ("forge-pids", "noproc, gone, 0 alive"),
-        ("forge-references", "0 replies, 0 timers, 0 monitors"),
         ("forge-streams", "bad handles"),
-        ("kill-strangers", "denied"),
-        ("kill-supervisor", "denied"),
         ("squat-names", "denied"),
         ("long-name", "a name has 1 to 255 bytes"),
         ("join-groups", "denied"),
@@ -67,6 +68,97 @@ async fn rust_guests_cannot_harm_others() {
         ("short-lie", "a short body of 200 bytes"),
     ] {
         crashes(&node, guest, how, why).await;
+    }
+    node.stop_at_once();
+}
+
+/// What others have, all of it real: the host tells a hostile guest of each.
+struct Foreign {
+    /// A service of the application, its supervisor, and a process of the host.
+    processes: Vec<Pid>,
+    supervisor: Supervision,
+    /// The service's timer, its monitors of a process and of a group, the host's monitor, and its call that the service holds.
+    references: Vec<Reference>,
+    call: PendingCall,
+}
+
+impl Foreign {
+    async fn of(node: &TestNode) -> Self {
+        let runtime = node.node().engine().runtime();
+        let victim = runtime.whereis("probe-rust").expect("it runs");
+        let idle = |context: Context| async move {
+            while !matches!(context.receive().await, Message::Mail { .. }) {}
+            ExitReason::Normal
+        };
+        let host =
+            runtime.spawn(SpawnOptions::new("of the host").name("host"), idle).expect("the name is free").pid;
+        let key = node.key("probe-rust", "wait-for-release");
+        let call = runtime.call(host, &victim.into(), key, Payload::new(), None, None).expect("it is taken");
+        let hour = Duration::from_secs(3600);
+        let references = vec![
+            runtime.send_after(victim, hour, "rings".into()),
+            runtime.send_interval(host, hour, "rings".into()),
+            runtime.monitor(victim, &host.into()),
+            runtime.monitor(host, &victim.into()),
+            runtime.monitor_group(host, "group").0,
+            call.reference,
+        ];
+        runtime.join("group", host);
+        let supervisor = Supervisor::new("theirs").start(runtime, None).await.expect("it has no children");
+        Self { processes: vec![victim, supervisor.pid, host], supervisor, references, call }
+    }
+
+    /// Everything is as it was, and does what it is for.
+    async fn is_unharmed(self, node: &TestNode) {
+        let runtime = node.node().engine().runtime();
+        let [victim, supervisor, host] = self.processes[..] else { panic!("three") };
+        let links = |pid| runtime.info(pid).unwrap_or_else(|| panic!("{pid} was ended")).links;
+        assert_eq!(links(victim), [node.node().root().pid]);
+        assert!(links(supervisor).is_empty() && links(host).is_empty());
+        self.supervisor.stop().await;
+        let [timer, interval, watching, watched, group, _] = self.references[..] else { panic!("six") };
+        assert!(
+            runtime.cancel_timer(victim, timer).is_some() && runtime.cancel_timer(host, interval).is_some()
+        );
+        assert!(runtime.demonitor(victim, watching) && runtime.demonitor(host, watched));
+        assert_eq!(runtime.members("group").as_ref(), [host]);
+        assert!(runtime.demonitor_group(host, group));
+        node.cast("probe-rust", "probe-rust", "release(\"let go\")").await;
+        let reply = self.call.await.expect("it is answered by the service");
+        assert_eq!(&*reply, b"\x06let go");
+        assert_eq!(node.node().root().restarts(), 0);
+        runtime.send(host, &host.into(), "end".into()).expect("its mailbox has no bound");
+        node.wait_until(|node| node.node().engine().runtime().whereis("host").is_none()).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_others_have_is_theirs_even_if_a_guest_knows_of_it() {
+    let node = TestNode::boot().await;
+    for guest in ["hostile-rust", "hostile-ts"] {
+        let foreign = Foreign::of(&node).await;
+        let on_pids = foreign.processes.iter().map(|pid| format!("on-pid {} {}", pid.node, pid.id));
+        let on_references = foreign.references.iter().map(|reference| format!("on-reference {reference}"));
+        // Who exists and who does not looks the same.
+        let names = ["probe-rust", "host", "group", "nobody"].map(|name| format!("on-name {name}"));
+        for how in on_pids.chain(on_references).chain(names) {
+            assert_eq!(attack(&node, guest, &how).await.as_deref(), Ok("nothing"), "{guest} {how}");
+        }
+        foreign.is_unharmed(&node).await;
+    }
+    node.stop_at_once();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_guest_cannot_slip_away_from_its_supervisor() {
+    let node = TestNode::boot().await;
+    let root = node.node().root().pid;
+    for (restarts, guest) in ["hostile-rust", "hostile-ts"].into_iter().enumerate() {
+        let how = format!("unlink {} {}", root.node, root.id);
+        assert_eq!(attack(&node, guest, &how).await.as_deref(), Ok("done"));
+        let how = if guest == "hostile-rust" { "panic" } else { "throw" };
+        attack(&node, guest, how).await.expect_err("it crashes");
+        node.wait_until(|node| node.node().root().restarts() == restarts as u64 + 1).await;
     }
     node.stop_at_once();
 }

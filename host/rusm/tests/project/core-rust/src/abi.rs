@@ -78,9 +78,9 @@ unsafe extern "C" {
     #[link_name = "send"]
     fn raw_send(to: u32, node: u64, id: u64, body: *const u8, length: usize, result: *mut Room);
     #[link_name = "link"]
-    fn raw_link(node: u64, id: u64);
+    fn raw_link(node: u64, id: u64, result: *mut Room);
     #[link_name = "monitor"]
-    fn raw_monitor(to: u32, node: u64, id: u64) -> u64;
+    fn raw_monitor(to: u32, node: u64, id: u64, result: *mut Room);
     #[link_name = "trap-exit"]
     fn raw_trap_exit(on: u32) -> u32;
 }
@@ -181,12 +181,16 @@ pub fn receive(timeout_ms: Option<u64>) -> Option<Event> {
     })
 }
 
-pub fn link(other: Pid) {
-    unsafe { raw_link(other.node, other.id) };
+pub fn link(other: Pid) -> Result<(), u8> {
+    let mut room = Room::new();
+    unsafe { raw_link(other.node, other.id, &mut room) };
+    room.done()
 }
 
-pub fn monitor(other: Pid) -> u64 {
-    unsafe { raw_monitor(PROCESS, other.node, other.id) }
+pub fn monitor(other: Pid) -> Result<u64, u8> {
+    let mut room = Room::new();
+    unsafe { raw_monitor(PROCESS, other.node, other.id, &mut room) };
+    room.done().map(|()| room.u64(8))
 }
 
 pub fn trap_exit(on: bool) -> bool {

@@ -43,7 +43,7 @@ fn all(callee: &str) -> String {
     writeln!(seen, "whereis {:?}", abi::whereis("nobody")).unwrap();
 
     let child = abi::spawn("core-rust", &["echo"]).expect("it starts");
-    let monitor = abi::monitor(child);
+    let monitor = abi::monitor(child).expect("its own child");
     abi::send(child, b"and back").expect("it is taken");
     let Some(Event::Mail { sender, body }) = abi::receive(Some(10_000)) else { panic!("the echo") };
     writeln!(seen, "child {}, {}", sender == child, String::from_utf8_lossy(&body)).unwrap();
@@ -55,7 +55,7 @@ fn all(callee: &str) -> String {
 
     writeln!(seen, "traps before {}", abi::trap_exit(true)).unwrap();
     let child = abi::spawn("core-rust", &["forged", "body"]).expect("it starts");
-    abi::link(child);
+    abi::link(child).expect("its own child");
     let Some(Event::Exit { pid }) = abi::receive(Some(10_000)) else { panic!("exit") };
     writeln!(seen, "exit {}", pid == child).unwrap();
 

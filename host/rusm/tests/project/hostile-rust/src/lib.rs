@@ -1,8 +1,11 @@
 use std::time::Duration;
 
-use rusm_rs::bindings::types::{ShortBody, StreamDirection};
+use rusm_rs::bindings::types::{
+    CallError, SendError as RawSendError, ShortBody, StreamDirection, StreamError,
+};
 use rusm_rs::bindings::wait::ShortAnswer;
-use rusm_rs::bindings::{process as raw_process, timers as raw_timers, wait};
+use rusm_rs::bindings::{groups as raw_groups, process as raw_process, timers as raw_timers, wait};
+use rusm_rs::supervisor::{ChildError, ChildSpec, Supervision};
 use rusm_rs::{Crash, ExitReason, Pid, SendError, Spawn, groups, log, names, process, timers};
 
 rusm_rs::contract!("test:probe/limits");
@@ -16,12 +19,22 @@ impl hostile::Service for Hostile {
     }
 
     fn attack(&mut self, how: String) -> String {
+        if let Some(pid) = how.strip_prefix("on-pid ") {
+            return attack_process(pid_of(pid));
+        }
+        if let Some(pid) = how.strip_prefix("unlink ") {
+            process::unlink(pid_of(pid));
+            return "done".into();
+        }
+        if let Some(reference) = how.strip_prefix("on-reference ") {
+            return attack_reference(reference.parse().expect("a number"));
+        }
+        if let Some(name) = how.strip_prefix("on-name ") {
+            return attack_name(name);
+        }
         match how.as_str() {
             "forge-pids" => forge_pids(),
-            "forge-references" => forge_references(),
             "forge-streams" => forge_streams(),
-            "kill-strangers" => denied(process::kill(stranger())),
-            "kill-supervisor" => denied(process::exit_process(stranger(), &ExitReason::Shutdown)),
             "squat-names" => format!("{:?}", names::register("probe-rust")).to_lowercase(),
             "long-name" => format!("{:?}", names::register(&format!("hostile-{}", "x".repeat(300)))),
             "join-groups" => denied(groups::join("all")),
@@ -164,9 +177,14 @@ fn short_calls() -> String {
     format!("{last:?}").to_lowercase()
 }
 
+/// What a slot and its generation come to, what is near its own pid, and what is far from all.
 fn made_up() -> impl Iterator<Item = Pid> {
-    let node = process::pid().node;
-    (1_u64 << 50..(1 << 50) + 1_000).map(move |id| Pid { node, id })
+    let own = process::pid();
+    let computed = (1..50_u64).flat_map(|generation| (0..256).map(move |slot| generation << 24 | slot));
+    let bits = (0..53).map(move |bit| own.id ^ 1 << bit);
+    let near = (1..1_000).flat_map(move |by| [own.id.saturating_sub(by), own.id + by]);
+    let ids = computed.chain(bits).chain(near).chain(1_u64 << 50..(1 << 50) + 1_000);
+    ids.map(move |id| Pid { node: own.node, id })
 }
 
 fn forge_pids() -> String {
@@ -180,13 +198,96 @@ fn forge_pids() -> String {
     format!("{called}, {info}, {alive} alive")
 }
 
-fn forge_references() -> String {
-    // Far from those of its own.
-    let references = 1_u64 << 50..(1 << 50) + 10_000;
-    let replies = references.clone().filter(|reference| process::reply(*reference, b"forged")).count();
-    let timers = references.clone().filter(|reference| raw_timers::cancel(*reference).is_some()).count();
-    let monitors = references.filter(|reference| raw_process::demonitor(*reference)).count();
-    format!("{replies} replies, {timers} timers, {monitors} monitors")
+fn pid_of(text: &str) -> Pid {
+    let mut numbers = text.split(' ').map(|number| number.parse().expect("a number"));
+    let mut number = || numbers.next().expect("two numbers");
+    Pid { node: number(), id: number() }
+}
+
+/// Everything that one process can do to another one whose pid it has; what was not refused.
+fn attack_process(pid: Pid) -> String {
+    let forged = Crash {
+        text: "forged".into(),
+        backtrace: String::new(),
+        component: "hostile-rust".into(),
+        process: pid,
+        function: String::new(),
+    };
+    let supervisor = Supervision::of(pid);
+    let child = ChildSpec::new(Spawn::new("limits-rust"));
+    let refused =
+        |result: Result<(), ChildError>| matches!(result, Err(ChildError::NoProc | ChildError::Denied(_)));
+    process::unlink(pid);
+    let tried = [
+        ("link", denied(process::link(pid)) == "denied"),
+        ("custom", denied(process::exit_process(pid, &ExitReason::Custom(b"forged".to_vec()))) == "denied"),
+        ("shutdown", denied(process::exit_process(pid, &ExitReason::Shutdown)) == "denied"),
+        ("crash", denied(process::exit_process(pid, &ExitReason::Crash(forged))) == "denied"),
+        ("kill", denied(process::kill(pid)) == "denied"),
+        ("info", process::info(pid).is_none()),
+        ("start-child", refused(supervisor.start_child(&child).map(drop))),
+        ("terminate-child", refused(supervisor.terminate_child("probe-rust"))),
+        ("terminate", refused(supervisor.terminate(pid))),
+        ("restart-child", refused(supervisor.restart_child("probe-rust").map(drop))),
+        ("delete-child", refused(supervisor.delete_child("probe-rust"))),
+        ("which-children", refused(supervisor.which_children().map(drop))),
+        ("count-children", refused(supervisor.count_children().map(drop))),
+        ("stop", refused(supervisor.stop())),
+    ];
+    left(&tried)
+}
+
+/// Everything that a reference or a handle is good for; what had an effect.
+fn attack_reference(reference: u64) -> String {
+    let forged = CallError::Malformed("forged".into());
+    wait::stream_demand(reference);
+    wait::stream_close(reference);
+    wait::stream_abort(reference, "forged");
+    let tried = [
+        ("reply", !process::reply(reference, b"forged")),
+        ("reply-error", !raw_process::reply_error(reference, &forged)),
+        ("cancel", raw_timers::cancel(reference).is_none()),
+        ("demonitor", !raw_process::demonitor(reference)),
+        ("demonitor-group", !raw_groups::demonitor(reference)),
+        ("call-wait", matches!(wait::call_wait(reference), Err(CallError::Cancelled))),
+        ("call-cancel", !wait::call_cancel(reference)),
+        ("stream-read", matches!(wait::stream_read(reference, 1), Err(StreamError::BadHandle))),
+        ("stream-write", matches!(wait::stream_write(reference, b"x", 1), Err(StreamError::BadHandle))),
+    ];
+    left(&tried)
+}
+
+/// Everything that a name is good for; what was not refused.
+fn attack_name(name: &str) -> String {
+    let target = rusm_rs::Target::Name(name.to_owned());
+    let call = |error| matches!(error, Err(CallError::Denied(_)));
+    let nothing = ShortBody { length: 0, low: 0, high: 0 };
+    let tried = [
+        ("monitor", denied(process::monitor(name).map(drop)) == "denied"),
+        ("send", denied(process::send(name, b"x")) == "denied"),
+        ("cast", matches!(raw_process::cast(&target, 7, b"x"), Err(RawSendError::Denied(_)))),
+        ("call", call(wait::call(&target, 7, b"", 1).map(drop))),
+        ("call-start", call(wait::call_start(&target, 7, b"", None, 1).map(drop))),
+        ("connect", call(wait::connect(&target, "test:probe/limits").map(drop))),
+        ("whereis", names::whereis(name).is_none()),
+        ("register", format!("{:?}", names::register(name)).contains("Denied")),
+        ("unregister", !names::unregister(name)),
+        ("join", denied(groups::join(name)) == "denied"),
+        ("leave", denied(groups::leave(name).map(drop)) == "denied"),
+        ("members", denied(groups::members(name).map(drop)) == "denied"),
+        ("broadcast", denied(groups::broadcast(name, b"x").map(drop)) == "denied"),
+        ("monitor-group", denied(groups::monitor(name).map(drop)) == "denied"),
+        (
+            "call-short",
+            matches!(wait::call_short(&target, 7, nothing, 1), ShortAnswer::Error(CallError::Denied(_))),
+        ),
+    ];
+    left(&tried)
+}
+
+fn left(tried: &[(&str, bool)]) -> String {
+    let left: Vec<_> = tried.iter().filter(|(_, harmless)| !harmless).map(|(what, _)| *what).collect();
+    if left.is_empty() { "nothing".into() } else { left.join(", ") }
 }
 
 fn forge_streams() -> String {
@@ -197,15 +298,6 @@ fn forge_streams() -> String {
         wait::stream_read(handle, 1).is_err() && wait::stream_write(handle, b"forged", 1).is_err()
     });
     if bad { "bad handles".into() } else { "a handle".into() }
-}
-
-/// A process that it has not started, found by trying.
-fn stranger() -> Pid {
-    let own = process::pid();
-    let generations = 1..50_u64;
-    let ids = generations.flat_map(|generation| (0..256).map(move |slot| generation << 24 | slot));
-    let pids = ids.map(|id| Pid { node: own.node, id });
-    pids.into_iter().find(|pid| *pid != own && process::alive(*pid)).expect("somebody lives")
 }
 
 #[inline(never)]

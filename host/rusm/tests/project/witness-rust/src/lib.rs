@@ -33,9 +33,9 @@ impl witness::Service for Witness {
 
     fn relate(&mut self, how: String, other: Pid) -> String {
         match how.as_str() {
-            "link" => process::link(other),
+            "link" => process::link(other).expect("its own child"),
             "unlink" => process::unlink(other),
-            "monitor" => self.monitors.push(process::monitor(other)),
+            "monitor" => self.monitors.push(process::monitor(other).expect("a pid needs no grant")),
             "demonitor" => return self.monitors.pop().expect("a monitor").demonitor().to_string(),
             "trap" => return process::trap_exit(true).to_string(),
             "untrap" => return process::trap_exit(false).to_string(),
