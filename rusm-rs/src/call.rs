@@ -47,6 +47,8 @@ pub enum SendError {
     Denied(String),
     /// The node cannot be reached.
     NoConnection,
+    /// That is no name for a group: why.
+    BadArg(String),
 }
 
 /// Why no process was started.
@@ -70,6 +72,8 @@ pub enum SpawnError<E = Never> {
     Denied(String),
     /// The node cannot hold one more process now.
     Capacity(String),
+    /// That is no name for a process: why.
+    BadArg(String),
 }
 
 /// A call that was begun. Dropping it gives the call up.
@@ -150,6 +154,7 @@ impl From<types::SendError> for SendError {
             types::SendError::Overloaded => Self::Overloaded,
             types::SendError::Denied(grant) => Self::Denied(grant),
             types::SendError::Noconnection => Self::NoConnection,
+            types::SendError::Badarg(why) => Self::BadArg(why),
         }
     }
 }
@@ -169,6 +174,7 @@ impl<E: Decode> From<types::SpawnError> for SpawnError<E> {
             types::SpawnError::AlreadyRegistered(pid) => Self::AlreadyRegistered(pid),
             types::SpawnError::Denied(grant) => Self::Denied(grant),
             types::SpawnError::Capacity(text) => Self::Capacity(text),
+            types::SpawnError::Badarg(why) => Self::BadArg(why),
         }
     }
 }
@@ -211,6 +217,7 @@ impl fmt::Display for SendError {
             Self::Overloaded => f.write_str("overloaded: the mailbox is full"),
             Self::Denied(grant) => write!(f, "denied: {grant}"),
             Self::NoConnection => f.write_str("noconnection: the node cannot be reached"),
+            Self::BadArg(why) => write!(f, "badarg: {why}"),
         }
     }
 }
@@ -227,6 +234,7 @@ impl<E: fmt::Display> fmt::Display for SpawnError<E> {
             Self::AlreadyRegistered(pid) => write!(f, "the name belongs to {pid}"),
             Self::Denied(grant) => write!(f, "denied: {grant}"),
             Self::Capacity(text) => write!(f, "no room for one more process: {text}"),
+            Self::BadArg(why) => write!(f, "badarg: {why}"),
         }
     }
 }

@@ -28,6 +28,8 @@ export type ErrorCode =
   | "already-registered"
   /** The node cannot hold one more process now. */
   | "capacity"
+  /** That is no name, or the process has another one; the message says which. */
+  | "badarg"
   /** The other end of a stream closed early. */
   | "closed"
   /** The other end of a stream gave up. */

@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use rusm_codegen::{Contract, Shape};
-use rusm_otp::{Context, ExitReason, Pid, SpawnOptions, Spawned};
+use rusm_otp::{Context, ExitReason, NameError, Pid, SpawnOptions, Spawned, check_name};
 use tokio::sync::oneshot;
 
 use crate::capacity::{Count, Counted};
@@ -56,6 +56,9 @@ pub enum SpawnError {
     /// The name belongs to a living process.
     #[error("the name belongs to {0}")]
     AlreadyRegistered(Pid),
+    /// It cannot have that name.
+    #[error(transparent)]
+    Name(#[from] NameError),
     /// The node cannot hold one more.
     #[error("the node is full: {0}")]
     Capacity(String),
@@ -135,6 +138,7 @@ impl Engine {
     /// # Errors
     /// [`SpawnError`]; there is then no process, and no exit or down of it arrives at the parent.
     pub async fn spawn(&self, spawn: Spawn) -> Result<Spawned, SpawnError> {
+        spawn.name.as_deref().map_or(Ok(()), check_name)?;
         let component = self.component(&spawn.component).ok_or_else(|| self.unknown(&spawn.component))?;
         if let Some(difference) = spawn.contract.as_ref().and_then(|contract| component.difference(contract))
         {

@@ -91,6 +91,8 @@ pub(crate) enum SendError {
     Denied(String),
     #[component(name = "noconnection")]
     Noconnection,
+    #[component(name = "badarg")]
+    Badarg(String),
 }
 #[derive(ComponentType, Lift, Lower, Clone, Debug)]
 #[component(variant)]
@@ -113,6 +115,8 @@ pub(crate) enum SpawnError {
     Denied(String),
     #[component(name = "capacity")]
     Capacity(String),
+    #[component(name = "badarg")]
+    Badarg(String),
 }
 #[derive(ComponentType, Lift, Lower, Clone, Debug)]
 #[component(variant)]

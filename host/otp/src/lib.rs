@@ -134,7 +134,7 @@ pub use gen_server::{GenServer, Next, ServerRef, multi_call, start_server};
 pub use groups::GroupChange;
 pub use latency::{Latency, Quantiles};
 pub use message::{Alias, Filter, Message, Request, SendError, Target};
-pub use names::RegisterError;
+pub use names::{NameError, RegisterError, check_name};
 #[cfg(feature = "net")]
 pub use net::{
     CloseError, ConnectError, Connection, ConnectionError, ConnectionReader, ConnectionWriter, ListenError,

@@ -23,7 +23,7 @@ use crate::table::{Table, next_reference};
 use crate::timers::{Due, Timers, deadline};
 use crate::{
     AlreadyRegistered, Context, Crash, ExitReason, Message, Pid, Reference, RegisterError, SpawnOptions,
-    Spawned, Target,
+    Spawned, Target, check_name,
 };
 
 mod introspection;
@@ -224,6 +224,7 @@ impl Runtime {
     /// # Errors
     /// [`RegisterError`].
     pub fn register(&self, pid: Pid, name: &str) -> Result<(), RegisterError> {
+        check_name(name)?;
         let name: Arc<str> = name.into();
         let mut state = self.node.table.lock(pid).ok_or(RegisterError::NoProc)?;
         if state.name.is_some() {

@@ -173,6 +173,9 @@ impl Reader<'_> {
             let text = format!("`{name}` is no name for a component: use letters, digits, `-` and `_`");
             return Err(self.error(span, text));
         }
+        if let Err(error) = rusm_otp::check_name(name) {
+            return Err(self.error(span, format!("`{name}`: {error}")));
+        }
         let mut profile = profiles.read(&raw.capabilities, &mut Vec::new())?;
         let own = raw.capabilities.memory.is_some() || raw.capabilities.profile.is_some();
         if matches!(raw.engine, Some(raw::Engine::Starlingmonkey)) && !own {
@@ -257,9 +260,11 @@ impl Tree<'_> {
                     let text = format!("there is no component `{name}`{hint}");
                     return Err(self.reader.error(component.span(), text));
                 }
+                let called = raw.name.as_ref().unwrap_or(name).clone();
+                self.check_name(&called, spanned.span())?;
                 What::Component {
                     component: name.clone(),
-                    name: raw.name.as_ref().unwrap_or(name).clone(),
+                    name: called,
                     init: raw.init.clone(),
                     args: raw.args.clone().unwrap_or_default(),
                 }
@@ -271,6 +276,7 @@ impl Tree<'_> {
                     let text = format!("there is no supervisor `{name}`{hint}");
                     return Err(self.reader.error(supervisor.span(), text));
                 };
+                self.check_name(name, supervisor.span())?;
                 if above.contains(name) {
                     let circle = format!("{} -> {name}", above.join(" -> "));
                     let text = format!("the supervisors form a cycle: {circle}");
@@ -301,6 +307,10 @@ impl Tree<'_> {
             },
         };
         Ok(ChildDecl { what, restart: raw.restart.into(), shutdown, line })
+    }
+
+    fn check_name(&self, name: &str, span: Range<usize>) -> Result<(), ManifestError> {
+        rusm_otp::check_name(name).map_err(|error| self.reader.error(span, format!("{name:?}: {error}")))
     }
 
     fn check_names(

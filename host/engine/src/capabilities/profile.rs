@@ -105,9 +105,17 @@ mod tests {
 
     #[test]
     fn nothing_is_allowed_by_default() {
-        for grant in
-            ["spawn:a", "register:a", "lookup:a", "link:a", "group:a", "env:A", "read:/", "connect:a:1", "control"]
-        {
+        for grant in [
+            "spawn:a",
+            "register:a",
+            "lookup:a",
+            "link:a",
+            "group:a",
+            "env:A",
+            "read:/",
+            "connect:a:1",
+            "control",
+        ] {
             assert!(!Profile::default().allows(&grant.parse().unwrap()), "{grant}");
         }
     }

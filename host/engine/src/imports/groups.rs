@@ -1,4 +1,4 @@
-use rusm_otp::Payload;
+use rusm_otp::{Payload, check_name};
 use wasmtime::StoreContextMut;
 use wasmtime::component::{Linker, WasmList, WasmStr};
 
@@ -55,6 +55,8 @@ fn with<T>(
 ) -> wasmtime::Result<(Result<T, SendError>,)> {
     let group = group.to_str(store)?;
     let guest = store.data();
-    let granted = guest.require(operation, Grant::Group(group.to_string()));
-    Ok((granted.map(|()| run(guest, &group)).map_err(SendError::Denied),))
+    let granted = guest.require(operation, Grant::Group(group.to_string())).map_err(SendError::Denied);
+    let named =
+        granted.and_then(|()| check_name(&group).map_err(|error| SendError::Badarg(error.to_string())));
+    Ok((named.map(|()| run(guest, &group)),))
 }

@@ -32,18 +32,9 @@ pub(super) fn add(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
 
 fn register(guest: &Guest, name: &str) -> Result<(), RegisterError> {
     guest.require("register", Grant::Register(name.to_owned())).map_err(RegisterError::Denied)?;
-    if name.is_empty() || name.len() > LONGEST_NAME {
-        return Err(RegisterError::Badarg(format!(
-            "a name has 1 to {LONGEST_NAME} bytes, not {}",
-            name.len()
-        )));
-    }
     let registered = guest.context.runtime().register(guest.context.pid(), name);
     registered.map_err(|error| match error {
         rusm_otp::RegisterError::Taken(holder) => RegisterError::Taken(holder.into()),
         other => RegisterError::Badarg(other.to_string()),
     })
 }
-
-/// As Erlang's atoms.
-const LONGEST_NAME: usize = 255;

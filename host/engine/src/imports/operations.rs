@@ -432,6 +432,7 @@ impl From<crate::SpawnError> for SpawnError {
             crate::SpawnError::Timeout(_) => Self::Timeout,
             crate::SpawnError::AlreadyRegistered(holder) => Self::AlreadyRegistered(holder.into()),
             crate::SpawnError::Capacity(text) => Self::Capacity(text),
+            crate::SpawnError::Name(_) => Self::Badarg(text),
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::time::Duration;
 
-use rusm_otp::{Backoff, ChildError as Error, Parent, Supervision, Supervisor};
+use rusm_otp::{Backoff, ChildError as Error, Parent, Supervision, Supervisor, check_name};
 use wasmtime::StoreContextMut;
 use wasmtime::component::{Linker, WasmList, WasmStr};
 
@@ -191,7 +191,11 @@ fn supervisor(
 ) -> wasmtime::Result<Result<Supervisor, ChildError>> {
     let milliseconds = |ms: u32| Duration::from_millis(u64::from(ms));
     let intensity = usize::try_from(options.intensity).unwrap_or(usize::MAX);
-    let mut supervisor = Supervisor::new(text(store, &options.name)?)
+    let name = text(store, &options.name)?;
+    if let Err(error) = check_name(&name) {
+        return Ok(Err(ChildError::Start(format!("the supervisor itself: {error}"))));
+    }
+    let mut supervisor = Supervisor::new(name)
         .strategy(options.strategy.into())
         .intensity(intensity, milliseconds(options.period_ms))
         .auto_shutdown(options.auto_shutdown.into())
@@ -218,6 +222,9 @@ fn child_spec(
     child: ChildSpec,
 ) -> wasmtime::Result<Result<rusm_otp::ChildSpec, ChildError>> {
     let id = text(store, &child.options.id)?;
+    if let Err(error) = check_name(&id) {
+        return Ok(Err(ChildError::Start(format!("child {id:?}: {error}"))));
+    }
     let spawn = match operations::read_spawn(store, &child.component, &child.start)? {
         Ok(spawn) => spawn,
         Err(SpawnError::Denied(missing)) => return Ok(Err(ChildError::Denied(missing))),

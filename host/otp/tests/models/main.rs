@@ -61,7 +61,7 @@ mod otp {
     pub use groups::GroupChange;
     pub use latency::{Latency, Quantiles};
     pub use message::{Alias, Filter, Message, Request, SendError, Target};
-    pub use names::RegisterError;
+    pub use names::{NameError, RegisterError, check_name};
     pub use payload::Payload;
     pub use pid::{Pid, Reference};
     pub use process::{AlreadyRegistered, Overflow, ProcessInfo, SpawnOptions, Spawned, Status};

@@ -176,3 +176,22 @@ fn mistakes_in_capabilities_name_their_line() {
         "rusm.toml:4: the profiles form a cycle: a -> b -> a"
     );
 }
+
+#[test]
+fn a_name_that_does_not_show_as_what_it_is_names_its_line() {
+    let component = "[components.a]\npath = \"a\"\n";
+    let child =
+        |name: &str| format!("{component}[[supervisor.children]]\ncomponent = \"a\"\nname = \"{name}\"\n");
+    let long = "x".repeat(300);
+    for name in ["", "a\\nb", "a\\u001b[2J", "a\\u202Eb", &long] {
+        let error = parse_beside_folders(&child(name)).unwrap_err();
+        assert!(error.starts_with("rusm.toml:3: ") && error.contains("a name has "), "{error}");
+    }
+    let supervisor = format!(
+        "{component}[[supervisor.children]]\nsupervisor = \"a\\u202Eb\"\n[supervisors.\"a\\u202Eb\"]\n"
+    );
+    let error = parse_beside_folders(&supervisor).unwrap_err();
+    assert!(error.starts_with("rusm.toml:4: ") && error.contains("U+202E"), "{error}");
+    let long = format!("[components.{long}]\npath = \"a\"\n");
+    assert!(parse_beside_folders(&long).unwrap_err().contains("a name has 1 to 255 bytes, not 300"));
+}

@@ -5,7 +5,7 @@ use rusm_rs::bindings::types::{
 };
 use rusm_rs::bindings::wait::ShortAnswer;
 use rusm_rs::bindings::{groups as raw_groups, process as raw_process, timers as raw_timers, wait};
-use rusm_rs::supervisor::{ChildError, ChildSpec, Supervision};
+use rusm_rs::supervisor::{ChildError, ChildSpec, Supervision, Supervisor};
 use rusm_rs::{Crash, ExitReason, Pid, SendError, Spawn, groups, log, names, process, timers};
 
 rusm_rs::contract!("test:probe/limits");
@@ -37,6 +37,7 @@ impl hostile::Service for Hostile {
             "forge-streams" => forge_streams(),
             "squat-names" => format!("{:?}", names::register("probe-rust")).to_lowercase(),
             "long-name" => format!("{:?}", names::register(&format!("hostile-{}", "x".repeat(300)))),
+            "odd-names" => odd_names(),
             "join-groups" => denied(groups::join("all")),
             "read-environment" => denied(process::env("HOME").map(drop)),
             "wider-child" => {
@@ -283,6 +284,28 @@ fn attack_name(name: &str) -> String {
         ),
     ];
     left(&tried)
+}
+
+/// Names that would write over the terminal of whoever lists them, or fill it, by each door; what was not refused.
+fn odd_names() -> String {
+    let long = format!("hostile-{}", "x".repeat(300));
+    let odd = ["hostile-\u{1b}[2J", "hostile-\nx", "hostile-\u{202e}x", "hostile-\u{200b}", &long];
+    let spawn = |name: &str| Spawn::new("limits-rust").name(name);
+    let child = |name: &str| ChildSpec::new(Spawn::new("limits-rust")).id(name);
+    let supervisor = |name: &str| Supervisor::new(name).start();
+    let mut left = Vec::new();
+    for name in odd {
+        let tried = [
+            ("register", matches!(names::register(name), Err(names::RegisterError::Badarg(_)))),
+            ("spawn", matches!(process::spawn(spawn(name)), Err(rusm_rs::SpawnError::BadArg(_)))),
+            ("supervisor", matches!(supervisor(name), Err(ChildError::Start(_)))),
+            ("child", matches!(Supervisor::new("s").child(child(name)).start(), Err(ChildError::Start(_)))),
+        ];
+        left.extend(
+            tried.into_iter().filter(|(_, refused)| !refused).map(|(door, _)| format!("{door} {name:?}")),
+        );
+    }
+    if left.is_empty() { "nothing".into() } else { left.join(", ") }
 }
 
 fn left(tried: &[(&str, bool)]) -> String {
