@@ -14,11 +14,10 @@ use wasi_preview1_component_adapter_provider::{
 use wasm_encoder::reencode::{Reencode as _, RoundtripReencoder};
 use wasm_encoder::{ImportSection, Module, RawSection};
 use wasmparser::{Parser, Payload};
-use wasmtime::component::Linker;
 use wasmtime_wasi::I32Exit;
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
 
-use crate::process::Guest;
+use crate::imports::{Imports, program};
 
 mod pages;
 
@@ -37,9 +36,9 @@ pub(crate) fn into_component(bytes: &[u8]) -> Result<Cow<'_, [u8]>, String> {
 }
 
 /// Registers what such components import beside the actor world.
-pub(crate) fn add(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
+pub(crate) fn add(imports: &mut Imports<'_>) -> wasmtime::Result<()> {
     // The adapter tells only success and failure apart.
-    linker.instance(EXIT)?.func_wrap("exit", |_, (code,): (u32,)| -> wasmtime::Result<()> {
+    imports.func_wrap(&program::EXIT, |_, (code,): (u32,)| -> wasmtime::Result<()> {
         Err(wasmtime::Error::new(I32Exit(code.cast_signed())))
     })
 }
@@ -136,7 +135,7 @@ impl Outline {
             let ty = RoundtripReencoder.entity_type(import.ty)?;
             if (import.module, import.name) == (PREVIEW_1, "proc_exit") {
                 self.exits = true;
-                section.import(EXIT, "exit", ty);
+                section.import(program::EXIT.interface, program::EXIT.name, ty);
             } else {
                 self.acts |= import.module.starts_with("rusm:actor/");
                 section.import(import.module, import.name, ty);
@@ -146,8 +145,6 @@ impl Outline {
         Ok(())
     }
 }
-
-const EXIT: &str = "rusm:program/exit@0.1.0";
 
 const EXIT_WIT: &str = "
 package rusm:program@0.1.0;

@@ -12,41 +12,39 @@ mod names;
 mod operations;
 mod process;
 mod supervision;
+mod table;
 mod text;
 mod timers;
 mod wait;
 mod wait_async;
 
+pub use table::grants_of_import;
+pub(crate) use table::{Imports, program};
 pub(crate) use wait_async::Unanswered;
 
 /// Registers every import of a lane.
 pub(crate) fn add(linker: &mut Linker<Guest>, lane: Lane) -> wasmtime::Result<()> {
-    process::add(linker)?;
-    names::add(linker)?;
-    timers::add(linker)?;
-    groups::add(linker)?;
-    logging::add(linker)?;
-    supervision::add(linker)?;
-    text::add(linker)?;
-    wait::add(linker)?;
-    core_module::add(linker)?;
-    match lane {
-        Lane::Sync => Ok(()),
-        Lane::Async => {
-            supervision::add_async(linker)?;
-            wait_async::add(linker)
-        }
+    register(linker, lane).map(drop)
+}
+
+/// The same, and which these are.
+fn register(linker: &mut Linker<Guest>, lane: Lane) -> wasmtime::Result<Vec<&'static table::Import>> {
+    let imports = &mut Imports::new(linker);
+    process::add(imports)?;
+    names::add(imports)?;
+    timers::add(imports)?;
+    groups::add(imports)?;
+    logging::add(imports)?;
+    supervision::add(imports)?;
+    text::add(imports)?;
+    wait::add(imports)?;
+    core_module::add(imports)?;
+    if lane == Lane::Async {
+        supervision::add_async(imports)?;
+        wait_async::add(imports)?;
     }
+    Ok(imports.taken())
 }
 
 /// Random bytes that one call gives, as the Web's `getRandomValues`.
 pub(crate) const MOST_RANDOM: u32 = 65_536;
-
-/// The version of the actor world that the host speaks.
-macro_rules! interface {
-    ($name:literal) => {
-        concat!("rusm:actor/", $name, "@0.1.0")
-    };
-}
-
-use interface;

@@ -31,5 +31,6 @@ pub use component::{Component, Kind, Lane, LoadError};
 pub use config::EngineConfig;
 pub use engine::{Engine, EngineError};
 pub use figures::{ComponentFigures, NodeFigures, Pool, ProcessFigures, Quantiles, Snapshot};
+pub use imports::grants_of_import;
 pub use output::Written;
 pub use spawn::{Spawn, SpawnError};

@@ -1,46 +1,45 @@
 use rusm_otp::{Payload, check_name};
 use wasmtime::StoreContextMut;
-use wasmtime::component::{Linker, WasmList, WasmStr};
+use wasmtime::component::{WasmList, WasmStr};
 
-use super::interface;
+use super::table::{Imports, groups as import};
 use crate::Grant;
 use crate::process::Guest;
 use crate::types::{Pid, Reference, SendError};
 
 type Store<'a> = StoreContextMut<'a, Guest>;
 
-pub(super) fn add(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
-    let mut groups = linker.instance(interface!("groups"))?;
-    groups.func_wrap("join", |store: Store<'_>, (group,): (WasmStr,)| {
+pub(super) fn add(imports: &mut Imports<'_>) -> wasmtime::Result<()> {
+    imports.func_wrap(&import::JOIN, |store: Store<'_>, (group,): (WasmStr,)| {
         with(&store, "join", &group, |guest, group| {
             guest.context.runtime().join(group, guest.context.pid());
         })
     })?;
-    groups.func_wrap("leave", |store: Store<'_>, (group,): (WasmStr,)| {
+    imports.func_wrap(&import::LEAVE, |store: Store<'_>, (group,): (WasmStr,)| {
         with(&store, "leave", &group, |guest, group| {
             guest.context.runtime().leave(group, guest.context.pid())
         })
     })?;
-    groups.func_wrap("members", |store: Store<'_>, (group,): (WasmStr,)| {
+    imports.func_wrap(&import::MEMBERS, |store: Store<'_>, (group,): (WasmStr,)| {
         with(&store, "members", &group, |guest, group| {
             let members = guest.context.runtime().members(group);
             members.iter().copied().map(Pid::from).collect::<Vec<_>>()
         })
     })?;
-    groups.func_wrap("broadcast", |store: Store<'_>, (group, body): (WasmStr, WasmList<u8>)| {
+    imports.func_wrap(&import::BROADCAST, |store: Store<'_>, (group, body): (WasmStr, WasmList<u8>)| {
         let body = Payload::from(body.as_le_slice(&store));
         with(&store, "broadcast", &group, |guest, group| {
             let sent = guest.context.runtime().broadcast(guest.context.pid(), group, &body);
             u32::try_from(sent).unwrap_or(u32::MAX)
         })
     })?;
-    groups.func_wrap("monitor", |store: Store<'_>, (group,): (WasmStr,)| {
+    imports.func_wrap(&import::MONITOR, |store: Store<'_>, (group,): (WasmStr,)| {
         with(&store, "monitor-group", &group, |guest, group| {
             let (monitor, members) = guest.context.runtime().monitor_group(guest.context.pid(), group);
             (monitor, members.into_iter().map(Pid::from).collect::<Vec<_>>())
         })
     })?;
-    groups.func_wrap("demonitor", |store: Store<'_>, (monitor,): (Reference,)| {
+    imports.func_wrap(&import::DEMONITOR, |store: Store<'_>, (monitor,): (Reference,)| {
         let context = &store.data().context;
         Ok((context.runtime().demonitor_group(context.pid(), monitor),))
     })

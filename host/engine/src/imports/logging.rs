@@ -1,18 +1,17 @@
 use std::fmt::Write as _;
 
 use wasmtime::StoreContextMut;
-use wasmtime::component::{Linker, WasmList, WasmStr};
+use wasmtime::component::{WasmList, WasmStr};
 
-use super::interface;
+use super::table::{Imports, logging as import};
 use crate::process::Guest;
 use crate::types::Level;
 
 type Store<'a> = StoreContextMut<'a, Guest>;
 
-pub(super) fn add(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
-    let mut logging = linker.instance(interface!("logging"))?;
-    logging.func_wrap(
-        "log",
+pub(super) fn add(imports: &mut Imports<'_>) -> wasmtime::Result<()> {
+    imports.func_wrap(
+        &import::LOG,
         |mut store: Store<'_>, (level, message, fields): (Level, WasmStr, WasmList<(WasmStr, WasmStr)>)| {
             let pairs = fields.iter(&mut store)?.collect::<wasmtime::Result<Vec<_>>>()?;
             let mut text = message.to_str(&store)?.into_owned();

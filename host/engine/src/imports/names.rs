@@ -1,25 +1,24 @@
 use wasmtime::StoreContextMut;
-use wasmtime::component::{Linker, WasmStr};
+use wasmtime::component::WasmStr;
 
-use super::interface;
+use super::table::{Imports, names as import};
 use crate::Grant;
 use crate::process::Guest;
 use crate::types::{Pid, RegisterError};
 
 type Store<'a> = StoreContextMut<'a, Guest>;
 
-pub(super) fn add(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
-    let mut names = linker.instance(interface!("names"))?;
-    names.func_wrap("register", |store: Store<'_>, (name,): (WasmStr,)| {
+pub(super) fn add(imports: &mut Imports<'_>) -> wasmtime::Result<()> {
+    imports.func_wrap(&import::REGISTER, |store: Store<'_>, (name,): (WasmStr,)| {
         let name = name.to_str(&store)?.into_owned();
         Ok((register(store.data(), &name),))
     })?;
-    names.func_wrap("unregister", |store: Store<'_>, (name,): (WasmStr,)| {
+    imports.func_wrap(&import::UNREGISTER, |store: Store<'_>, (name,): (WasmStr,)| {
         let name = name.to_str(&store)?;
         let context = &store.data().context;
         Ok((context.runtime().unregister(context.pid(), &name),))
     })?;
-    names.func_wrap("whereis", |store: Store<'_>, (name,): (WasmStr,)| {
+    imports.func_wrap(&import::WHEREIS, |store: Store<'_>, (name,): (WasmStr,)| {
         let name = name.to_str(&store)?;
         let guest = store.data();
         // The denial is in the log.

@@ -1,10 +1,11 @@
 use bytes::Bytes;
 use rusm_otp::{ExitReason as Reason, Payload};
 use wasmtime::StoreContextMut;
-use wasmtime::component::{Linker, WasmList, WasmStr};
+use wasmtime::component::{WasmList, WasmStr};
 
+use super::MOST_RANDOM;
 use super::operations::{known, may_control, may_link, may_reach, target};
-use super::{MOST_RANDOM, interface};
+use super::table::{Imports, process as import};
 use crate::Grant;
 use crate::crash::GuestExit;
 use crate::process::Guest;
@@ -13,75 +14,86 @@ use crate::wasi;
 
 type Store<'a> = StoreContextMut<'a, Guest>;
 
-pub(super) fn add(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
-    let mut own = linker.instance(interface!("process"))?;
-    own.func_wrap("self", |store: Store<'_>, (): ()| Ok((Pid::from(store.data().context.pid()),)))?;
-    own.func_wrap("send", |store: Store<'_>, (to, body): (Target, WasmList<u8>)| {
+pub(super) fn add(imports: &mut Imports<'_>) -> wasmtime::Result<()> {
+    imports
+        .func_wrap(&import::SELF, |store: Store<'_>, (): ()| Ok((Pid::from(store.data().context.pid()),)))?;
+    imports.func_wrap(&import::SEND, |store: Store<'_>, (to, body): (Target, WasmList<u8>)| {
         let body = Payload::from(body.as_le_slice(&store));
         Ok((deliver(&store, "send", &to, |guest, to| {
             guest.context.runtime().send(guest.context.pid(), to, body)
         })?,))
     })?;
-    own.func_wrap("cast", |store: Store<'_>, (to, key, body): (Target, u32, WasmList<u8>)| {
+    imports.func_wrap(&import::CAST, |store: Store<'_>, (to, key, body): (Target, u32, WasmList<u8>)| {
         let body = Payload::from(body.as_le_slice(&store));
         Ok((deliver(&store, "cast", &to, |guest, to| {
             guest.context.runtime().cast(guest.context.pid(), to, key, body)
         })?,))
     })?;
-    own.func_wrap("reply", |store: Store<'_>, (request, body): (Reference, WasmList<u8>)| {
+    imports.func_wrap(&import::REPLY, |store: Store<'_>, (request, body): (Reference, WasmList<u8>)| {
         let body = Payload::from(body.as_le_slice(&store));
         Ok((store.data().context.reply(request, Ok(body)),))
     })?;
-    own.func_wrap("reply-error", |store: Store<'_>, (request, error): (Reference, CallError)| {
-        let guest = store.data();
-        Ok((guest.context.reply(request, Err(own_error(guest, error.into()))),))
+    imports.func_wrap(
+        &import::REPLY_ERROR,
+        |store: Store<'_>, (request, error): (Reference, CallError)| {
+            let guest = store.data();
+            Ok((guest.context.reply(request, Err(own_error(guest, error.into()))),))
+        },
+    )?;
+    imports.func_wrap(&import::LINK, |store: Store<'_>, (other,): (Pid,)| {
+        Ok((link(store.data(), other.into()),))
     })?;
-    own.func_wrap("link", |store: Store<'_>, (other,): (Pid,)| Ok((link(store.data(), other.into()),)))?;
-    own.func_wrap("unlink", |store: Store<'_>, (other,): (Pid,)| {
+    imports.func_wrap(&import::UNLINK, |store: Store<'_>, (other,): (Pid,)| {
         unlink(store.data(), other.into());
         Ok(())
     })?;
-    own.func_wrap("monitor", |store: Store<'_>, (other,): (Target,)| {
+    imports.func_wrap(&import::MONITOR, |store: Store<'_>, (other,): (Target,)| {
         let other = target(&store, &other)?;
         Ok((monitor(store.data(), &other),))
     })?;
-    own.func_wrap("demonitor", |store: Store<'_>, (monitor,): (Reference,)| {
+    imports.func_wrap(&import::DEMONITOR, |store: Store<'_>, (monitor,): (Reference,)| {
         let context = &store.data().context;
         Ok((context.runtime().demonitor(context.pid(), monitor),))
     })?;
-    own.func_wrap("exit", |store: Store<'_>, (reason,): (ExitReason,)| -> wasmtime::Result<()> {
-        Err(wasmtime::Error::new(GuestExit(own_exit(store.data(), reason.into()))))
-    })?;
-    own.func_wrap("exit-process", |store: Store<'_>, (other, reason): (Pid, ExitReason)| {
+    imports.func_wrap(
+        &import::EXIT,
+        |store: Store<'_>, (reason,): (ExitReason,)| -> wasmtime::Result<()> {
+            Err(wasmtime::Error::new(GuestExit(own_exit(store.data(), reason.into()))))
+        },
+    )?;
+    imports.func_wrap(&import::EXIT_PROCESS, |store: Store<'_>, (other, reason): (Pid, ExitReason)| {
         Ok((end(store.data(), "exit-process", other.into(), reason.into()),))
     })?;
-    own.func_wrap("kill", |store: Store<'_>, (other,): (Pid,)| {
+    imports.func_wrap(&import::KILL, |store: Store<'_>, (other,): (Pid,)| {
         Ok((end(store.data(), "kill", other.into(), Reason::Killed),))
     })?;
-    own.func_wrap("trap-exit", |store: Store<'_>, (on,): (bool,)| {
+    imports.func_wrap(&import::TRAP_EXIT, |store: Store<'_>, (on,): (bool,)| {
         let context = &store.data().context;
         Ok((context.runtime().trap_exit(context.pid(), on),))
     })?;
-    own.func_wrap("takes-several", |store: Store<'_>, (): ()| {
+    imports.func_wrap(&import::TAKES_SEVERAL, |store: Store<'_>, (): ()| {
         store.data().context.takes_several();
         Ok(())
     })?;
-    own.func_wrap("alive", |store: Store<'_>, (other,): (Pid,)| {
+    imports.func_wrap(&import::ALIVE, |store: Store<'_>, (other,): (Pid,)| {
         Ok((store.data().context.runtime().is_alive(other.into()),))
     })?;
-    own.func_wrap("info", |store: Store<'_>, (other,): (Pid,)| {
+    imports.func_wrap(&import::INFO, |store: Store<'_>, (other,): (Pid,)| {
         Ok((known(store.data(), "info", other.into()).map(ProcessInfo::from),))
     })?;
-    own.func_wrap("report-crash", |mut store: Store<'_>, (text, backtrace): (String, String)| {
-        store.data_mut().reported_crash = Some((text, backtrace));
-        Ok(())
-    })?;
-    own.func_wrap("random-bytes", |_: Store<'_>, (length,): (u32,)| {
+    imports.func_wrap(
+        &import::REPORT_CRASH,
+        |mut store: Store<'_>, (text, backtrace): (String, String)| {
+            store.data_mut().reported_crash = Some((text, backtrace));
+            Ok(())
+        },
+    )?;
+    imports.func_wrap(&import::RANDOM_BYTES, |_: Store<'_>, (length,): (u32,)| {
         let mut bytes = vec![0; length.min(MOST_RANDOM) as usize];
         getrandom::fill(&mut bytes).map_err(|error| wasmtime::Error::msg(error.to_string()))?;
         Ok((Bytes::from(bytes),))
     })?;
-    own.func_wrap("env", |store: Store<'_>, (name,): (WasmStr,)| {
+    imports.func_wrap(&import::ENV, |store: Store<'_>, (name,): (WasmStr,)| {
         let name = name.to_str(&store)?.into_owned();
         Ok((env(store.data(), name),))
     })

@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use rusm_otp::{Backoff, ChildError as Error, Parent, Supervision, Supervisor, check_name};
 use wasmtime::StoreContextMut;
-use wasmtime::component::{Linker, WasmList, WasmStr};
+use wasmtime::component::{WasmList, WasmStr};
 
+use super::operations;
+use super::table::Imports;
 use super::wait_async::begun;
-use super::{interface, operations};
 use crate::Grant;
 use crate::process::{Guest, fresh_turn};
 use crate::types::{
@@ -19,31 +20,31 @@ type Store<'a> = StoreContextMut<'a, Guest>;
 
 /// Registers every operation; `$register` makes of its future what the lane answers.
 macro_rules! register {
-    ($linker:expr, $interface:literal, $register:ident) => {{
-        let mut supervisors = $linker.instance(interface!($interface))?;
-        $register!(supervisors, "start", start, (SupervisorOptions, WasmList<ChildSpec>));
+    ($imports:ident, $interface:ident, $register:ident) => {{
+        use super::table::$interface as import;
+        $register!($imports, import::START, start, (SupervisorOptions, WasmList<ChildSpec>));
         $register!(
-            supervisors,
-            "start-under",
+            $imports,
+            import::START_UNDER,
             start_under,
             (Pid, ChildOptions, SupervisorOptions, WasmList<ChildSpec>)
         );
-        $register!(supervisors, "start-child", start_child, (Pid, ChildSpec));
-        $register!(supervisors, "terminate-child", terminate_child, (Pid, WasmStr));
-        $register!(supervisors, "terminate", terminate, (Pid, Pid));
-        $register!(supervisors, "restart-child", restart_child, (Pid, WasmStr));
-        $register!(supervisors, "delete-child", delete_child, (Pid, WasmStr));
-        $register!(supervisors, "which-children", which_children, (Pid,));
-        $register!(supervisors, "count-children", count_children, (Pid,));
-        $register!(supervisors, "stop", stop, (Pid,));
+        $register!($imports, import::START_CHILD, start_child, (Pid, ChildSpec));
+        $register!($imports, import::TERMINATE_CHILD, terminate_child, (Pid, WasmStr));
+        $register!($imports, import::TERMINATE, terminate, (Pid, Pid));
+        $register!($imports, import::RESTART_CHILD, restart_child, (Pid, WasmStr));
+        $register!($imports, import::DELETE_CHILD, delete_child, (Pid, WasmStr));
+        $register!($imports, import::WHICH_CHILDREN, which_children, (Pid,));
+        $register!($imports, import::COUNT_CHILDREN, count_children, (Pid,));
+        $register!($imports, import::STOP, stop, (Pid,));
         Ok(())
     }};
 }
 
 /// The sync lane: the guest's fiber is suspended.
 macro_rules! blocking {
-    ($supervisors:ident, $name:literal, $operation:ident, $params:ty) => {
-        $supervisors.func_wrap_async($name, |mut store: Store<'_>, params: $params| {
+    ($imports:ident, $import:path, $operation:ident, $params:ty) => {
+        $imports.func_wrap_async(&$import, |mut store: Store<'_>, params: $params| {
             Box::new(async move {
                 let answer = $operation(&mut store, params)?.await;
                 fresh_turn(&mut store);
@@ -55,20 +56,20 @@ macro_rules! blocking {
 
 /// The async lane: the answer is a future. What it starts is started here and not when it is read.
 macro_rules! awaiting {
-    ($supervisors:ident, $name:literal, $operation:ident, $params:ty) => {
-        $supervisors.func_wrap($name, |mut store: Store<'_>, params: $params| {
+    ($imports:ident, $import:path, $operation:ident, $params:ty) => {
+        $imports.func_wrap(&$import, |mut store: Store<'_>, params: $params| {
             let answer = $operation(&mut store, params)?;
             begun(store, answer, || Err(ChildError::Noproc))
         })?;
     };
 }
 
-pub(super) fn add(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
-    register!(linker, "supervisors", blocking)
+pub(super) fn add(imports: &mut Imports<'_>) -> wasmtime::Result<()> {
+    register!(imports, supervisors, blocking)
 }
 
-pub(super) fn add_async(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
-    register!(linker, "supervisors-async", awaiting)
+pub(super) fn add_async(imports: &mut Imports<'_>) -> wasmtime::Result<()> {
+    register!(imports, supervisors_async, awaiting)
 }
 
 fn start(

@@ -1,16 +1,16 @@
 use bytes::Bytes;
 use wasmtime::StoreContextMut;
-use wasmtime::component::{Linker, WasmList};
+use wasmtime::component::WasmList;
 
-use super::{interface, operations};
+use super::operations;
+use super::table::{Imports, timers as import};
 use crate::process::Guest;
 use crate::types::Reference;
 
 type Store<'a> = StoreContextMut<'a, Guest>;
 
-pub(super) fn add(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
-    let mut timers = linker.instance(interface!("timers"))?;
-    timers.func_wrap("send-after", |store: Store<'_>, (ms, body): (u64, WasmList<u8>)| {
+pub(super) fn add(imports: &mut Imports<'_>) -> wasmtime::Result<()> {
+    imports.func_wrap(&import::SEND_AFTER, |store: Store<'_>, (ms, body): (u64, WasmList<u8>)| {
         let body = Bytes::copy_from_slice(body.as_le_slice(&store));
         let Guest { context, profile, .. } = store.data();
         let most = profile.limits.timers;
@@ -20,12 +20,12 @@ pub(super) fn add(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
         let after = operations::milliseconds(ms);
         Ok((context.runtime().send_after(context.pid(), after, body),))
     })?;
-    timers.func_wrap("cancel", |store: Store<'_>, (timer,): (Reference,)| {
+    imports.func_wrap(&import::CANCEL, |store: Store<'_>, (timer,): (Reference,)| {
         let context = &store.data().context;
         let left = context.runtime().cancel_timer(context.pid(), timer);
         Ok((left.map(|left| u64::try_from(left.as_millis()).unwrap_or(u64::MAX)),))
     })?;
-    timers.func_wrap("now", |store: Store<'_>, (): ()| {
+    imports.func_wrap(&import::NOW, |store: Store<'_>, (): ()| {
         let uptime = store.data().context.runtime().uptime();
         Ok((u64::try_from(uptime.as_nanos()).unwrap_or(u64::MAX),))
     })

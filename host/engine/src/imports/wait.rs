@@ -1,9 +1,10 @@
 use bytes::Bytes;
 use rusm_otp::{Payload, PendingCall};
 use wasmtime::StoreContextMut;
-use wasmtime::component::{Linker, WasmList, WasmStr};
+use wasmtime::component::{WasmList, WasmStr};
 
-use super::{interface, operations};
+use super::operations;
+use super::table::{Imports, wait as import};
 use crate::process::{Guest, StartedCall, fresh_turn};
 use crate::types::{
     CallError, Event, Filter, Reference, ShortAnswer, ShortBody, SpawnOptions, StreamDirection, StreamError,
@@ -13,18 +14,20 @@ use crate::types::{
 type Store<'a> = StoreContextMut<'a, Guest>;
 
 /// The waits of the sync lane: the host suspends the guest's fiber.
-pub(super) fn add(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
-    let mut wait = linker.instance(interface!("wait"))?;
-    wait.func_wrap_async("spawn", |mut store: Store<'_>, (component, options): (WasmStr, SpawnOptions)| {
-        Box::new(async move {
-            let spawning = operations::prepare_spawn(&mut store, &component, &options)?;
-            let spawned = spawning.await;
-            fresh_turn(&mut store);
-            Ok((spawned,))
-        })
-    })?;
-    wait.func_wrap_async(
-        "load",
+pub(super) fn add(imports: &mut Imports<'_>) -> wasmtime::Result<()> {
+    imports.func_wrap_async(
+        &import::SPAWN,
+        |mut store: Store<'_>, (component, options): (WasmStr, SpawnOptions)| {
+            Box::new(async move {
+                let spawning = operations::prepare_spawn(&mut store, &component, &options)?;
+                let spawned = spawning.await;
+                fresh_turn(&mut store);
+                Ok((spawned,))
+            })
+        },
+    )?;
+    imports.func_wrap_async(
+        &import::LOAD,
         |mut store: Store<'_>, (component, capabilities): (WasmList<u8>, WasmList<WasmStr>)| {
             Box::new(async move {
                 let loaded = operations::prepare_load(&mut store, &component, &capabilities)?.await;
@@ -33,13 +36,13 @@ pub(super) fn add(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
             })
         },
     )?;
-    wait.func_wrap("connect", |store: Store<'_>, (to, contract): (Target, WasmStr)| {
+    imports.func_wrap(&import::CONNECT, |store: Store<'_>, (to, contract): (Target, WasmStr)| {
         let to = operations::target(&store, &to)?;
         let contract = contract.to_str(&store)?;
         Ok((operations::connect(store.data(), &to, &contract),))
     })?;
-    wait.func_wrap_async(
-        "call",
+    imports.func_wrap_async(
+        &import::CALL,
         |mut store: Store<'_>, (to, key, body, deadline): (Target, u32, WasmList<u8>, u32)| {
             Box::new(async move {
                 let body = Payload::from(body.as_le_slice(&store));
@@ -49,15 +52,15 @@ pub(super) fn add(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
         },
     )?;
     // Without a fiber's future: most replies are there at once.
-    wait.func_wrap(
-        "call-short",
+    imports.func_wrap(
+        &import::CALL_SHORT,
         |mut store: Store<'_>, (to, key, body, deadline): (Target, u32, ShortBody, u32)| {
             let to = operations::target(&store, &to)?;
             Ok((call_short(&mut store, &to, key, body.payload()?, deadline),))
         },
     )?;
-    wait.func_wrap("call-start", call_start)?;
-    wait.func_wrap_async("call-wait", |mut store: Store<'_>, (call,): (Reference,)| {
+    imports.func_wrap(&import::CALL_START, call_start)?;
+    imports.func_wrap_async(&import::CALL_WAIT, |mut store: Store<'_>, (call,): (Reference,)| {
         Box::new(async move {
             let (pending, key) = match operations::take_call(store.data_mut(), call) {
                 Ok(taken) => taken,
@@ -66,29 +69,32 @@ pub(super) fn add(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
             Ok((wait_for(&mut store, pending, key).await,))
         })
     })?;
-    wait.func_wrap("call-cancel", call_cancel)?;
-    wait.func_wrap_async("receive", |mut store: Store<'_>, (filter, limit): (Filter, Option<u64>)| {
-        Box::new(async move {
-            let Guest { context, profile, .. } = store.data();
-            let (context, streams) = (context.clone(), profile.limits.handles);
-            let event: Option<Event> = operations::receive(context, streams, filter, limit).await;
-            fresh_turn(&mut store);
-            Ok((event,))
-        })
-    })?;
-    wait.func_wrap("receive-now", |store: Store<'_>, (filter,): (Filter,)| {
+    imports.func_wrap(&import::CALL_CANCEL, call_cancel)?;
+    imports.func_wrap_async(
+        &import::RECEIVE,
+        |mut store: Store<'_>, (filter, limit): (Filter, Option<u64>)| {
+            Box::new(async move {
+                let Guest { context, profile, .. } = store.data();
+                let (context, streams) = (context.clone(), profile.limits.handles);
+                let event: Option<Event> = operations::receive(context, streams, filter, limit).await;
+                fresh_turn(&mut store);
+                Ok((event,))
+            })
+        },
+    )?;
+    imports.func_wrap(&import::RECEIVE_NOW, |store: Store<'_>, (filter,): (Filter,)| {
         let Guest { context, profile, .. } = store.data();
         Ok((operations::receive_now(context, profile.limits.handles, filter),))
     })?;
-    wait.func_wrap_async("sleep", |mut store: Store<'_>, (ms,): (u64,)| {
+    imports.func_wrap_async(&import::SLEEP, |mut store: Store<'_>, (ms,): (u64,)| {
         Box::new(async move {
             operations::sleep(ms).await;
             fresh_turn(&mut store);
             Ok(())
         })
     })?;
-    wait.func_wrap_async(
-        "stream-write",
+    imports.func_wrap_async(
+        &import::STREAM_WRITE,
         |mut store: Store<'_>, (handle, chunk, deadline): (u64, WasmList<u8>, u32)| {
             Box::new(async move {
                 let chunk = Bytes::copy_from_slice(chunk.as_le_slice(&store));
@@ -99,17 +105,20 @@ pub(super) fn add(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
             })
         },
     )?;
-    wait.func_wrap_async("stream-read", |mut store: Store<'_>, (handle, deadline): (u64, u32)| {
-        Box::new(async move {
-            let end = store.data().context.stream(handle);
-            let read: Result<Option<Bytes>, StreamError> = operations::read(end, deadline).await;
-            fresh_turn(&mut store);
-            Ok((read,))
-        })
-    })?;
-    wait.func_wrap("stream-demand", stream_demand)?;
-    wait.func_wrap("stream-close", stream_close)?;
-    wait.func_wrap("stream-abort", stream_abort)
+    imports.func_wrap_async(
+        &import::STREAM_READ,
+        |mut store: Store<'_>, (handle, deadline): (u64, u32)| {
+            Box::new(async move {
+                let end = store.data().context.stream(handle);
+                let read: Result<Option<Bytes>, StreamError> = operations::read(end, deadline).await;
+                fresh_turn(&mut store);
+                Ok((read,))
+            })
+        },
+    )?;
+    imports.func_wrap(&import::STREAM_DEMAND, stream_demand)?;
+    imports.func_wrap(&import::STREAM_CLOSE, stream_close)?;
+    imports.func_wrap(&import::STREAM_ABORT, stream_abort)
 }
 
 /// A call from its sending to its reply.

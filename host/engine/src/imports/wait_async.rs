@@ -5,10 +5,11 @@ use futures::FutureExt as _;
 use rusm_otp::{Payload, PendingCall};
 use tokio::sync::oneshot;
 use wasmtime::StoreContextMut;
-use wasmtime::component::{ComponentType, FutureReader, Lift, Linker, Lower, WasmList, WasmStr};
+use wasmtime::component::{ComponentType, FutureReader, Lift, Lower, WasmList, WasmStr};
 
+use super::operations;
+use super::table::{Imports, wait_async as import};
 use super::wait::{call_cancel, call_start, stream_abort, stream_close, stream_demand};
-use super::{interface, operations};
 use crate::process::Guest;
 use crate::types::{CallError, ExitReason, Filter, LoadError, Reference, SpawnError, SpawnOptions, Target};
 
@@ -16,27 +17,29 @@ type Store<'a> = StoreContextMut<'a, Guest>;
 
 /// The waits of the async lane: each answers with a future. What starts something starts it here and not in the future,
 /// which runs only once the guest reads it.
-pub(super) fn add(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
-    let mut wait = linker.instance(interface!("wait-async"))?;
-    wait.func_wrap("spawn", |mut store: Store<'_>, (component, options): (WasmStr, SpawnOptions)| {
-        let spawning = operations::prepare_spawn(&mut store, &component, &options)?;
-        begun(store, spawning, || Err(SpawnError::Exited(ExitReason::Killed)))
-    })?;
-    wait.func_wrap(
-        "load",
+pub(super) fn add(imports: &mut Imports<'_>) -> wasmtime::Result<()> {
+    imports.func_wrap(
+        &import::SPAWN,
+        |mut store: Store<'_>, (component, options): (WasmStr, SpawnOptions)| {
+            let spawning = operations::prepare_spawn(&mut store, &component, &options)?;
+            begun(store, spawning, || Err(SpawnError::Exited(ExitReason::Killed)))
+        },
+    )?;
+    imports.func_wrap(
+        &import::LOAD,
         |mut store: Store<'_>, (component, capabilities): (WasmList<u8>, WasmList<WasmStr>)| {
             let loading = operations::prepare_load(&mut store, &component, &capabilities)?;
             begun(store, loading, || Err(LoadError::Capacity("the node stops".into())))
         },
     )?;
-    wait.func_wrap("connect", |store: Store<'_>, (to, contract): (Target, WasmStr)| {
+    imports.func_wrap(&import::CONNECT, |store: Store<'_>, (to, contract): (Target, WasmStr)| {
         let to = operations::target(&store, &to)?;
         let contract = contract.to_str(&store)?;
         let connected = operations::connect(store.data(), &to, &contract);
         future(store, async move { connected })
     })?;
-    wait.func_wrap(
-        "call",
+    imports.func_wrap(
+        &import::CALL,
         |mut store: Store<'_>, (to, key, body, deadline): (Target, u32, WasmList<u8>, u32)| {
             let body = Payload::from(body.as_le_slice(&store));
             let to = operations::target(&store, &to)?;
@@ -46,8 +49,8 @@ pub(super) fn add(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
             answer(store, tried)
         },
     )?;
-    wait.func_wrap(
-        "call-process",
+    imports.func_wrap(
+        &import::CALL_PROCESS,
         |mut store: Store<'_>, (node, id, key, body, deadline): (u64, u64, u32, WasmList<u8>, u32)| {
             let body = Payload::from(body.as_le_slice(&store));
             let to = rusm_otp::Target::Process(rusm_otp::Pid { node, id });
@@ -57,53 +60,53 @@ pub(super) fn add(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
             Ok((tried.map_err(|unanswered| store.data_mut().unanswered = Some(unanswered)).ok(),))
         },
     )?;
-    wait.func_wrap("call-answer-of-process", |mut store: Store<'_>, (): ()| {
+    imports.func_wrap(&import::CALL_ANSWER_OF_PROCESS, |mut store: Store<'_>, (): ()| {
         let unanswered = store.data_mut().unanswered.take();
         answer(store, Err(unanswered.unwrap_or(Unanswered::Failed(CallError::Cancelled))))
     })?;
-    wait.func_wrap("call-start", call_start)?;
-    wait.func_wrap("call-wait", |mut store: Store<'_>, (call,): (Reference,)| {
+    imports.func_wrap(&import::CALL_START, call_start)?;
+    imports.func_wrap(&import::CALL_WAIT, |mut store: Store<'_>, (call,): (Reference,)| {
         let begun = operations::take_call(store.data_mut(), call);
         let tried = attempt(&mut store, begun, None);
         answer(store, tried)
     })?;
-    wait.func_wrap("call-cancel", call_cancel)?;
-    wait.func_wrap("receive", |store: Store<'_>, (filter, limit): (Filter, Option<u64>)| {
+    imports.func_wrap(&import::CALL_CANCEL, call_cancel)?;
+    imports.func_wrap(&import::RECEIVE, |store: Store<'_>, (filter, limit): (Filter, Option<u64>)| {
         let Guest { context, profile, .. } = store.data();
         let (context, streams) = (context.clone(), profile.limits.handles);
         future(store, operations::receive(context, streams, filter, limit))
     })?;
-    wait.func_wrap("sleep", |store: Store<'_>, (ms,): (u64,)| {
+    imports.func_wrap(&import::SLEEP, |store: Store<'_>, (ms,): (u64,)| {
         let sleep = operations::sleep(ms);
         future(store, async move {
             sleep.await;
             true
         })
     })?;
-    wait.func_wrap("park", |mut store: Store<'_>, (parking,): (u64,)| {
+    imports.func_wrap(&import::PARK, |mut store: Store<'_>, (parking,): (u64,)| {
         let (sender, receiver) = oneshot::channel();
         store.data_mut().parked.insert(parking, sender);
         future(store, async move { receiver.await.is_ok() })
     })?;
-    wait.func_wrap("unpark", |mut store: Store<'_>, (parking,): (u64,)| {
+    imports.func_wrap(&import::UNPARK, |mut store: Store<'_>, (parking,): (u64,)| {
         let parked = store.data_mut().parked.remove(&parking);
         Ok((parked.is_some_and(|sender| sender.send(()).is_ok()),))
     })?;
-    wait.func_wrap(
-        "stream-write",
+    imports.func_wrap(
+        &import::STREAM_WRITE,
         |store: Store<'_>, (handle, chunk, deadline): (u64, WasmList<u8>, u32)| {
             let chunk = Bytes::copy_from_slice(chunk.as_le_slice(&store));
             let end = store.data().context.stream(handle);
             at_once(store, operations::write(end, chunk, deadline))
         },
     )?;
-    wait.func_wrap("stream-read", |store: Store<'_>, (handle, deadline): (u64, u32)| {
+    imports.func_wrap(&import::STREAM_READ, |store: Store<'_>, (handle, deadline): (u64, u32)| {
         let end = store.data().context.stream(handle);
         at_once(store, operations::read(end, deadline))
     })?;
-    wait.func_wrap("stream-demand", stream_demand)?;
-    wait.func_wrap("stream-close", stream_close)?;
-    wait.func_wrap("stream-abort", stream_abort)
+    imports.func_wrap(&import::STREAM_DEMAND, stream_demand)?;
+    imports.func_wrap(&import::STREAM_CLOSE, stream_close)?;
+    imports.func_wrap(&import::STREAM_ABORT, stream_abort)
 }
 
 /// An answer with what is there, or with a future.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use rusm_engine::{Component, Grant, Limits};
+use rusm_engine::{Component, Grant, Limits, grants_of_import};
 
 use super::figures::table;
 
@@ -11,7 +11,7 @@ pub(super) fn caps(component: &Component) -> String {
     let profile = component.profile();
     let mut asked: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     for (interface, function) in component.imports() {
-        for kind in wants(&interface, &function) {
+        for kind in grants_of_import(&interface, &function) {
             let (_, interface) = interface.split_once('/').unwrap_or(("", &interface));
             let interface = interface.split('@').next().unwrap_or(interface);
             asked.entry(kind).or_default().push(format!("{interface}.{function}"));
@@ -38,33 +38,6 @@ fn shortened(by: &[String]) -> String {
     match by {
         [first, second, _, ..] => format!("{first}, {second} and {} more", by.len() - 2),
         few => few.join(", "),
-    }
-}
-
-/// The kinds of grants without which an import does nothing, or less.
-fn wants(interface: &str, function: &str) -> Vec<&'static str> {
-    let (package, name) = interface.split_once('/').unwrap_or(("", interface));
-    let name = name.split('@').next().unwrap_or(name);
-    match (package, name, function) {
-        ("rusm:actor", "names", "register") => vec!["register"],
-        ("rusm:actor", "names", "whereis") => vec!["lookup"],
-        ("rusm:actor", "process", "send" | "cast" | "monitor") => vec!["lookup"],
-        ("rusm:actor", "process", "exit-process" | "kill") => vec!["control"],
-        ("rusm:actor", "process", "env") | ("wasi:cli", "environment", "get-environment") => vec!["env"],
-        ("rusm:actor", "groups", "demonitor") => vec![],
-        ("rusm:actor", "groups", _) => vec!["group"],
-        ("rusm:actor", "supervisors" | "supervisors-async", "start" | "start-under" | "start-child") => {
-            vec!["spawn"]
-        }
-        ("rusm:actor", "wait" | "wait-async", "spawn") => vec!["spawn", "register"],
-        ("rusm:actor", "wait" | "wait-async", "call" | "call-start" | "connect") => vec!["lookup"],
-        ("wasi:filesystem", "preopens", _) => vec!["read", "write"],
-        ("wasi:sockets", _, _) if function.contains("connect") || function.contains("send") => {
-            vec!["connect"]
-        }
-        ("wasi:sockets", _, _) if function.contains("listen") || function.contains("bind") => vec!["listen"],
-        ("wasi:sockets", "ip-name-lookup", _) => vec!["connect"],
-        _ => vec![],
     }
 }
 
