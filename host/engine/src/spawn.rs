@@ -47,7 +47,7 @@ pub enum SpawnError {
     /// The constructor could not decode its arguments, or there is none with that key.
     #[error("the constructor's arguments are malformed: {0}")]
     Malformed(String),
-    /// The process ended inside its constructor.
+    /// The process ended inside its constructor; with `shutdown`, the node stops.
     #[error("the process ended in its constructor: {0}")]
     Exited(ExitReason),
     /// The constructor was not done within the deadline.
@@ -139,12 +139,18 @@ impl Engine {
     /// [`SpawnError`]; there is then no process, and no exit or down of it arrives at the parent.
     pub async fn spawn(&self, spawn: Spawn) -> Result<Spawned, SpawnError> {
         spawn.name.as_deref().map_or(Ok(()), check_name)?;
+        if self.runtime().is_closed() {
+            return Err(SpawnError::Exited(ExitReason::Shutdown));
+        }
         let component = self.component(&spawn.component).ok_or_else(|| self.unknown(&spawn.component))?;
         if let Some(difference) = spawn.contract.as_ref().and_then(|contract| component.difference(contract))
         {
             return Err(SpawnError::Contract(difference));
         }
         let init = init(&component, &spawn)?;
+        if let Some(name) = &spawn.name {
+            self.runtime().name_settled(name, spawn.deadline).await;
+        }
         let (sender, outcome) = oneshot::channel();
         let counted = count(&component, &spawn)?;
         let measured = component.figures.begin_spawn().map(|begun| (begun, component.clone()));

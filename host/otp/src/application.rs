@@ -1,5 +1,6 @@
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::sync::oneshot;
@@ -93,7 +94,9 @@ impl Runtime {
     }
 
     /// Stops everything in good order: the applications, the one that was started last first, then whoever stands outside
-    /// of them; and kills what is left after so long. The node can be used again afterwards.
+    /// of them; and kills what is left after so long. Once the applications are gone, a process that is spawned ends with
+    /// `shutdown` before its first step, so that processes which start each other cannot keep the node from stopping. The
+    /// node can be used again afterwards.
     pub async fn shutdown(&self, limit: Duration) -> ShutdownReport {
         let deadline = deadline(limit);
         let mut report = ShutdownReport::default();
@@ -101,29 +104,33 @@ impl Runtime {
         for (_, pid) in applications.into_iter().rev() {
             report.add(self.stop_processes(vec![pid], self.below(pid), deadline).await);
         }
+        let _closed = Closed::new(self);
+        let mut stuck = HashSet::new();
         loop {
-            let tree = self.tree();
-            let all: Vec<Pid> = self.processes().iter().map(|process| process.pid).collect();
-            let roots: Vec<Pid> = tree.iter().map(|process| process.process.pid).collect();
-            let left: Vec<Pid> = all.into_iter().filter(|pid| !report.stuck.contains(pid)).collect();
+            let mut left = self.tree();
+            left.retain(|entry| !stuck.contains(&entry.process.pid));
             if left.is_empty() {
                 return report;
             }
-            report.add(self.stop_processes(roots, left, deadline).await);
+            let roots = left.iter().filter(|entry| entry.depth == 0).map(|entry| entry.process.pid).collect();
+            let left = left.iter().map(|entry| entry.process.pid).collect();
+            let stopped = self.stop_processes(roots, left, deadline).await;
+            stuck.extend(stopped.stuck.iter().copied());
+            report.add(stopped);
         }
+    }
+
+    /// Whether the node lets nobody start any more, because it stops.
+    pub fn is_closed(&self) -> bool {
+        self.node().closed.load(Ordering::Relaxed)
     }
 
     /// A process and all that it, and those below it, have started.
     fn below(&self, root: Pid) -> Vec<Pid> {
-        let mut tree = vec![root];
-        let processes = self.processes();
-        let mut seen = 0;
-        while let Some(parent) = tree.get(seen).copied() {
-            let children = processes.iter().filter(|process| process.parent == Some(parent));
-            tree.extend(children.map(|process| process.pid));
-            seen += 1;
-        }
-        tree
+        let mut tree = self.tree().into_iter().skip_while(|entry| entry.process.pid != root);
+        let Some(first) = tree.next() else { return vec![root] };
+        let below = tree.take_while(|entry| entry.depth > first.depth).map(|entry| entry.process.pid);
+        std::iter::once(root).chain(below).collect()
     }
 
     /// Asks the roots to stop, waits for all of them and of those below, and kills whoever is left at the deadline.
@@ -133,7 +140,7 @@ impl Runtime {
             let _ = done.send(stop(&context, &roots, all, deadline).await);
             ExitReason::Normal
         };
-        let Ok(stopper) = self.spawn(SpawnOptions::new("shutdown"), stopper) else {
+        let Ok(stopper) = self.spawn(SpawnOptions::new("shutdown").even_if_closed(), stopper) else {
             return ShutdownReport::default();
         };
         let report = report.await.unwrap_or_default();
@@ -141,6 +148,22 @@ impl Runtime {
             tokio::task::yield_now().await;
         }
         report
+    }
+}
+
+/// While it lives, the node lets nobody start.
+struct Closed<'a>(&'a Runtime);
+
+impl<'a> Closed<'a> {
+    fn new(runtime: &'a Runtime) -> Self {
+        runtime.node().closed.store(true, Ordering::SeqCst);
+        Self(runtime)
+    }
+}
+
+impl Drop for Closed<'_> {
+    fn drop(&mut self) {
+        self.0.node().closed.store(false, Ordering::SeqCst);
     }
 }
 

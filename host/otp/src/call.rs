@@ -6,7 +6,7 @@ use tokio::sync::oneshot::{self, error::TryRecvError};
 use tokio::task::coop::unconstrained;
 use tokio::time::Instant;
 
-use crate::{ExitReason, Payload, Pid, Reference};
+use crate::{ExitReason, Payload, Pid, Reference, Runtime};
 
 /// Why a call has no reply.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -46,7 +46,11 @@ pub enum CallError {
 
 /// The answering side of a call.
 #[derive(Debug)]
-pub(crate) struct ReplyTo(oneshot::Sender<Result<Payload, CallError>>);
+pub(crate) struct ReplyTo {
+    caller: Pid,
+    call: Reference,
+    sender: oneshot::Sender<Result<Payload, CallError>>,
+}
 
 /// A call that was sent. Dropping it gives the call up: if it has not begun, it will not.
 #[derive(Debug)]
@@ -63,19 +67,29 @@ pub struct PendingCall {
 
 impl ReplyTo {
     /// False if nobody waits any more.
-    pub(crate) fn answer(self, reply: Result<Payload, CallError>) -> bool {
-        self.0.send(reply).is_ok()
+    pub(crate) fn answer(self, runtime: &Runtime, reply: Result<Payload, CallError>) -> bool {
+        // Before the reply: whoever sees it may call the caller, which does not wait any more.
+        if let Some(slot) = runtime.node().table.slot(self.caller) {
+            slot.wait_over(self.call);
+        }
+        self.sender.send(reply).is_ok()
     }
 
     pub(crate) fn is_abandoned(&self) -> bool {
-        self.0.is_closed()
+        self.sender.is_closed()
     }
 }
 
 impl PendingCall {
-    pub(crate) fn new(callee: Pid, reference: Reference, deadline: Option<Instant>) -> (ReplyTo, Self) {
+    pub(crate) fn new(
+        caller: Pid,
+        callee: Pid,
+        reference: Reference,
+        deadline: Option<Instant>,
+    ) -> (ReplyTo, Self) {
         let (sender, receiver) = oneshot::channel();
-        (ReplyTo(sender), Self { callee, reference, deadline, receiver })
+        let reply_to = ReplyTo { caller, call: reference, sender };
+        (reply_to, Self { callee, reference, deadline, receiver })
     }
 
     /// The reply, if it is there.

@@ -1,10 +1,12 @@
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
+use std::hash::BuildHasherDefault;
 use std::sync::Arc;
 
 use crate::process::Owner;
 use crate::sharded::Sharded;
 use crate::sync::Mutex;
-use crate::table::next_reference;
+use crate::table::{IdHasher, next_reference};
 use crate::{Message, Payload, Pid, Reference, Runtime};
 
 /// How a group has changed.
@@ -28,18 +30,21 @@ pub(crate) struct Groups {
 struct Group {
     /// In the order in which they joined.
     members: BTreeMap<u64, Pid>,
-    places: HashMap<Pid, Vec<u64>>,
+    places: HashMap<Pid, Vec<u64>, BuildHasherDefault<IdHasher>>,
     next: u64,
     /// The members' list as it was given out last; none once it has changed.
     list: Option<Arc<[Pid]>>,
-    monitors: Vec<(Reference, Pid)>,
+    /// In the order in which they were made.
+    monitors: BTreeMap<u64, (Reference, Pid)>,
 }
 
-/// What a process has to do with groups.
+/// What a process has to do with groups. Nothing in it is searched: a process may be in very many.
 #[derive(Debug, Default)]
 struct Part {
-    member_of: Vec<Arc<str>>,
-    monitors: Vec<(Reference, Arc<str>)>,
+    /// How often it is a member of each.
+    member_of: HashMap<Arc<str>, usize>,
+    /// The groups that it monitors, and the monitor's place there.
+    monitors: HashMap<Reference, (Arc<str>, u64), BuildHasherDefault<IdHasher>>,
 }
 
 impl Runtime {
@@ -51,9 +56,9 @@ impl Runtime {
             let mut shard = groups.by_name.shard(group).write();
             let group = shard.entry(name.clone()).or_default();
             group.add(pid);
-            group.monitors.clone()
+            group.watchers()
         };
-        if !groups.take_part(self, pid, |part| part.member_of.push(name.clone())) {
+        if !groups.take_part(self, pid, |part| *part.member_of.entry(name.clone()).or_default() += 1) {
             groups.remove(group, pid);
             return false;
         }
@@ -66,8 +71,12 @@ impl Runtime {
         let groups = &self.node().groups;
         let Some(told) = groups.remove(group, pid) else { return false };
         groups.withdraw(self, pid, |part| {
-            let place = part.member_of.iter().position(|name| &**name == group);
-            place.map(|place| part.member_of.swap_remove(place));
+            if let Some(times) = part.member_of.get_mut(group) {
+                *times -= 1;
+                if *times == 0 {
+                    part.member_of.remove(group);
+                }
+            }
         });
         tell(self, told, &group.into(), pid, GroupChange::Left);
         true
@@ -105,14 +114,16 @@ impl Runtime {
         let monitor = next_reference();
         let name: Arc<str> = group.into();
         let groups = &self.node().groups;
-        let members = {
+        let (place, members) = {
             let mut shard = groups.by_name.shard(group).write();
             let group = shard.entry(name.clone()).or_default();
-            group.monitors.push((monitor, pid));
-            group.members.values().copied().collect()
+            let place = group.next_place();
+            group.monitors.insert(place, (monitor, pid));
+            (place, group.members.values().copied().collect())
         };
-        if !groups.take_part(self, pid, |part| part.monitors.push((monitor, name))) {
-            groups.stop_monitor(group, monitor);
+        let note = |part: &mut Part| drop(part.monitors.insert(monitor, (name, place)));
+        if !groups.take_part(self, pid, note) {
+            groups.stop_monitor(group, place);
         }
         (monitor, members)
     }
@@ -121,16 +132,14 @@ impl Runtime {
     /// monitor.
     pub fn demonitor_group(&self, pid: Pid, monitor: Reference) -> bool {
         let groups = &self.node().groups;
-        let mut name = None;
-        groups.withdraw(self, pid, |part| {
-            let place = part.monitors.iter().position(|(reference, _)| *reference == monitor);
-            name = place.map(|place| part.monitors.swap_remove(place).1);
-        });
-        let stopped = name.is_some_and(|name| groups.stop_monitor(&name, monitor));
+        let mut known = None;
+        groups.withdraw(self, pid, |part| known = part.monitors.remove(&monitor));
+        let Some((name, place)) = known else { return false };
+        groups.stop_monitor(&name, place);
         let is_stale =
             |message: &Message| matches!(message, Message::Group { monitor: of, .. } if *of == monitor);
         self.take_back(pid, is_stale);
-        stopped
+        true
     }
 }
 
@@ -139,24 +148,20 @@ impl Groups {
     fn remove(&self, name: &str, pid: Pid) -> Option<Vec<(Reference, Pid)>> {
         let mut shard = self.by_name.shard(name).write();
         let group = shard.get_mut(name)?;
-        let removed = group.remove(pid);
-        let told = group.monitors.clone();
+        let told = group.remove(pid).then(|| group.watchers());
         if group.is_over() {
             shard.remove(name);
         }
-        removed.then_some(told)
+        told
     }
 
-    fn stop_monitor(&self, name: &str, monitor: Reference) -> bool {
+    fn stop_monitor(&self, name: &str, place: u64) {
         let mut shard = self.by_name.shard(name).write();
-        let Some(group) = shard.get_mut(name) else { return false };
-        let before = group.monitors.len();
-        group.monitors.retain(|(reference, _)| *reference != monitor);
-        let stopped = group.monitors.len() < before;
+        let Some(group) = shard.get_mut(name) else { return };
+        group.monitors.remove(&place);
         if group.is_over() {
             shard.remove(name);
         }
-        stopped
     }
 
     /// Notes what a process has to do with groups; false if it has ended, and then nothing is noted.
@@ -187,12 +192,14 @@ impl Groups {
 impl Owner for Groups {
     fn ended(&self, runtime: &Runtime, pid: Pid) {
         let part = self.by_process.lock().remove(&pid).unwrap_or_default();
-        for (monitor, group) in part.monitors {
-            self.stop_monitor(&group, monitor);
+        for (group, place) in part.monitors.into_values() {
+            self.stop_monitor(&group, place);
         }
-        for group in part.member_of {
-            if let Some(told) = self.remove(&group, pid) {
-                tell(runtime, told, &group, pid, GroupChange::Left);
+        for (group, times) in part.member_of {
+            for _ in 0..times {
+                if let Some(told) = self.remove(&group, pid) {
+                    tell(runtime, told, &group, pid, GroupChange::Left);
+                }
             }
         }
     }
@@ -201,19 +208,29 @@ impl Owner for Groups {
 impl Group {
     fn add(&mut self, pid: Pid) {
         self.list = None;
-        self.members.insert(self.next, pid);
-        self.places.entry(pid).or_default().push(self.next);
+        let place = self.next_place();
+        self.members.insert(place, pid);
+        self.places.entry(pid).or_default().push(place);
+    }
+
+    fn next_place(&mut self) -> u64 {
         self.next += 1;
+        self.next
+    }
+
+    /// Whom to tell of a change.
+    fn watchers(&self) -> Vec<(Reference, Pid)> {
+        self.monitors.values().copied().collect()
     }
 
     /// One of its places; false if it has none.
     fn remove(&mut self, pid: Pid) -> bool {
-        let Some(places) = self.places.get_mut(&pid) else { return false };
-        if let Some(place) = places.pop() {
+        let Entry::Occupied(mut places) = self.places.entry(pid) else { return false };
+        if let Some(place) = places.get_mut().pop() {
             self.members.remove(&place);
         }
-        if places.is_empty() {
-            self.places.remove(&pid);
+        if places.get().is_empty() {
+            places.remove();
         }
         self.list = None;
         true

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use crate::call::ReplyTo;
 use crate::registry::Via;
 use crate::stream::{StreamEnd, StreamError};
-use crate::{CallError, ExitReason, GroupChange, Payload, Pid, Reference};
+use crate::{CallError, ExitReason, GroupChange, Payload, Pid, Reference, Runtime};
 
 /// What a process can find in its mailbox. The runtime makes every one: sender, kind and reference cannot be forged.
 #[derive(Debug)]
@@ -108,9 +108,9 @@ pub struct Request {
 
 impl Request {
     /// Answers a call that its callee will never see.
-    pub(crate) fn refuse(&mut self, error: CallError) {
+    pub(crate) fn refuse(&mut self, runtime: &Runtime, error: CallError) {
         if let Some(reply_to) = self.reply_to.take() {
-            reply_to.answer(Err(error));
+            reply_to.answer(runtime, Err(error));
         }
     }
 

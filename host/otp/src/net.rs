@@ -125,6 +125,7 @@ where
     let (ready, is_ready): (Ready, _) = oneshot::channel();
     let process = options.process.clone().trap_exit(true);
     let body = move |context| accept_connections(context, addr, options, handler, ready);
+    runtime.its_name_settled(&process).await;
     let pid = runtime.spawn(process, body)?.pid;
     let addr = is_ready.await.unwrap_or(Err(ListenError::Ended))?;
     Ok(Listening { addr, pid, runtime: runtime.clone() })

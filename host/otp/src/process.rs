@@ -28,6 +28,7 @@ pub struct SpawnOptions {
     pub(crate) hears_shutdown: bool,
     pub(crate) own_turns: bool,
     pub(crate) guest: bool,
+    pub(crate) even_if_closed: bool,
 }
 
 /// What becomes of a message for a mailbox that is full. Calls are always refused, and what comes from the runtime is
@@ -140,6 +141,12 @@ impl SpawnOptions {
         self
     }
 
+    /// Runs even while the node stops.
+    pub(crate) fn even_if_closed(mut self) -> Self {
+        self.even_if_closed = true;
+        self
+    }
+
     /// Keeps a body out of the turns of its callers, until it [shares them](crate::Context::share_turns): for bodies that
     /// cannot begin while another one is polled.
     pub fn own_turns(mut self, own: bool) -> Self {
@@ -214,6 +221,8 @@ pub(crate) struct State {
     pub(crate) serves: bool,
     /// It belongs to the application, and not to its host.
     pub(crate) guest: bool,
+    /// Whoever has started it has told it to end, and it has heard so as a message.
+    pub(crate) ending: bool,
     /// It has set timers, which go with it.
     pub(crate) has_timers: bool,
     pub(crate) overflow: Overflow,
@@ -318,7 +327,7 @@ pub(crate) struct Desk {
     /// Grows whenever something is taken out of the middle.
     pub(crate) removals: u64,
     /// Calls that it has received and not yet answered.
-    pub(crate) open_calls: Vec<(Reference, ReplyTo)>,
+    pub(crate) open_calls: SmallMap<Reference, ReplyTo>,
     /// What a process that neither waits for calls nor has streams does without.
     pub(crate) affairs: Option<Box<Affairs>>,
 }
@@ -343,7 +352,7 @@ impl Desk {
     /// Whether there is anything to clear.
     pub(crate) fn used(&self) -> bool {
         self.inbox.capacity() > 0
-            || self.open_calls.capacity() > 0
+            || self.open_calls.len() > 0
             || self.affairs.is_some()
             || self.stamp.is_some()
             || self.handling.is_some()
@@ -370,6 +379,11 @@ impl State {
             rare.receivers.drain(..).for_each(|(_, waker)| waker.wake());
         }
         self.body.clone()
+    }
+
+    /// Whether it is about to end.
+    pub(crate) fn is_ending(&self) -> bool {
+        self.ending || self.exit.is_some()
     }
 
     pub(crate) fn is_full(&self) -> bool {

@@ -2,12 +2,13 @@ use std::any::Any;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::runtime::Handle;
-use tokio::time::Instant;
+use tokio::sync::oneshot;
+use tokio::time::{Instant, timeout_at};
 
 use crate::body::Body;
 use crate::call::CallError;
@@ -18,7 +19,7 @@ use crate::names::Names;
 use crate::process::{Callback, Desk, Owner, State};
 use crate::scheduler::Scheduler;
 use crate::sharded::Sharded;
-use crate::sync::{Mutex, MutexGuard};
+use crate::sync::{AtomicBool, Mutex, MutexGuard};
 use crate::table::{Table, next_reference};
 use crate::timers::{Due, Timers, deadline};
 use crate::{
@@ -30,7 +31,7 @@ mod introspection;
 mod links;
 mod send;
 
-pub use introspection::ProcessTree;
+pub use introspection::TreeEntry;
 
 /// One node: its processes, their names and timers. Clones are the same node.
 #[derive(Debug, Clone)]
@@ -52,6 +53,8 @@ pub(crate) struct Node {
     pub(crate) latencies: Latencies,
     /// The applications that were started, in their order, and their supervisors.
     pub(crate) applications: Mutex<Vec<(Arc<str>, Pid)>>,
+    /// The node stops: a process that is spawned ends at once.
+    pub(crate) closed: AtomicBool,
     scheduler: Arc<Scheduler>,
     workers: Handle,
 }
@@ -77,6 +80,7 @@ impl Runtime {
                 counters: Counters::default(),
                 latencies: Latencies::default(),
                 applications: Mutex::default(),
+                closed: AtomicBool::new(false),
                 scheduler,
                 workers: Handle::current(),
             }
@@ -155,6 +159,9 @@ impl Runtime {
         state.trap_exit = options.trap_exit;
         state.hears_shutdown = options.hears_shutdown;
         state.guest = options.guest;
+        if node.closed.load(Ordering::Relaxed) && !options.even_if_closed {
+            state.doom(ExitReason::Shutdown);
+        }
         let link = options.parent.filter(|_| options.link);
         let monitor = options.monitor.then(next_reference);
         let watcher = monitor.zip(options.parent);
@@ -180,7 +187,7 @@ impl Runtime {
         drop(guard);
         self.node.counters.ended(state.arrived, matches!(reason, ExitReason::Crash(_)));
         self.clear(slot.take_desk(), reason);
-        refuse_calls(state.incoming.drain(..).map(|letter| letter.message), reason);
+        self.refuse_calls(state.incoming.drain(..).map(|letter| letter.message), reason);
         state.links.for_each(|other, ()| self.exit_signal(pid, other, reason, true));
         state.watchers.for_each(|monitor, watcher| self.down(watcher, monitor, pid, reason));
         state.watching.for_each(|monitor, other| {
@@ -200,12 +207,32 @@ impl Runtime {
     /// What was still on a process's desk: calls and streams, whose other ends learn the reason.
     fn clear(&self, desk: Option<Desk>, reason: &ExitReason) {
         let Some(mut desk) = desk else { return };
-        for (_, reply_to) in desk.open_calls.drain(..) {
-            reply_to.answer(Err(CallError::Exited(reason.clone())));
-        }
-        refuse_calls(desk.inbox.drain(..).map(|letter| letter.message), reason);
+        std::mem::take(&mut desk.open_calls).for_each(|_, reply_to| {
+            reply_to.answer(self, Err(CallError::Exited(reason.clone())));
+        });
+        self.refuse_calls(desk.inbox.drain(..).map(|letter| letter.message), reason);
         for (_, end) in desk.affairs.take().map(|affairs| affairs.streams).unwrap_or_default() {
             end.exited(reason);
+        }
+    }
+
+    /// Answers calls whose callee will never see them, and drops all other messages.
+    fn refuse_calls(&self, messages: impl Iterator<Item = Message>, reason: &ExitReason) {
+        for message in messages {
+            // A value may panic when it is dropped: that ends neither the runner nor what is left to do.
+            let refused = catch_unwind(AssertUnwindSafe(|| self.refuse_call(message, reason)));
+            if refused.is_err() {
+                tracing::error!("a message of a process that has ended panicked when it was dropped");
+            }
+        }
+    }
+
+    fn refuse_call(&self, message: Message, reason: &ExitReason) {
+        if let Message::Call(mut request) = message {
+            request.refuse(self, CallError::Exited(reason.clone()));
+            if let Some(end) = request.stream.take() {
+                end.exited(reason);
+            }
         }
     }
 
@@ -247,6 +274,28 @@ impl Runtime {
     /// The process that has this name now.
     pub fn whereis(&self, name: &str) -> Option<Pid> {
         self.node.names.find(name)
+    }
+
+    /// Waits as long as a name belongs to a process that has been told to end, and at most so long: whoever starts a process
+    /// in the place of one that was killed need not fail by its name.
+    pub async fn name_settled(&self, name: &str, limit: Duration) {
+        let limit = deadline(limit);
+        while let Some(holder) = self.whereis(name)
+            && self.node.table.lock(holder).is_some_and(|state| state.is_ending())
+        {
+            let (sender, ended) = oneshot::channel();
+            let told = self.tell_end(holder, Arc::new(Ended(Mutex::new(Some(sender)))));
+            if told && timeout_at(limit, ended).await.is_err() {
+                return;
+            }
+        }
+    }
+
+    /// The same for the name of a process that is about to start.
+    pub(crate) async fn its_name_settled(&self, options: &SpawnOptions) {
+        if let Some(name) = &options.name {
+            self.name_settled(name, NAME_SETTLES_WITHIN).await;
+        }
     }
 
     /// Lets something know when a process ends; false if it has.
@@ -349,11 +398,28 @@ impl Runtime {
 impl Node {
     /// The workers are gone: nobody will run the processes any more.
     pub(crate) fn abandon(&self) {
+        self.closed.store(true, Ordering::SeqCst);
         for slot in self.table.slots() {
             let body = slot.lock_any().body.take();
             if let Some(body) = body {
                 body.abandon();
             }
+        }
+    }
+}
+
+/// As a child has to stop by default.
+const NAME_SETTLES_WITHIN: Duration = Duration::from_secs(5);
+
+/// Somebody waits for the end of a process.
+#[derive(Debug)]
+struct Ended(Mutex<Option<oneshot::Sender<()>>>);
+
+impl Owner for Ended {
+    fn ended(&self, _: &Runtime, _: Pid) {
+        if let Some(sender) = self.0.lock().take() {
+            // Whoever waited may have given up.
+            let _ = sender.send(());
         }
     }
 }
@@ -367,26 +433,6 @@ impl Drop for Node {
 impl Default for Runtime {
     fn default() -> Self {
         Self::new()
-    }
-}
-
-/// Answers calls whose callee will never see them, and drops all other messages.
-fn refuse_calls(messages: impl Iterator<Item = Message>, reason: &ExitReason) {
-    for message in messages {
-        // A value may panic when it is dropped: that ends neither the runner nor what is left to do.
-        let refused = catch_unwind(AssertUnwindSafe(|| refuse_call(message, reason)));
-        if refused.is_err() {
-            tracing::error!("a message of a process that has ended panicked when it was dropped");
-        }
-    }
-}
-
-fn refuse_call(message: Message, reason: &ExitReason) {
-    if let Message::Call(mut request) = message {
-        request.refuse(CallError::Exited(reason.clone()));
-        if let Some(end) = request.stream.take() {
-            end.exited(reason);
-        }
     }
 }
 

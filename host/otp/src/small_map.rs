@@ -62,7 +62,14 @@ impl<K: Copy + Eq + Hash, V> SmallMap<K, V> {
                 let place = few.iter().position(|(other, _)| *other == key)?;
                 Some(few.swap_remove(place).1)
             }
-            Self::Many(many) => many.remove(&key),
+            Self::Many(many) => {
+                let removed = many.remove(&key);
+                // Room for many is given back when few are left, not with each one.
+                if many.capacity() / LOOSE > many.len() + FEW {
+                    many.shrink_to(2 * many.len());
+                }
+                removed
+            }
         }
     }
 
@@ -126,6 +133,9 @@ impl<K: Copy + Eq + Hash, V> Default for SmallMap<K, V> {
 
 /// Searching so many is faster than hashing.
 const FEW: usize = 32;
+
+/// A map with so many times the room that its entries take gives it back.
+const LOOSE: usize = 8;
 
 #[cfg(test)]
 mod tests {

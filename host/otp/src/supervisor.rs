@@ -1,3 +1,4 @@
+use std::collections::HashSet;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
@@ -378,13 +379,12 @@ impl Supervisor {
 
     /// What is wrong with it as it is declared.
     fn mistake(&self) -> Option<StartError> {
-        let twice = |place: usize, child: &ChildSpec| {
-            self.strategy != Strategy::Dynamic
-                && self.children[..place].iter().any(|other| other.id == child.id)
-        };
-        self.children.iter().enumerate().find_map(|(place, child)| match twice(place, child) {
-            true => Some(child.mistake("another child has the same name")),
-            false => self.mistake_of(child),
+        let mut known = HashSet::new();
+        self.children.iter().find_map(|child| match known.insert(&child.id) {
+            false if self.strategy != Strategy::Dynamic => {
+                Some(child.mistake("another child has the same name"))
+            }
+            _ => self.mistake_of(child),
         })
     }
 

@@ -49,8 +49,11 @@ pub(crate) struct Slot {
     pub(crate) receiving: AtomicBool,
     /// The how many-th process of the slot this is; whoever takes the slot changes it.
     generation: AtomicU32,
-    /// Whom the process calls and waits for: the id of its pid, 0 for nobody.
+    /// The call that the process waits for, from before it looks whether anybody waits for it until the reply is sent; 0 for
+    /// none. Whoever answers takes the note back, so that an answered call keeps nobody.
     pub(crate) calling: AtomicU64,
+    /// Whom that call is to: the id of its pid. Written before `calling`.
+    pub(crate) callee: AtomicU64,
 }
 
 impl Table {
@@ -176,6 +179,28 @@ impl Slot {
         self.callback.store(0, Ordering::Relaxed);
         let mut desk = self.desk.lock();
         desk.used().then(|| std::mem::take(&mut *desk))
+    }
+
+    /// Notes the call that the process waits for now.
+    pub(crate) fn wait_for(&self, call: Reference, callee: Pid) {
+        self.callee.store(callee.id, Ordering::Release);
+        self.calling.store(call, Ordering::SeqCst);
+    }
+
+    /// Takes the note back that the process waits for this call, if it does.
+    pub(crate) fn wait_over(&self, call: Reference) {
+        // Few calls that are answered are waited for by a process of the node's own.
+        if self.calling.load(Ordering::Relaxed) == call {
+            let _ = self.calling.compare_exchange(call, 0, Ordering::SeqCst, Ordering::Relaxed);
+        }
+    }
+
+    /// The call that the process waits for, and the id of whom it calls.
+    pub(crate) fn waits_for(&self) -> Option<(Reference, u64)> {
+        let call = self.calling.load(Ordering::SeqCst);
+        let callee = self.callee.load(Ordering::Acquire);
+        // A reference is of one call for ever: if it is still there, the callee is that call's.
+        (call != 0 && self.calling.load(Ordering::SeqCst) == call).then_some((call, callee))
     }
 
     /// The state, whoever it is of.

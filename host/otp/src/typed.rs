@@ -240,6 +240,7 @@ where
     Run: Future<Output = ExitReason> + Send + 'static,
 {
     let (ready, is_ready) = oneshot::channel();
+    runtime.its_name_settled(&options).await;
     let spawned = runtime.spawn(options, move |context| body(context, ready))?;
     // It was ended from outside before it was ready.
     let outcome = is_ready.await.unwrap_or(Err(ExitReason::Killed));

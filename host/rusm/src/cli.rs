@@ -15,8 +15,12 @@ use crate::{BuildError, CallRequest, Language, Node, Project, scaffold};
 
 mod caps;
 mod figures;
+mod log;
+mod signals;
 
 use figures::Sort;
+use log::Log;
+use signals::Asked;
 
 #[derive(Parser)]
 #[command(
@@ -264,58 +268,53 @@ fn build(project: &Project) -> anyhow::Result<()> {
 
 fn start(project: &Project, no_build: bool) -> anyhow::Result<()> {
     let components = if no_build { project.built()? } else { project.build(&mut Terminal::new())? };
-    log_to_stderr();
-    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(async {
+    let log = Log::start();
+    let asked = Asked::listen()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let ended = runtime.block_on(async {
         let file = project.root().join("rusm.toml");
         let mut node = Node::boot(project.manifest(), &file, &components, EngineConfig::default()).await?;
         node.listen(project.root())?;
         let mut names: Vec<_> = node.engine().runtime().processes();
         names.retain(|process| process.name.is_some());
-        say!("The node is up. Ctrl-C stops it.");
+        log.say("The node is up. Ctrl-C stops it.");
         for process in names {
-            say!("  {} ({}) {}", process.name.unwrap_or_default(), process.label, process.pid);
+            log.say(format!("  {} ({}) {}", process.name.unwrap_or_default(), process.label, process.pid));
         }
+        tokio::spawn(log.tell_of_losses());
         tokio::select! {
-            () = asked_to_stop() => {
-                say!("Stopping.");
-                stop(&node).await?;
+            () = asked.times(1) => {
+                log.say("Stopping.");
+                stop(&node, &asked, &log).await;
             }
             reason = node.ended() => {
                 anyhow::bail!("the supervision tree has ended: {reason}; the log above says why");
             }
         }
         Ok(())
-    })
+    });
+    // A guest that cannot be interrupted does not keep the process.
+    runtime.shutdown_timeout(WORKERS_STOP_WITHIN);
+    ended
 }
 
 /// Whoever asks again does not want to wait.
-async fn stop(node: &Node) -> anyhow::Result<()> {
+async fn stop(node: &Node, asked: &Asked, log: &Log) {
     let report = tokio::select! {
         report = node.stop(STOP_WITHIN) => report,
-        () = asked_to_stop() => node.stop(Duration::ZERO).await,
+        () = asked.times(2) => node.stop(Duration::ZERO).await,
     };
     for process in report.killed {
         let (label, pid) = (process.label, process.pid);
         let name = process.name.map(|name| format!("{name} ")).unwrap_or_default();
-        say!("It did not stop in time and was killed: {name}({label}) {pid}");
+        log.say(format!("It did not stop in time and was killed: {name}({label}) {pid}"));
     }
-    Ok(())
 }
+
+const WORKERS_STOP_WITHIN: Duration = Duration::from_secs(1);
 
 /// Longer than a tree whose children each take the time that they have by default.
 const STOP_WITHIN: Duration = Duration::from_secs(300);
-
-async fn asked_to_stop() {
-    let terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate());
-    let Ok(mut terminate) = terminate else {
-        // Without signals the node runs until it is killed.
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = tokio::signal::ctrl_c() => {}
-        _ = terminate.recv() => {}
-    }
-}
 
 fn call_node(project: &Project, request: CallRequest) -> anyhow::Result<()> {
     tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
@@ -354,16 +353,6 @@ fn doctor(fix: bool) -> anyhow::Result<()> {
 
 fn paint(colours: bool) -> impl Fn(&str, &str) -> String {
     move |code, text| if colours { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
-}
-
-fn log_to_stderr() {
-    let filter = tracing_subscriber::EnvFilter::try_from_env("RUSM_LOG");
-    let filter = filter.unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
-        .init();
 }
 
 impl Project {

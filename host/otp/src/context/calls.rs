@@ -11,7 +11,7 @@ use crate::call::{CallError, PendingCall};
 use crate::scheduler::run_woken;
 use crate::table::Slot;
 use crate::timers::deadline;
-use crate::{Payload, Pid, Target};
+use crate::{Payload, Pid, Reference, Target};
 
 impl Context {
     /// Calls a process and waits for its reply, at most so long.
@@ -45,7 +45,7 @@ impl Context {
         if matches!(sent, Err(CallError::Overloaded))
             && let Some(callee) = self.runtime.resolve(target)
         {
-            self.waits_for(callee)?;
+            self.waits_for(callee, self.runtime.new_reference())?;
         }
         sent
     }
@@ -61,7 +61,7 @@ impl Context {
     /// The reply of a call that was just sent, if the callee gives it at once. A callee that was idle handles the call
     /// within this process's turn; the same callee may do so in this way once a turn at most while others wait for it.
     pub fn try_wait(&self, pending: &mut PendingCall) -> Option<Result<Payload, CallError>> {
-        let waiting = match self.waits_for(pending.callee) {
+        let waiting = match self.waits_for(pending.callee, pending.reference) {
             Ok(waiting) => waiting,
             Err(cycle) => return Some(Err(cycle)),
         };
@@ -75,7 +75,7 @@ impl Context {
     /// # Errors
     /// [`CallError`].
     pub async fn wait(&self, pending: PendingCall) -> Result<Payload, CallError> {
-        let _waiting = self.waits_for(pending.callee)?;
+        let _waiting = self.waits_for(pending.callee, pending.reference)?;
         let Some(deadline) = pending.deadline else { return pending.await };
         let mut wait = Wait { context: self, pending, registered: false };
         poll_fn(|task| {
@@ -92,13 +92,13 @@ impl Context {
     }
 
     /// Notes whom this process waits for, unless that one waits for this process.
-    fn waits_for(&self, callee: Pid) -> Result<Waiting<'_>, CallError> {
+    fn waits_for(&self, callee: Pid, call: Reference) -> Result<Waiting<'_>, CallError> {
         let own = self.slot().filter(|slot| slot.is_of(self.pid));
         let Some(slot) = own.filter(|slot| !slot.receiving.load(Ordering::Relaxed)) else {
             return Ok(Waiting(None));
         };
         // Before the look at the others: of two that begin to wait for each other, one sees it at least.
-        slot.calling.store(callee.id, Ordering::SeqCst);
+        slot.wait_for(call, callee);
         let waiting = Waiting(Some(slot));
         match self.runtime.cycle(self.pid, callee) {
             Some(chain) => Err(CallError::Cycle(chain)),

@@ -12,10 +12,11 @@ use crate::call::{CallError, ReplyTo};
 use crate::latency::Spent;
 use crate::process::{Desk, Letter, Stamp, State};
 use crate::scheduler::may_take;
+use crate::small_map::SmallMap;
 use crate::sync::MutexGuard;
 use crate::table::{Slot, next_reference};
 use crate::timers::deadline;
-use crate::{ExitReason, Message, Reference};
+use crate::{ExitReason, Message, Reference, Runtime};
 
 /// A moment in a process's mailbox: what has come before it need not be looked at again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -107,7 +108,7 @@ impl Context {
             let left = desk.inbox.len() + usize::from(desk.handling.is_some());
             slot.left.store(left, Ordering::Relaxed);
             drop(desk);
-            search.expired.drain(..).for_each(expire);
+            search.expired.drain(..).for_each(|message| expire(&self.runtime, message));
             outcome
         })
         .await
@@ -148,10 +149,10 @@ impl Context {
             && let Some(reply_to) = request.reply_to.take()
         {
             match slot.desk(self.pid) {
-                Some(mut desk) => desk.open_calls.push((request.reference, reply_to)),
+                Some(mut desk) => drop(desk.open_calls.insert(request.reference, reply_to)),
                 // It has just ended while another task received for it.
                 None => {
-                    reply_to.answer(Err(CallError::NoProc));
+                    reply_to.answer(&self.runtime, Err(CallError::NoProc));
                     if let Some(end) = request.stream.take() {
                         end.exited(&ExitReason::NoProc);
                     }
@@ -290,7 +291,7 @@ struct Search {
 /// What a desk notes of a message that is taken.
 struct Taken<'a> {
     removals: &'a mut u64,
-    open_calls: &'a mut Vec<(Reference, ReplyTo)>,
+    open_calls: &'a mut SmallMap<Reference, ReplyTo>,
 }
 
 enum Found<'a> {
@@ -341,7 +342,9 @@ impl Search {
                     self.expired.push(message);
                     continue;
                 }
-                taken.open_calls.extend(request.reply_to.take().map(|to: ReplyTo| (request.reference, to)));
+                if let Some(reply_to) = request.reply_to.take() {
+                    taken.open_calls.insert(request.reference, reply_to);
+                }
             }
             return Some(Found::Message(message));
         }
@@ -350,9 +353,9 @@ impl Search {
 }
 
 /// Answers a call that is not begun, when the mailbox is no longer locked: it may wake others.
-fn expire(message: Message) {
+fn expire(runtime: &Runtime, message: Message) {
     if let Message::Call(mut request) = message {
-        request.refuse(CallError::Timeout);
+        request.refuse(runtime, CallError::Timeout);
         if let Some(end) = request.stream {
             end.abort("the call was not begun");
         }

@@ -6,13 +6,13 @@ use crate::process::Callback;
 use crate::table::Slot;
 use crate::{Latency, NodeCounters, Pid, ProcessInfo};
 
-/// A process, and those that it has started and that still live.
+/// A process in the tree of who has started whom. Chains of processes may be very long, so the tree is a list.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ProcessTree {
+pub struct TreeEntry {
     /// The process.
     pub process: ProcessInfo,
-    /// Those that have it as their parent, the oldest first.
-    pub children: Vec<ProcessTree>,
+    /// How many living processes it is below: 0 for one whose parent is gone, or that has none.
+    pub depth: usize,
 }
 
 impl Runtime {
@@ -56,8 +56,9 @@ impl Runtime {
         state.live.then(|| state.info(pid, &desk, self.callee(slot), callback(slot)))
     }
 
-    /// Every living process below the one that has started it: the supervision trees, and whoever stands alone.
-    pub fn tree(&self) -> Vec<ProcessTree> {
+    /// Every living process after the one that has started it, the oldest first: the supervision trees, and whoever stands
+    /// alone.
+    pub fn tree(&self) -> Vec<TreeEntry> {
         let slots = self.node.table.slots();
         let mut processes: Vec<_> =
             slots.filter_map(|slot| Some((slot.generation(), self.info_of(slot)?))).collect();
@@ -70,7 +71,13 @@ impl Runtime {
             let parent = process.parent.filter(|parent| known.contains_key(parent));
             below.entry(parent).or_default().push(process);
         }
-        grow(None, &mut below)
+        let mut tree = Vec::new();
+        let mut next: Vec<_> = level(None, 0, &mut below).collect();
+        while let Some(entry) = next.pop() {
+            next.extend(level(Some(entry.process.pid), entry.depth + 1, &mut below));
+            tree.push(entry);
+        }
+        tree
     }
 
     /// What has happened on this node so far.
@@ -98,10 +105,7 @@ impl Runtime {
     }
 
     fn callee(&self, slot: &Slot) -> Option<Pid> {
-        match slot.calling.load(Ordering::Relaxed) {
-            0 => None,
-            id => Some(Pid { node: self.node.id, id }),
-        }
+        slot.waits_for().map(|(_, id)| Pid { node: self.node.id, id })
     }
 }
 
@@ -109,8 +113,12 @@ fn callback(slot: &Slot) -> Callback {
     Callback::from_code(slot.callback.load(Ordering::Relaxed))
 }
 
-fn grow(parent: Option<Pid>, below: &mut HashMap<Option<Pid>, Vec<ProcessInfo>>) -> Vec<ProcessTree> {
+/// The children of one, the youngest first.
+fn level(
+    parent: Option<Pid>,
+    depth: usize,
+    below: &mut HashMap<Option<Pid>, Vec<ProcessInfo>>,
+) -> impl Iterator<Item = TreeEntry> + use<> {
     let children = below.remove(&parent).unwrap_or_default();
-    let tree = |process: ProcessInfo| ProcessTree { children: grow(Some(process.pid), below), process };
-    children.into_iter().map(tree).collect()
+    children.into_iter().rev().map(move |process| TreeEntry { process, depth })
 }

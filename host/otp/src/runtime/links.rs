@@ -130,6 +130,7 @@ impl Runtime {
         }
         let asked = matches!(reason, ExitReason::Shutdown | ExitReason::ShutdownWith(_));
         let body = if state.trap_exit || state.hears_shutdown && asked {
+            state.ending |= state.parent == Some(sender);
             state.deliver(Message::Exit { pid: sender, reason: reason.clone() })
         } else if *reason == ExitReason::Normal && (by_link || sender != receiver) {
             None

@@ -131,7 +131,7 @@ impl Runtime {
         deadline: Option<Instant>,
     ) -> Result<PendingCall, CallError> {
         let body = body.into();
-        self.send_call(target, deadline, |reference, reply_to| {
+        self.send_call(sender, target, deadline, |reference, reply_to| {
             let reply_to = Some(reply_to);
             Request { sender, reference, key, body, term: None, stream, deadline, reply_to }
         })
@@ -145,7 +145,7 @@ impl Runtime {
         term: Box<dyn Any + Send>,
         deadline: Option<Instant>,
     ) -> Result<PendingCall, CallError> {
-        self.send_call(target, deadline, |reference, reply_to| {
+        self.send_call(sender, target, deadline, |reference, reply_to| {
             let (term, reply_to) = (Some(term), Some(reply_to));
             Request {
                 sender,
@@ -162,6 +162,7 @@ impl Runtime {
 
     fn send_call(
         &self,
+        sender: Pid,
         target: &Target,
         deadline: Option<Instant>,
         request: impl FnOnce(Reference, ReplyTo) -> Request,
@@ -171,7 +172,7 @@ impl Runtime {
             return Err(CallError::NoConnection);
         }
         let reference = next_reference();
-        let (reply_to, pending) = PendingCall::new(callee, reference, deadline);
+        let (reply_to, pending) = PendingCall::new(sender, callee, reference, deadline);
         let message = Message::Call(Box::new(request(reference, reply_to)));
         let mut state = self.node.table.lock(callee).ok_or(CallError::NoProc)?;
         if state.is_full() {
@@ -192,19 +193,29 @@ impl Runtime {
         if self.node.table.slot(callee)?.calling.load(Ordering::SeqCst) == 0 {
             return None;
         }
-        let mut chain = vec![caller, callee];
-        while let Some(last) = chain.last().copied() {
-            let next = self.node.table.slot(last)?.calling.load(Ordering::SeqCst);
-            let serves = |pid| self.node.table.lock(pid).is_some_and(|state| state.serves);
-            if next == 0 || chain.len() > LONGEST_CYCLE || !serves(last) {
+        let serves = |pid| self.node.table.lock(pid).is_some_and(|state| state.serves);
+        let mut waits = Vec::new();
+        let mut last = callee;
+        while last != caller {
+            let (call, next) = self.node.table.slot(last)?.waits_for()?;
+            if waits.len() >= LONGEST_CYCLE || !serves(last) {
                 return None;
             }
-            chain.push(Pid { node: self.node.id, id: next });
-            if next == caller.id {
-                return serves(caller).then(|| chain.iter().map(|pid| self.spoken_name(*pid)).collect());
-            }
+            waits.push((last, call));
+            last = Pid { node: self.node.id, id: next };
         }
-        None
+        // They were looked at one after the other: a circle is one only if all of them have waited at one moment, which is so if
+        // each still waits for the same call.
+        let still = |(pid, call): &(Pid, Reference)| {
+            let slot = self.node.table.slot(*pid);
+            slot.is_some_and(|slot| slot.calling.load(Ordering::SeqCst) == *call)
+        };
+        if !serves(caller) || !waits.iter().all(still) {
+            return None;
+        }
+        let between = waits.into_iter().map(|(pid, _)| pid);
+        let chain = std::iter::once(caller).chain(between).chain([caller]);
+        Some(chain.map(|pid| self.spoken_name(pid)).collect())
     }
 
     /// A process as people know it: its name, or what it runs.
@@ -218,10 +229,9 @@ impl Runtime {
     pub fn reply(&self, callee: Pid, reference: Reference, reply: Result<Payload, CallError>) -> bool {
         let Some(slot) = self.node.table.slot(callee) else { return false };
         let Some(mut desk) = slot.desk(callee) else { return false };
-        let place = desk.open_calls.iter().position(|(open, _)| *open == reference);
-        let open = place.map(|place| desk.open_calls.swap_remove(place).1);
+        let open = desk.open_calls.remove(reference);
         drop(desk);
-        open.is_some_and(|reply_to| reply_to.answer(reply))
+        open.is_some_and(|reply_to| reply_to.answer(self, reply))
     }
 }
 

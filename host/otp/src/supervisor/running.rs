@@ -1,18 +1,19 @@
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::sync::oneshot;
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 
 use super::children::{Child, Children, Place};
 use super::intensity::Intensity;
 use super::{
-    AutoShutdown, ChildCounts, ChildError, ChildInfo, ChildSpec, ChildState, Excess, Parent, Restart,
-    Shutdown, StartError, Strategy, Supervisor,
+    AutoShutdown, ChildCounts, ChildError, ChildInfo, ChildKind, ChildSpec, ChildState, Excess, Parent,
+    Restart, Shutdown, StartError, Strategy, Supervisor,
 };
 use crate::timers::deadline;
-use crate::{Context, ExitReason, Message, Pid};
+use crate::{Context, ExitReason, Message, Pid, Reference, Runtime, SpawnOptions};
 
 /// What a supervisor can be asked. Whoever asks waits for the answer, or learns from its absence that it has ended.
 #[derive(Debug)]
@@ -44,6 +45,8 @@ pub(super) struct Running {
     restarts: Arc<AtomicU64>,
     /// Whoever asked it to stop, and learns of its end.
     stopping: Option<Answer<()>>,
+    /// Children that were asked to stop and have not ended yet, by the monitors of them.
+    ending: HashMap<Reference, Stop>,
 }
 
 impl Running {
@@ -58,7 +61,8 @@ impl Running {
             children.add(child);
         }
         let intensity = Intensity::new(spec.most_restarts, spec.period);
-        Self { name: spec.name.clone(), context, parent, spec, children, intensity, restarts, stopping: None }
+        let (name, stopping, ending) = (spec.name.clone(), None, HashMap::new());
+        Self { name, context, parent, spec, children, intensity, restarts, stopping, ending }
     }
 
     pub(super) async fn start_all(&mut self) -> Result<(), StartError> {
@@ -358,22 +362,48 @@ impl Running {
     }
 
     async fn stop_together(&mut self, places: &[Place]) {
-        let mut stops = Vec::new();
+        let mark = self.context.mark();
+        let mut limits = Vec::new();
         for place in places {
             if let Some(pid) = self.children.pid(*place)
                 && let Some(child) = self.children.get(*place)
             {
-                stops.push(self.ask_to_stop(pid, child.spec.stops_by()));
+                let (monitor, stop) = self.ask_to_stop(pid, child.spec.stops_by());
+                limits.extend(stop.limit.map(|limit| (limit, monitor)));
+                self.ending.insert(monitor, stop);
             }
             self.children.set(*place, ChildState::Stopped);
         }
-        for stop in stops {
-            self.await_stop(stop).await;
+        // The first limit last.
+        limits.sort_unstable_by_key(|(limit, _)| std::cmp::Reverse(*limit));
+        let mut ended = HashSet::new();
+        while !self.ending.is_empty() {
+            let is_down = |message: &Message| matches!(message, Message::Down { monitor, .. } if self.ending.contains_key(monitor));
+            let down = self.context.receive_since(mark, is_down);
+            let down = match limits.last() {
+                Some((limit, _)) => timeout_at(*limit, down).await.ok(),
+                None => Some(down.await),
+            };
+            match down {
+                Some(Message::Down { monitor, pid, .. }) => {
+                    self.ending.remove(&monitor);
+                    ended.insert(pid);
+                }
+                _ => {
+                    let late = limits.pop().and_then(|(_, monitor)| self.ending.get(&monitor));
+                    if let Some(stop) = late {
+                        self.context.runtime().kill(stop.pid);
+                    }
+                }
+            }
         }
+        // Some may have ended by themselves before they were asked.
+        let is_exit = |message: &Message| matches!(message, Message::Exit { pid, .. } if ended.contains(pid));
+        self.context.runtime().take_back(self.context.pid(), is_exit);
     }
 
     /// A child that is asked to stop is no longer linked: only the monitor tells of its end.
-    fn ask_to_stop(&self, pid: Pid, how: Shutdown) -> Stop {
+    fn ask_to_stop(&self, pid: Pid, how: Shutdown) -> (Reference, Stop) {
         let (runtime, own) = (self.context.runtime(), self.context.pid());
         let monitor = runtime.monitor(own, &pid.into());
         match how {
@@ -390,36 +420,64 @@ impl Running {
             Shutdown::Timeout(limit) => Some(deadline(limit)),
             _ => None,
         };
-        Stop { pid, monitor, limit }
-    }
-
-    async fn await_stop(&self, stop: Stop) {
-        let is_down =
-            |message: &Message| matches!(message, Message::Down { monitor, .. } if *monitor == stop.monitor);
-        let in_time = match stop.limit {
-            None => None,
-            Some(limit) => {
-                let left = limit.saturating_duration_since(Instant::now());
-                let down = self.context.receive_within(left, is_down).await;
-                if down.is_none() {
-                    self.context.runtime().kill(stop.pid);
-                }
-                down
-            }
-        };
-        if in_time.is_none() {
-            self.context.receive_matching(is_down).await;
-        }
-        // It may have ended by itself before it was asked.
-        let is_exit = |message: &Message| matches!(message, Message::Exit { pid, .. } if *pid == stop.pid);
-        self.context.receive_within(Duration::ZERO, is_exit).await;
+        (monitor, Stop { pid, limit })
     }
 }
+
+impl Drop for Running {
+    /// A supervisor that was killed, or has crashed, stops nobody in good order. Its links end its children; those that trap
+    /// exits hear of it, and have the time that they would have had to stop. A child that it was just stopping is no longer
+    /// linked: its time is over.
+    fn drop(&mut self) {
+        let (runtime, own) = (self.context.runtime(), self.context.pid());
+        self.ending.values().for_each(|stop| runtime.kill(stop.pid));
+        let mut left: Vec<_> = self.children.iter().filter_map(|child| last_moment(runtime, child)).collect();
+        // One that was about to start is linked, and no child yet.
+        for pid in self.context.links() {
+            if runtime.parent(pid) == Some(own) && self.children.place_of(pid).is_none() {
+                runtime.kill(pid);
+            }
+        }
+        if left.is_empty() {
+            return;
+        }
+        if runtime.is_closed() {
+            return left.into_iter().for_each(|(_, pid)| runtime.kill(pid));
+        }
+        left.sort_unstable_by_key(|(limit, _)| *limit);
+        let ends_them = async move |context: Context| {
+            for (limit, pid) in left {
+                sleep_until(limit).await;
+                context.runtime().kill(pid);
+            }
+            ExitReason::Normal
+        };
+        // It has no name that could be taken.
+        let _ = runtime.spawn(SpawnOptions::new("end of a supervisor"), ends_them);
+    }
+}
+
+/// When a child that hears of its supervisor's end has to have ended; none for one that ends by its link.
+fn last_moment(runtime: &Runtime, child: &Child) -> Option<(Instant, Pid)> {
+    let ChildState::Running(pid) = child.state else { return None };
+    let traps = runtime.state(pid).is_some_and(|state| state.trap_exit);
+    let limit = match child.spec.stops_by() {
+        Shutdown::BrutalKill => Duration::ZERO,
+        Shutdown::Timeout(limit) => limit,
+        // Supervisors stop what is below them, and take the time that this takes.
+        Shutdown::Infinity if child.spec.kind == ChildKind::Supervisor => return None,
+        Shutdown::Infinity => WITHOUT_SUPERVISOR,
+    };
+    traps.then(|| (deadline(limit), pid))
+}
+
+/// How long a child that may take all the time it needs gets to end once nobody waits for it any more: the usual time.
+const WITHOUT_SUPERVISOR: Duration = Duration::from_secs(5);
 
 /// A child on its way out.
 struct Stop {
     pid: Pid,
-    monitor: crate::Reference,
+    /// When it is killed.
     limit: Option<Instant>,
 }
 

@@ -67,7 +67,7 @@ mod otp {
     pub use process::{AlreadyRegistered, Overflow, ProcessInfo, SpawnOptions, Spawned, Status};
     pub use reason::{Crash, ExitReason};
     pub use registry::{Keys, NameRegistry, Registry, Via};
-    pub use runtime::{ProcessTree, Runtime};
+    pub use runtime::{Runtime, TreeEntry};
     pub use state_machine::{Entry, Event, StateMachine, StateMachineRef, Transition, start_state_machine};
     pub use stream::{STREAM_WINDOW, StreamEnd, StreamError, StreamReader, StreamWriter, TryWrite, stream};
     pub use supervisor::{

@@ -97,10 +97,9 @@ fn the_tree_shows_who_has_started_whom() {
             .child(ChildSpec::process("first", idle))
             .child(ChildSpec::supervisor(below));
         root.start(&runtime, None).await.expect("it starts");
-        let [root] = <[_; 1]>::try_from(runtime.tree()).expect("one root");
-        let labels: Vec<_> = root.children.iter().map(|child| &*child.process.label).collect();
-        assert_eq!((&*root.process.label, labels), ("root", vec!["first", "below"]));
-        assert_eq!(&*root.children[1].children[0].process.label, "leaf");
+        let tree = runtime.tree();
+        let seen: Vec<_> = tree.iter().map(|entry| (&*entry.process.label, entry.depth)).collect();
+        assert_eq!(seen, [("root", 0), ("first", 1), ("below", 1), ("leaf", 2)]);
     });
 }
 
@@ -199,5 +198,49 @@ fn who_was_started_by_the_tree_and_stands_alone_is_asked_after_it() {
         assert_eq!(*log.lock().expect("a lock"), ["child", "alone"]);
         assert_eq!((report.stopped, report.killed.len()), (4, 0));
         assert_eq!(started.elapsed(), Duration::ZERO);
+    });
+}
+
+#[test]
+fn processes_that_start_each_other_do_not_keep_a_node_from_stopping() {
+    on_virtual_time(async {
+        let runtime = Runtime::new();
+        fn next(runtime: &Runtime, deaf: bool) {
+            let starts = move |context: Context| async move {
+                context.runtime().trap_exit(context.pid(), deaf);
+                context.sleep(Duration::from_millis(1)).await;
+                next(context.runtime(), deaf);
+                ExitReason::Normal
+            };
+            runtime.spawn(SpawnOptions::new("chain"), starts).expect("no name");
+        }
+        (0..50).for_each(|number| next(&runtime, number % 2 == 0));
+        tokio::time::sleep(Duration::from_millis(10)).await;
+        let started = Instant::now();
+        let report = runtime.shutdown(Duration::from_secs(60)).await;
+        assert!(started.elapsed() <= Duration::from_millis(2), "{:?}", started.elapsed());
+        assert_eq!((runtime.counters().alive, report.killed.len(), report.stuck.len()), (0, 0, 0));
+        assert!(!runtime.is_closed(), "it can be used again");
+        assert!(run(&runtime, |context| async move { context.runtime().is_alive(context.pid()) }).await);
+    });
+}
+
+#[test]
+fn a_very_long_chain_of_processes_is_seen_and_stopped() {
+    on_virtual_time(async {
+        let runtime = Runtime::new();
+        const LENGTH: usize = 200_000;
+        let mut parent = None;
+        for _ in 0..LENGTH {
+            let mut options = SpawnOptions::new("link of the chain");
+            if let Some(parent) = parent {
+                options = options.parent(parent);
+            }
+            parent = Some(runtime.spawn(options, idle).expect("no name").pid);
+        }
+        let deepest = runtime.tree().into_iter().map(|entry| entry.depth).max();
+        assert_eq!(deepest, Some(LENGTH - 1));
+        let report = runtime.shutdown(Duration::from_secs(60)).await;
+        assert_eq!((report.stopped, runtime.counters().alive), (LENGTH, 0));
     });
 }

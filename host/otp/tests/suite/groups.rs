@@ -155,3 +155,24 @@ fn a_message_finds_its_way_by_a_registry_of_the_applications_own() {
         assert!(matches!(reason.await, Message::Down { reason: ExitReason::Killed, .. }));
     });
 }
+
+#[test]
+fn a_process_with_very_many_monitors_and_places_takes_them_with_it() {
+    on_virtual_time(async {
+        let runtime = Runtime::new();
+        const MANY: usize = 300_000;
+        let [busy, other] = [(); 2].map(|()| spawn_idle(&runtime));
+        let monitors: Vec<_> = (0..MANY).map(|_| runtime.monitor_group(busy, "watched").0).collect();
+        for number in 0..MANY {
+            runtime.join("joined", busy);
+            runtime.join(&format!("group {number}"), busy);
+        }
+        runtime.join("joined", other);
+        for monitor in &monitors[MANY / 2..] {
+            assert!(runtime.demonitor_group(busy, *monitor));
+        }
+        end(&runtime, busy).await;
+        assert_eq!(*runtime.members("joined"), [other]);
+        assert_eq!(runtime.groups(), ["joined".into()]);
+    });
+}

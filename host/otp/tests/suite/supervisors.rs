@@ -326,3 +326,91 @@ fn dynamic_children_stop_together() {
         assert!(entries(&log).is_empty());
     });
 }
+
+/// A child that traps exits and ends by none.
+fn stubborn(name: &'static str, pids: &Arc<Mutex<Vec<Pid>>>) -> ChildSpec {
+    let pids = pids.clone();
+    ChildSpec::new(name, move |parent: Parent| {
+        let options = SpawnOptions::new(name).name(name).parent(parent.pid).link(true).trap_exit(true);
+        let deaf = |context: Context| async move {
+            loop {
+                context.receive().await;
+            }
+        };
+        let pids = pids.clone();
+        async move {
+            parent.runtime.name_settled(name, Duration::from_secs(60)).await;
+            let spawned = parent.runtime.spawn(options, deaf).map_err(|error| error.to_string())?;
+            pids.lock().expect("a lock").push(spawned.pid);
+            Ok(spawned.pid)
+        }
+    })
+}
+
+#[test]
+fn a_supervisor_that_is_killed_takes_its_children_with_it() {
+    on_virtual_time(async {
+        for shutdown in [Shutdown::Infinity, Shutdown::BrutalKill, Shutdown::Timeout(Duration::from_secs(20))]
+        {
+            let runtime = Runtime::new();
+            let pids = Arc::default();
+            let low = Supervisor::new("low").child(stubborn("deaf", &pids).shutdown(shutdown));
+            let root = Supervisor::new("root").child(ChildSpec::supervisor(low));
+            let root = root.start(&runtime, None).await.expect("it starts");
+            let low = root.which_children().await.expect("it runs")[0].state;
+            let ChildState::Running(low) = low else { panic!("{low:?}") };
+            runtime.kill(low);
+            // The one in its place has the same name, and waits for it.
+            while pids.lock().expect("a lock").len() < 2 {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+            let [first, second] = pids.lock().expect("a lock")[..] else { panic!("two were started") };
+            assert_eq!((runtime.is_alive(first), runtime.is_alive(second)), (false, true), "{shutdown:?}");
+            assert_eq!(root.restarts(), 1, "it was started again once");
+        }
+    });
+}
+
+#[test]
+fn a_supervisor_that_is_killed_while_it_stops_a_child_takes_it_with_it() {
+    on_virtual_time(async {
+        let runtime = Runtime::new();
+        let pids = Arc::default();
+        let low = Supervisor::new("low").child(stubborn("deaf", &pids).shutdown(Shutdown::Infinity));
+        let low = ChildSpec::supervisor(low).shutdown(Shutdown::Timeout(Duration::from_millis(500)));
+        let root =
+            Supervisor::new("root").strategy(Strategy::OneForAll).child(low).child(child_named("first"));
+        let root = root.start(&runtime, None).await.expect("it starts");
+        let first = runtime.whereis("first").expect("it runs");
+        runtime.doom(first, ExitReason::Custom("crash".into()));
+        while runtime.whereis("first").is_none_or(|pid| pid == first) {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        let [deaf, again] = pids.lock().expect("a lock")[..] else { panic!("two were started") };
+        assert_eq!((runtime.is_alive(deaf), runtime.is_alive(again)), (false, true));
+        assert_eq!(root.restarts(), 1, "no start has failed");
+    });
+}
+
+fn child_named(name: &'static str) -> ChildSpec {
+    ChildSpec::new(name, move |parent: Parent| {
+        let options = SpawnOptions::new(name).name(name).parent(parent.pid).link(true);
+        let spawned = parent.runtime.spawn(options, idle);
+        std::future::ready(spawned.map(|spawned| spawned.pid).map_err(|error| error.to_string()))
+    })
+}
+
+#[test]
+fn very_many_dynamic_children_stop_in_any_order() {
+    on_virtual_time(async {
+        let runtime = Runtime::new();
+        let supervisor = Supervisor::new("many").strategy(Strategy::Dynamic);
+        let supervisor = supervisor.start(&runtime, None).await.expect("it starts");
+        for _ in 0..100_000 {
+            let child = ChildSpec::process("child", idle).restart(Restart::Temporary);
+            supervisor.start_child(child).await.expect("it starts");
+        }
+        supervisor.stop().await;
+        assert_eq!(runtime.counters().alive, 0);
+    });
+}

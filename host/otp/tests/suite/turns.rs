@@ -240,3 +240,65 @@ fn a_process_that_takes_messages_while_it_waits_is_no_part_of_a_circle() {
         assert_eq!(answer.await, Ok("back".into()));
     });
 }
+
+#[test]
+fn whoever_was_answered_can_be_called_by_its_callee() {
+    on_virtual_time(async {
+        let runtime = Runtime::new();
+        // It answers, and calls back before it takes its next message: its caller has not run meanwhile.
+        let answers = move |context: Context| async move {
+            context.serves();
+            let Message::Call(request) = context.receive().await else { panic!("a call") };
+            context.reply(request.reference, Ok("answered".into()));
+            let back = context.call(&request.sender.into(), 2, "back", LIMIT).await;
+            let Message::Call(request) = context.receive().await else { panic!("a call") };
+            context.reply(request.reference, back);
+            ExitReason::Normal
+        };
+        // In a turn of its own, and within its caller's.
+        for own_turns in [true, false] {
+            let options = SpawnOptions::new("answers").own_turns(own_turns);
+            let answers = runtime.spawn(options, answers).expect("no name").pid;
+            let back = run(&runtime, move |context| async move {
+                context.serves();
+                let first = context.call(&answers.into(), 1, "first", LIMIT).await;
+                assert_eq!(first, Ok("answered".into()));
+                let Message::Call(request) = context.receive().await else { panic!("a call") };
+                context.reply(request.reference, Ok("called back".into()));
+                context.call(&answers.into(), 3, "what came back", LIMIT).await
+            });
+            assert_eq!(back.await, Ok("called back".into()));
+        }
+    });
+}
+
+#[test]
+fn a_process_with_very_many_open_calls_answers_each() {
+    on_virtual_time(async {
+        let runtime = Runtime::new();
+        const CALLS: usize = 200_000;
+        let keeps = |context: Context| async move {
+            let mut open = Vec::new();
+            while let Message::Call(request) = context.receive().await {
+                open.push(request.reference);
+                if open.len() == CALLS {
+                    // In an order that suits no search.
+                    let (even, odd): (Vec<_>, Vec<_>) =
+                        open.iter().partition(|reference| *reference % 2 == 0);
+                    for reference in odd.into_iter().rev().chain(even) {
+                        assert!(context.reply(reference, Ok("kept".into())));
+                    }
+                    break;
+                }
+            }
+            ExitReason::Normal
+        };
+        let keeps = runtime.spawn(SpawnOptions::new("keeps"), keeps).expect("no name").pid;
+        let caller = Pid { node: keeps.node, id: 0 };
+        let calls = (0..CALLS).map(|_| runtime.call(caller, &keeps.into(), 1, "", None, None));
+        let calls: Vec<_> = calls.map(|call| call.expect("it is taken")).collect();
+        for call in calls {
+            assert_eq!(call.await, Ok("kept".into()));
+        }
+    });
+}
