@@ -187,9 +187,9 @@ table! {
         DECODE "decode": Itself;
     }
     supervisors "rusm:actor/supervisors@0.1.0" {
-        START "start": Grant(&["spawn"]);
-        START_UNDER "start-under": Steer, Grant(&["spawn"]);
-        START_CHILD "start-child": Steer, Grant(&["spawn"]);
+        START "start": Grant(&["spawn", "register"]);
+        START_UNDER "start-under": Steer, Grant(&["spawn", "register"]);
+        START_CHILD "start-child": Steer, Grant(&["spawn", "register"]);
         TERMINATE_CHILD "terminate-child": Steer;
         TERMINATE "terminate": Steer;
         RESTART_CHILD "restart-child": Steer;
@@ -199,9 +199,9 @@ table! {
         STOP "stop": Steer;
     }
     supervisors_async "rusm:actor/supervisors-async@0.1.0" {
-        START "start": Grant(&["spawn"]);
-        START_UNDER "start-under": Steer, Grant(&["spawn"]);
-        START_CHILD "start-child": Steer, Grant(&["spawn"]);
+        START "start": Grant(&["spawn", "register"]);
+        START_UNDER "start-under": Steer, Grant(&["spawn", "register"]);
+        START_CHILD "start-child": Steer, Grant(&["spawn", "register"]);
         TERMINATE_CHILD "terminate-child": Steer;
         TERMINATE "terminate": Steer;
         RESTART_CHILD "restart-child": Steer;

@@ -55,7 +55,7 @@ pub(crate) struct StartedCall {
 }
 
 impl Guest {
-    pub(super) fn new(
+    pub(crate) fn new(
         engine: Engine,
         component: Arc<Component>,
         profile: Arc<Profile>,

@@ -1,3 +1,6 @@
+mod attempts;
+mod mirror;
+
 use std::collections::BTreeSet;
 
 use rusm_codegen::{ACTOR_WIT, resolve_world};
