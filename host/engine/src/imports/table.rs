@@ -53,24 +53,12 @@ impl Right {
 }
 
 /// The kinds of grants without which an import of a guest does nothing, or less, by its interface and name as in the
-/// component. Of WASI, which takes what the profile grants when it is made, the functions that use a grant.
+/// component: `grants_of_import("rusm:actor/process@0.1.0", "kill")` are those of the right to end others, `["control"]`.
 pub fn grants_of_import(interface: &str, function: &str) -> Vec<&'static str> {
-    let known = TABLE.iter().find(|import| (import.interface, import.name) == (interface, function));
-    if let Some(import) = known {
-        return import.rights.iter().flat_map(|right| right.grants()).copied().collect();
-    }
-    let (package, name) = interface.split_once('/').unwrap_or(("", interface));
-    let name = name.split('@').next().unwrap_or(name);
-    match (package, name, function) {
-        ("wasi:cli", "environment", "get-environment") => vec!["env"],
-        ("wasi:filesystem", "preopens", _) => vec!["read", "write"],
-        ("wasi:sockets", "ip-name-lookup", _) => vec!["connect"],
-        ("wasi:sockets", _, _) if function.contains("connect") || function.contains("send") => {
-            vec!["connect"]
-        }
-        ("wasi:sockets", _, _) if function.contains("listen") || function.contains("bind") => vec!["listen"],
-        _ => vec![],
-    }
+    let known = TABLE.iter().filter(|import| (import.interface, import.name) == (interface, function));
+    let own = known.flat_map(|import| import.rights.iter().flat_map(|right| right.grants()));
+    let wasi = WASI.iter().filter(|(of, part, _)| interface.starts_with(of) && function.contains(part));
+    own.chain(wasi.flat_map(|(_, _, kinds)| *kinds)).copied().collect()
 }
 
 /// A linker that takes imports of the table alone.
@@ -252,6 +240,18 @@ table! {
         EXIT "exit": Itself;
     }
 }
+
+/// WASI takes what the profile grants when a process first uses it (`wasi.rs`), and the rest of it is the process's own. Which
+/// of its functions use a grant: the beginning of their interface, a part of their name, and the kinds.
+static WASI: &[(&str, &str, &[&str])] = &[
+    ("wasi:cli/environment@", "get-environment", &["env"]),
+    ("wasi:filesystem/preopens@", "", &["read", "write"]),
+    ("wasi:sockets/ip-name-lookup@", "", &["connect"]),
+    ("wasi:sockets/", "connect", &["connect"]),
+    ("wasi:sockets/", "send", &["connect"]),
+    ("wasi:sockets/", "listen", &["listen"]),
+    ("wasi:sockets/", "bind", &["listen"]),
+];
 
 #[cfg(test)]
 mod tests;

@@ -8,7 +8,7 @@ use wasmtime::component::Linker;
 use wasmtime::{Config, Engine};
 use wit_parser::WorldItem;
 
-use super::{TABLE, program};
+use super::{TABLE, grants_of_import, program};
 use crate::Lane;
 use crate::imports::register;
 
@@ -61,5 +61,22 @@ fn each_lane_has_what_its_world_has_and_no_more() {
         );
         world.insert(beside());
         assert_eq!(named(&taken), world, "{lane:?}");
+    }
+}
+
+#[test]
+fn an_import_tells_the_grants_that_it_uses() {
+    for (interface, function, kinds) in [
+        ("rusm:actor/process@0.1.0", "self", &[][..]),
+        ("rusm:actor/process@0.1.0", "link", &["link", "control"]),
+        ("rusm:actor/wait@0.1.0", "spawn", &["spawn", "register"]),
+        ("rusm:actor/wait@0.0.9", "spawn", &[]),
+        ("wasi:cli/environment@0.2.6", "get-environment", &["env"]),
+        ("wasi:filesystem/preopens@0.2.6", "get-directories", &["read", "write"]),
+        ("wasi:sockets/tcp@0.2.6", "[method]tcp-socket.start-connect", &["connect"]),
+        ("wasi:sockets/tcp@0.2.6", "[method]tcp-socket.start-bind", &["listen"]),
+        ("wasi:clocks/monotonic-clock@0.2.6", "now", &[]),
+    ] {
+        assert_eq!(grants_of_import(interface, function), kinds, "{interface} {function}");
     }
 }

@@ -6,8 +6,9 @@ use std::task::{Context as Task, Poll};
 use std::time::Duration;
 
 use futures::FutureExt as _;
+use parking_lot::Mutex;
 use rusm_otp::{
-    ChildSpec, Context, ExitReason, Payload, PendingCall, Pid, Reference, Runtime, STREAM_WINDOW,
+    ChildSpec, Context, ExitReason, Parent, Payload, PendingCall, Pid, Reference, Runtime, STREAM_WINDOW,
     SpawnOptions, StreamEnd, StreamReader, Supervision, Supervisor, stream,
 };
 use tokio::sync::oneshot;
@@ -16,7 +17,7 @@ use wasmtime::{Store, StoreContextMut, UpdateDeadline};
 use wit_parser::{Function, Resolve, Type, TypeDefKind};
 
 use super::mirror;
-use crate::imports::table::{Import, Right, TABLE};
+use crate::imports::table::{Import, Right, TABLE, process};
 use crate::process::Guest;
 use crate::types::{CallError, ChildCounts, ChildError, ChildInfo, LoadError, SpawnError, Spawned};
 use crate::{Engine, EngineConfig, Lane, Profile};
@@ -54,7 +55,7 @@ impl Others {
     async fn new(runtime: &Runtime) -> Self {
         let (victim, context) = idle(runtime, SpawnOptions::new("prey").guest(true).name("victim")).await;
         let (host, _) = idle(runtime, SpawnOptions::new("of the host")).await;
-        let start = |parent: rusm_otp::Parent| async move {
+        let start = |parent: Parent| async move {
             let options = SpawnOptions::new("child").guest(true).parent(parent.pid).link(true);
             Ok(idle(&parent.runtime, options).await.0)
         };
@@ -130,10 +131,23 @@ impl Lab {
         Self { engine, lane, resolve, functions }
     }
 
-    /// Calls an import as a process that has these grants.
+    /// Calls an import as a stranger that has these grants.
     async fn attempt(&self, import: &Import, grants: &[&str], arguments: &[Val]) -> Outcome {
-        let runtime = self.engine.runtime();
-        let (attacker, context) = idle(runtime, SpawnOptions::new("attacker").guest(true)).await;
+        let (attacker, context) =
+            idle(self.engine.runtime(), SpawnOptions::new("attacker").guest(true)).await;
+        let outcome = self.attempt_as(context, import, grants, arguments).await;
+        self.engine.runtime().kill(attacker);
+        outcome
+    }
+
+    /// Calls an import as this process.
+    async fn attempt_as(
+        &self,
+        context: Context,
+        import: &Import,
+        grants: &[&str],
+        arguments: &[Val],
+    ) -> Outcome {
         let component = self.engine.component("mirror").expect("it is loaded");
         assert_eq!(component.lane, self.lane);
         let grants = grants.iter().map(|grant| grant.parse().expect("a grant")).collect();
@@ -154,14 +168,11 @@ impl Lab {
             .call_async(&mut store, arguments, &mut results)
             .await
             .unwrap_or_else(|error| panic!("{import:?}: {error:#}"));
-        let outcome = match results.pop() {
+        match results.pop() {
             Some(Val::Future(future)) => of_text(&read(&mut store, import, future).await),
             Some(Val::Bool(false) | Val::Option(None)) | None => Outcome::Nothing,
             Some(value) => of_text(&format!("{value:?}")),
-        };
-        drop(store);
-        runtime.kill(attacker);
-        outcome
+        }
     }
 
     fn arguments(&self, function: &Function, others: &Others, subject: Pid, reference: u64) -> Vec<Val> {
@@ -415,6 +426,64 @@ async fn end(runtime: &Runtime, pids: &[Pid]) {
         }
         tokio::task::yield_now().await;
     }
+}
+
+/// A supervisor with two idle children, below another one or none.
+async fn group(runtime: &Runtime, above: Option<Pid>) -> (Supervision, Vec<Context>) {
+    let contexts = Arc::new(Mutex::new(Vec::new()));
+    let child = |id: &str| {
+        let contexts = contexts.clone();
+        ChildSpec::new(id, move |parent: Parent| {
+            let contexts = contexts.clone();
+            async move {
+                let options = SpawnOptions::new("child").guest(true).parent(parent.pid).link(true);
+                let (pid, context) = idle(&parent.runtime, options).await;
+                contexts.lock().push(context);
+                Ok(pid)
+            }
+        })
+    };
+    let supervisor = Supervisor::new("group").child(child("first")).child(child("second"));
+    let supervisor = supervisor.start(runtime, above).await.expect("its children start");
+    let contexts = contexts.lock().clone();
+    (supervisor, contexts)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_family_needs_no_grant_and_an_application_is_none() {
+    let lab = Lab::new(Lane::Sync).await;
+    let runtime = lab.engine.runtime().clone();
+    let link = async |own: &Context, other: Pid| {
+        let other =
+            Val::Record(vec![("node".into(), Val::U64(other.node)), ("id".into(), Val::U64(other.id))]);
+        lab.attempt_as(own.clone(), &process::LINK, &[], &[other]).await != Outcome::Denied
+    };
+    let (_, parent) = idle(&runtime, SpawnOptions::new("parent").guest(true)).await;
+    let kin = SpawnOptions::new("child").guest(true).parent(parent.pid());
+    let (_, child) = idle(&runtime, kin.clone()).await;
+    let (_, other_child) = idle(&runtime, kin).await;
+    assert!(link(&parent, child.pid()).await && link(&child, parent.pid()).await);
+    assert!(!link(&child, other_child.pid()).await, "a parent that is no supervisor makes no siblings");
+
+    let (below, siblings) = group(&runtime, Some(parent.pid())).await;
+    let [first, second] = &siblings[..] else { panic!("two children") };
+    assert!(link(first, second.pid()).await && link(first, below.pid).await);
+    assert!(link(&parent, second.pid()).await && !link(second, parent.pid()).await);
+
+    let (_, services) = group(&runtime, None).await;
+    let [first, second] = &services[..] else { panic!("two children") };
+    assert!(!link(first, second.pid()).await, "the root of an application makes no siblings");
+    assert!(!link(first, siblings[0].pid()).await);
+
+    let (host, _) = idle(&runtime, SpawnOptions::new("of the host")).await;
+    let (_, served) = idle(&runtime, SpawnOptions::new("served").guest(true).parent(host)).await;
+    assert!(!link(&served, host).await, "the host is nobody's family");
+    runtime.kill(host);
+    while runtime.is_of_host(host).is_some() {
+        tokio::task::yield_now().await;
+    }
+    assert!(link(&served, host).await, "whoever is gone harms nobody");
+    runtime.processes().iter().for_each(|process| runtime.kill(process.pid));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
