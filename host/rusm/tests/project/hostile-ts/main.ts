@@ -27,9 +27,14 @@ export default service(Hostile, {
         delete (Object.prototype as { tag?: string }).tag;
         return "changed";
       case "forge-pids": {
-        const { node } = process.self();
+        // What slots and generations come to, and what is near its own.
+        const { node, id: own } = process.self();
         let alive = 0;
-        for (let id = 2 ** 50; id < 2 ** 50 + 1_000; id++) if (process.alive({ node, id })) alive++;
+        for (let by = 1; by < 1_000; by++) {
+          for (const id of [own - by, own + by, 2 ** 24 + by, by * 2 ** 24 + 64]) {
+            if (process.alive({ node, id })) alive++;
+          }
+        }
         return `${alive} alive`;
       }
       case "timers":
