@@ -28,12 +28,12 @@ impl Places {
         Self { pooled: Count::default(), overflow: Count::default(), total }
     }
 
-    /// A place in the pool, or else beyond it.
+    /// A place in the pool, or else beyond it. A process may take as much of the pool as several usual ones.
     ///
     /// # Errors
     /// Why the node can hold no more.
-    pub(crate) fn take(&self, headroom: &Headroom) -> Result<Place, String> {
-        if let Some(counted) = self.pooled.take(Some(self.total)) {
+    pub(crate) fn take(&self, size: u32, headroom: &Headroom) -> Result<Place, String> {
+        if let Some(counted) = self.pooled.take_several(size, Some(self.total)) {
             return Ok(Place { pooled: true, _counted: counted });
         }
         headroom.take()?;
@@ -50,22 +50,28 @@ impl Places {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Count(Arc<AtomicU32>);
 
-/// One that is counted, until it is dropped.
+/// What is counted, until it is dropped.
 #[derive(Debug)]
-pub(crate) struct Counted(Count);
+pub(crate) struct Counted(Count, u32);
 
 impl Count {
     /// One more, unless there are so many already.
     pub(crate) fn take(&self, most: Option<u32>) -> Option<Counted> {
-        let one_more = |count: u32| (most.is_none_or(|most| count < most)).then_some(count + 1);
-        self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more).ok()?;
-        Some(Counted(self.clone()))
+        self.take_several(1, most)
+    }
+
+    /// So many more, if that is not too many.
+    fn take_several(&self, several: u32, most: Option<u32>) -> Option<Counted> {
+        let more =
+            |count: u32| count.checked_add(several).filter(|count| most.is_none_or(|most| *count <= most));
+        self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).ok()?;
+        Some(Counted(self.clone(), several))
     }
 
     /// One more, however many there are.
     fn count(&self) -> Counted {
         self.0.fetch_add(1, Ordering::Relaxed);
-        Counted(self.clone())
+        Counted(self.clone(), 1)
     }
 
     pub(crate) fn get(&self) -> u32 {
@@ -75,14 +81,15 @@ impl Count {
 
 impl Drop for Counted {
     fn drop(&mut self) {
-        self.0.0.fetch_sub(1, Ordering::Relaxed);
+        self.0.0.fetch_sub(self.1, Ordering::Relaxed);
     }
 }
 
 /// What is left for processes beyond the pools.
 ///
 /// Past the kernel's limit on memory maps an allocation of the host's own fails, which ends the node: so a spawn is refused
-/// well before. To look costs milliseconds, so each look allows a number of processes that is safe whatever they do.
+/// well before. To count the maps costs milliseconds, so each look allows a number of processes that is safe whatever they do, and
+/// when they are there the next one looks again. Room is refused only by a look that has found none, or soon after one.
 #[derive(Debug)]
 pub(crate) struct Headroom {
     /// Memory maps the process may have.
@@ -92,44 +99,59 @@ pub(crate) struct Headroom {
     allowed: Mutex<Allowed>,
 }
 
-#[derive(Debug)]
+/// How many more processes are safe, by what was seen last.
+#[derive(Debug, Default)]
 struct Allowed {
-    processes: u64,
-    looked: Option<Instant>,
-    why: String,
+    by_maps: u64,
+    by_memory: u64,
+    /// When a look has found no room, and why.
+    full: Option<(Instant, String)>,
 }
 
 impl Headroom {
     pub(crate) fn new(maps: u64, resident: u64) -> Self {
-        let allowed = Allowed { processes: 0, looked: None, why: String::new() };
-        Self { maps, resident, allowed: Mutex::new(allowed) }
+        Self { maps, resident, allowed: Mutex::default() }
     }
 
     fn take(&self) -> Result<(), String> {
         let mut allowed = self.allowed.lock();
-        let recently = allowed.looked.is_some_and(|looked| looked.elapsed() < BETWEEN_LOOKS);
-        if allowed.processes == 0 && !recently {
-            (allowed.processes, allowed.why) = self.look();
-            allowed.looked = Some(Instant::now());
+        if let Some((looked, why)) = &allowed.full
+            && looked.elapsed() < BETWEEN_LOOKS
+        {
+            return Err(why.clone());
         }
-        if allowed.processes == 0 {
-            return Err(allowed.why.clone());
+        allowed.full = None;
+        if let Err(why) = self.look(&mut allowed) {
+            allowed.full = Some((Instant::now(), why.clone()));
+            return Err(why);
         }
-        allowed.processes -= 1;
+        allowed.by_maps -= 1;
+        allowed.by_memory -= 1;
         Ok(())
     }
 
-    /// How many more processes are safe, and what bounds them.
-    fn look(&self) -> (u64, String) {
-        let (maps, resident) = (own_maps(), own_resident());
-        let by_maps = self.maps.saturating_sub(maps) / MAPS_OF_ONE;
-        let by_memory = self.resident.saturating_sub(resident) / MEMORY_OF_ONE;
-        let why = if by_maps == 0 {
-            format!("it has {maps} memory maps; raise the sysctl vm.max_map_count for more processes")
-        } else {
-            format!("it takes {} MiB of the {} MiB that it may", resident >> 20, self.resident >> 20)
-        };
-        (by_maps.min(by_memory).min(BETWEEN_COUNTS), why)
+    /// Looks again at what is spent.
+    fn look(&self, allowed: &mut Allowed) -> Result<(), String> {
+        if allowed.by_memory == 0 {
+            let resident = own_resident();
+            allowed.by_memory = (self.resident.saturating_sub(resident) / MEMORY_OF_ONE).min(BETWEEN_COUNTS);
+            if allowed.by_memory == 0 {
+                let (resident, most) = (resident >> 20, self.resident >> 20);
+                return Err(format!("the node takes {resident} MiB of the {most} MiB of memory that it may"));
+            }
+        }
+        if allowed.by_maps == 0 {
+            let maps = own_maps();
+            allowed.by_maps = (self.maps.saturating_sub(maps) / MAPS_OF_ONE).min(BETWEEN_COUNTS);
+            if allowed.by_maps == 0 {
+                return Err(format!(
+                    "the node has {maps} memory maps of the {} that it may; raise the sysctl vm.max_map_count for \
+                     more processes",
+                    self.maps
+                ));
+            }
+        }
+        Ok(())
     }
 }
 
@@ -142,16 +164,6 @@ fn own_resident() -> u64 {
     let statm = fs::read_to_string("/proc/self/statm").unwrap_or_default();
     let pages: Option<u64> = statm.split(' ').nth(1).and_then(|pages| pages.parse().ok());
     pages.unwrap_or(0) * 4096
-}
-
-/// The memory that this node can hope for: the machine's, or less if a control group says so.
-pub(crate) fn machine_memory() -> u64 {
-    let meminfo = fs::read_to_string("/proc/meminfo").unwrap_or_default();
-    let total = meminfo.lines().find_map(|line| line.strip_prefix("MemTotal:"));
-    let kib: Option<u64> = total.and_then(|total| total.trim().trim_end_matches(" kB").parse().ok());
-    let machine = kib.map_or(u64::MAX, |kib| kib << 10);
-    let group = fs::read_to_string("/sys/fs/cgroup/memory.max").unwrap_or_default();
-    group.trim().parse().map_or(machine, |group: u64| group.min(machine))
 }
 
 /// A process beyond the pools has one map for its memory, which merges with its neighbours while nothing else lies between,
@@ -175,20 +187,44 @@ mod tests {
     fn past_the_pool_there_is_room_while_memory_lasts() {
         let places = Places::new(1);
         let headroom = Headroom::new(u64::MAX, u64::MAX);
-        let first = places.take(&headroom).expect("the pool has one");
-        let second = places.take(&headroom).expect("there is memory");
+        let first = places.take(1, &headroom).expect("the pool has one");
+        let second = places.take(1, &headroom).expect("there is memory");
         assert!(first.pooled && !second.pooled);
         assert_eq!(places.counts(), (1, 1, 1));
         drop(first);
-        assert!(places.take(&headroom).expect("it is free again").pooled);
+        assert!(places.take(1, &headroom).expect("it is free again").pooled);
     }
 
     #[test]
     fn a_node_without_memory_or_maps_says_which() {
         let places = Places::new(0);
-        let error = places.take(&Headroom::new(u64::MAX, 1 << 20)).expect_err("it takes more already");
-        assert!(error.contains("of the 1 MiB that it may"), "{error}");
-        let error = places.take(&Headroom::new(1, u64::MAX)).expect_err("it has more already");
+        let error = places.take(1, &Headroom::new(u64::MAX, 1 << 20)).expect_err("it takes more already");
+        assert!(error.contains("of the 1 MiB of memory that it may"), "{error}");
+        let error = places.take(1, &Headroom::new(1, u64::MAX)).expect_err("it has more already");
         assert!(error.contains("vm.max_map_count"), "{error}");
+    }
+
+    #[test]
+    fn a_burst_is_refused_only_when_there_is_no_room() {
+        let places = Places::new(0);
+        let headroom = Headroom::new(u64::MAX, u64::MAX);
+        let burst = (0..3 * BETWEEN_COUNTS + 1).map(|_| places.take(1, &headroom));
+        assert_eq!(burst.collect::<Result<Vec<_>, _>>().expect("there is room").len(), 6_001);
+        // So many as a look has allowed, and then another look.
+        let room = own_resident() + 64 * MEMORY_OF_ONE;
+        let headroom = Headroom::new(u64::MAX, room);
+        let taken = (0..1_000).map_while(|_| places.take(1, &headroom).ok()).count();
+        assert_eq!(taken, 1_000, "nothing was used");
+    }
+
+    #[test]
+    fn what_takes_several_places_of_the_pool_goes_beyond_it_when_they_are_not_there() {
+        let places = Places::new(10);
+        let headroom = Headroom::new(u64::MAX, u64::MAX);
+        let taken = [4, 4, 4, 2].map(|size| places.take(size, &headroom).expect("there is room"));
+        assert_eq!(taken.each_ref().map(|place| place.pooled), [true, true, false, true]);
+        assert_eq!(places.counts(), (10, 10, 1));
+        drop(taken);
+        assert_eq!(places.counts(), (0, 10, 0));
     }
 }

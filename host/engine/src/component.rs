@@ -31,6 +31,8 @@ pub struct Component {
     /// Its code for a place in the pool, and for one beyond it once that was needed.
     pub(crate) pooled: Arc<Code>,
     pub(crate) overflow: OnceCell<Arc<Code>>,
+    /// How many places of the pool one of its processes takes.
+    pub(crate) pool_size: u32,
     /// Where the lines of its bundle come from.
     pub(crate) sources: Sources,
     /// The export that makes it a process.

@@ -2,7 +2,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::capacity::machine_memory;
+use crate::machine::machine_memory;
 
 /// How an engine is made.
 #[derive(Debug, Clone)]
@@ -18,7 +18,7 @@ pub struct EngineConfig {
     pub resident: u64,
     /// The most memory that any process can be granted, in bytes.
     pub memory: usize,
-    /// The most memory of all processes together, in bytes; none for no bound but the machine's.
+    /// The most memory of all processes together, in bytes; none for no bound but each one's own.
     pub total_memory: Option<usize>,
     /// How long a guest runs before others get their turn, and how long a kill may take.
     pub tick: Duration,
@@ -29,7 +29,7 @@ pub struct EngineConfig {
 }
 
 impl Default for EngineConfig {
-    /// Pools as large as the system's limit on memory maps allows, three quarters of the machine's memory for the node and
+    /// Pools as large as the system's limit on memory maps allows, three quarters of the machine's memory, or of the control group's, for the node and
     /// 256 MiB for one process, ticks of a millisecond, and a cache below the user's cache folder.
     fn default() -> Self {
         let maps = system_number("/proc/sys/vm/max_map_count").unwrap_or(DEFAULT_MAP_COUNT);
@@ -37,13 +37,14 @@ impl Default for EngineConfig {
         // memory), one of the async lane up to 12 (two memories, three stacks). Six tenths go to the pools, two thirds of
         // that to the sync lane.
         let pools = maps / 10 * 6;
+        let memory = machine_memory() / 4 * 3;
         Self {
             sync_processes: (pools / 3 * 2 / 5).clamp(16, MOST_PROCESSES),
             async_processes: (pools / 3 / 12).clamp(16, MOST_PROCESSES),
             maps: u64::from(maps / 10 * 9),
-            resident: machine_memory() / 4 * 3,
+            resident: memory,
             memory: 256 << 20,
-            total_memory: None,
+            total_memory: usize::try_from(memory).ok(),
             tick: Duration::from_millis(1),
             figures: true,
             cache: cache_folder(),

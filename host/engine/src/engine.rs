@@ -13,7 +13,7 @@ use crate::capacity::{Count, Headroom, Place};
 use crate::component::{Cause, Code, Exports, chain, examine};
 use crate::core_module::into_component;
 use crate::figures::Figures;
-use crate::lane::{LaneEngine, Tier, start_ticks};
+use crate::lane::{LaneEngine, Tier, pool_size, start_ticks};
 use crate::limiter::Total;
 use crate::loaded::Loaded;
 use crate::output::{Output, Outputs};
@@ -34,6 +34,8 @@ struct Inner {
     memory: Arc<Total>,
     outputs: Outputs,
     loaded: Loaded,
+    /// How many ticks there have been.
+    ticks: Arc<AtomicU64>,
     /// Nanoseconds.
     epoch_lag: Arc<AtomicU64>,
     cache: Cache,
@@ -61,13 +63,14 @@ impl Engine {
             memory: Arc::new(Total::new(config.total_memory)),
             outputs: Outputs::default(),
             loaded: Loaded::default(),
+            ticks: Arc::default(),
             epoch_lag: Arc::default(),
             cache: Cache::new(config.cache.clone()),
             components: RwLock::default(),
             config,
         };
         let tiers = [&inner.sync, &inner.concurrent].map(LaneEngine::engines);
-        start_ticks(tiers.as_flattened(), inner.config.tick, inner.epoch_lag.clone());
+        start_ticks(tiers.as_flattened(), inner.config.tick, inner.ticks.clone(), inner.epoch_lag.clone());
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -116,6 +119,7 @@ impl Engine {
         let pooled = self
             .code(&self.lane(shape.lane).pooled, bytes, (shape.kind, &shape.entry), &figures)
             .map_err(unfit)?;
+        let pool_size = pool_size(shape.lane, pooled.pre.component(), bytes);
         let called = shape.contracts.uses.iter().flat_map(|contract| {
             contract.all_functions().map(|function| (function.key, contract.path(function)))
         });
@@ -133,6 +137,7 @@ impl Engine {
             figures,
             pooled: Arc::new(pooled),
             overflow: tokio::sync::OnceCell::new(),
+            pool_size,
             sources: Sources::default(),
             entry: shape.entry,
             bytes: bytes.into(),
@@ -159,7 +164,8 @@ impl Engine {
     /// # Errors
     /// Why the node cannot hold it.
     pub(crate) async fn place(&self, component: &Arc<Component>) -> Result<(Place, Arc<Code>), String> {
-        let place = self.lane(component.lane).places.take(&self.inner.headroom)?;
+        let lane = self.lane(component.lane);
+        let place = lane.places.take(component.pool_size, &self.inner.headroom)?;
         let code = if place.pooled { component.pooled.clone() } else { self.overflow(component).await? };
         Ok((place, code))
     }
@@ -215,6 +221,10 @@ impl Engine {
     /// Its processes live on.
     pub(crate) fn unload(&self, name: &str) {
         self.inner.components.write().remove(name);
+    }
+
+    pub(crate) fn ticks(&self) -> &Arc<AtomicU64> {
+        &self.inner.ticks
     }
 
     pub(crate) fn epoch_lag(&self) -> Duration {

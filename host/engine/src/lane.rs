@@ -3,7 +3,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use wasmtime::component::Linker;
+use wasmparser::{Instance, Parser, Payload};
+use wasmtime::component::{Component, Linker};
 use wasmtime::{
     Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, WasmBacktraceDetails,
 };
@@ -60,11 +61,12 @@ impl Tier {
 }
 
 /// Lets time pass for the guests of these engines, until one of them is gone.
-pub(crate) fn start_ticks(engines: &[Engine], tick: Duration, lag: Arc<AtomicU64>) {
+pub(crate) fn start_ticks(engines: &[Engine], tick: Duration, ticks: Arc<AtomicU64>, lag: Arc<AtomicU64>) {
     let engines: Vec<_> = engines.iter().map(Engine::weak).collect();
     let run = move || {
         let (mut since, mut longest) = (Instant::now(), 0);
         loop {
+            ticks.fetch_add(1, Ordering::Relaxed);
             for engine in &engines {
                 let Some(engine) = engine.upgrade() else { return };
                 engine.increment_epoch();
@@ -95,18 +97,54 @@ fn common(lane: Lane) -> Config {
     settings
 }
 
+/// What a process's place in the pool has of each.
+fn parts(lane: Lane) -> (u32, u32) {
+    match lane {
+        Lane::Sync => (4, 1),
+        Lane::Async => (10, 2),
+    }
+}
+
+/// How many places of the pool a process of a component takes: most take one, and one with many modules, memories or tables as
+/// many as those are enough for.
+pub(crate) fn pool_size(lane: Lane, component: &Component, bytes: &[u8]) -> u32 {
+    let (modules, memories) = parts(lane);
+    let needed = component.resources_required();
+    let (own_memories, own_tables) = needed.map_or((1, 1), |needed| (needed.num_memories, needed.num_tables));
+    let sizes = [
+        core_instances(bytes).div_ceil(modules),
+        own_memories.div_ceil(memories),
+        own_tables.div_ceil(TABLES_OF_ONE),
+    ];
+    sizes.into_iter().max().unwrap_or(1).max(1)
+}
+
+/// The core modules that a component instantiates, with those inside of it.
+fn core_instances(component: &[u8]) -> u32 {
+    let payloads = Parser::new(0).parse_all(component).map_while(Result::ok);
+    let instances = payloads.filter_map(|payload| match payload {
+        Payload::InstanceSection(section) => {
+            let made = |instance: &Instance<'_>| matches!(instance, Instance::Instantiate { .. });
+            Some(section.into_iter().flatten().filter(made).count())
+        }
+        _ => None,
+    });
+    u32::try_from(instances.sum::<usize>()).unwrap_or(u32::MAX)
+}
+
 /// What each setting is worth was measured one by one: see ARCHITECTURE.md, "The engine's settings".
 fn pool(lane: Lane, config: &EngineConfig) -> PoolingAllocationConfig {
-    let (processes, stacks, modules, memories) = match lane {
-        Lane::Sync => (config.sync_processes, config.sync_processes, 4, 1),
+    let (processes, stacks) = match lane {
+        Lane::Sync => (config.sync_processes, config.sync_processes),
         // A call that waits holds a stack beside that of the process's loop.
-        Lane::Async => (config.async_processes, config.async_processes * 3, 10, 2),
+        Lane::Async => (config.async_processes, config.async_processes * 3),
     };
+    let (modules, memories) = parts(lane);
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(processes)
         .total_core_instances(processes * modules)
         .total_memories(processes * memories)
-        .total_tables(processes * 3)
+        .total_tables(processes * TABLES_OF_ONE)
         .total_stacks(stacks)
         .max_core_instances_per_component(MODULES as u32)
         .max_memories_per_component(MEMORIES as u32)
@@ -137,6 +175,9 @@ fn on_demand(settings: &mut Config) -> &Config {
         .memory_init_cow(false)
         .with_host_stack(Arc::new(Stacks::default()))
 }
+
+/// Tables that each place of a pool has.
+const TABLES_OF_ONE: u32 = 3;
 
 /// Over which time the longest lag of a tick is told.
 const LAG_OVER: Duration = Duration::from_secs(1);

@@ -18,6 +18,7 @@ mod imports;
 mod lane;
 mod limiter;
 mod loaded;
+mod machine;
 mod output;
 mod process;
 mod source_map;

@@ -18,6 +18,8 @@ pub(crate) struct Limiter {
     component_most: Option<usize>,
     /// Why the process did not get more memory; for its crash, which is likely to follow.
     refused: Option<String>,
+    /// What was charged for the growth that is under way, or was the last one.
+    growing: usize,
 }
 
 /// Bytes of memory that several processes take together.
@@ -55,7 +57,7 @@ impl Limiter {
         component_most: Option<usize>,
         context: Context,
     ) -> Self {
-        Self { most, used: 0, totals, context, begun: false, component_most, refused: None }
+        Self { most, used: 0, totals, context, begun: false, component_most, refused: None, growing: 0 }
     }
 
     /// The instance is there. What it took is told here, and not while it was made on the guest's stack, which stays resident as
@@ -93,6 +95,18 @@ impl Limiter {
     }
 }
 
+impl Limiter {
+    /// Gives back what was charged for a growth that has failed.
+    fn give_back(&mut self) {
+        let bytes = std::mem::take(&mut self.growing);
+        self.used -= bytes;
+        self.totals.iter().for_each(|total| total.sub(bytes));
+        if self.begun {
+            self.context.account_memory(self.used);
+        }
+    }
+}
+
 #[cold]
 fn mib(bytes: usize) -> String {
     format!("{:.1} MiB", bytes as f64 / f64::from(1 << 20))
@@ -106,13 +120,27 @@ impl Drop for Limiter {
 
 impl ResourceLimiter for Limiter {
     fn memory_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
-        match self.grow(desired.saturating_sub(current)) {
-            Ok(()) => Ok(true),
+        let bytes = desired.saturating_sub(current);
+        match self.grow(bytes) {
+            Ok(()) => {
+                self.growing = bytes;
+                Ok(true)
+            }
             Err(why) => {
                 self.refused = Some(why);
                 Ok(false)
             }
         }
+    }
+
+    fn memory_grow_failed(&mut self, error: wasmtime::Error) -> wasmtime::Result<()> {
+        let text = format!("{error:#}");
+        // It was not even asked for: nothing was charged.
+        if !text.contains(PAST_ITS_TYPE) {
+            self.give_back();
+        }
+        self.refused = Some(format!("the memory did not grow: {text}"));
+        Ok(())
     }
 
     fn table_growing(&mut self, _: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
@@ -132,6 +160,9 @@ impl ResourceLimiter for Limiter {
     }
 }
 
+/// What wasmtime says of a growth past what the type of a memory can have, which it refuses before it asks.
+const PAST_ITS_TYPE: &str = "exceeds memory type's limits";
+
 /// More functions than any guest seen so far points to (QuickJS: 840, StarlingMonkey: 7,000).
 pub(crate) const TABLE_ELEMENTS: usize = 20_000;
 
@@ -140,3 +171,71 @@ pub(crate) const MODULES: usize = 32;
 
 /// A Rust guest has one memory, a QuickJS one two.
 pub(crate) const MEMORIES: usize = 4;
+
+#[cfg(test)]
+mod tests {
+    use rusm_otp::{ExitReason, Runtime, SpawnOptions};
+    use wasmtime::{Engine, Instance, Module, Store, TypedFunc};
+
+    use super::*;
+
+    /// A module whose `grow` grows its memory, which may have so many pages.
+    fn grower(most: u32) -> Vec<u8> {
+        use wasm_encoder::{
+            CodeSection, ExportKind, ExportSection, Function, FunctionSection, MemorySection, MemoryType,
+            Module, TypeSection, ValType,
+        };
+        let (mut types, mut functions, mut memories) =
+            (TypeSection::new(), FunctionSection::new(), MemorySection::new());
+        let (mut exports, mut code) = (ExportSection::new(), CodeSection::new());
+        types.ty().function([ValType::I32], [ValType::I32]);
+        functions.function(0);
+        let maximum = Some(u64::from(most));
+        memories.memory(MemoryType {
+            minimum: 1,
+            maximum,
+            memory64: false,
+            shared: false,
+            page_size_log2: None,
+        });
+        exports.export("grow", ExportKind::Func, 0);
+        let mut grow = Function::new([]);
+        grow.instructions().local_get(0).memory_grow(0).end();
+        code.function(&grow);
+        let mut module = Module::new();
+        module.section(&types).section(&functions).section(&memories).section(&exports).section(&code);
+        module.finish()
+    }
+
+    #[tokio::test]
+    async fn a_growth_that_fails_is_not_charged_and_one_that_succeeds_is() {
+        const PAGE: usize = 65_536;
+        let runtime = Runtime::new();
+        let (sender, receiver) = tokio::sync::oneshot::channel();
+        let body = move |context: Context| async move {
+            let totals: [Arc<Total>; 2] = [Arc::default(), Arc::default()];
+            let engine = Engine::default();
+            let limiter = Limiter::new(100 * PAGE, totals.clone(), None, context);
+            let mut store = Store::new(&engine, limiter);
+            store.limiter(|limiter| limiter);
+            let module = Module::new(&engine, grower(10)).expect("a module");
+            let instance = Instance::new(&mut store, &module, &[]).expect("an instance");
+            let grow: TypedFunc<i32, i32> = instance.get_typed_func(&mut store, "grow").expect("it is there");
+            let mut seen = Vec::new();
+            // Past its own most, past what 32 bits can address, past what it may have.
+            for pages in [2, 20, 65_536, 3, i32::MAX, 65_533, 1000] {
+                let before = grow.call(&mut store, pages).expect("no trap");
+                seen.push((before, totals.each_ref().map(|total| total.used() / PAGE)));
+            }
+            drop(store);
+            seen.push((0, totals.each_ref().map(|total| total.used())));
+            let _ = sender.send(seen);
+            ExitReason::Normal
+        };
+        runtime.spawn(SpawnOptions::new("test"), body).expect("no name");
+        let failed = |pages| (-1, [pages; 2]);
+        let expected =
+            [(1, [3; 2]), failed(3), failed(3), (3, [6; 2]), failed(6), failed(6), failed(6), (0, [0; 2])];
+        assert_eq!(receiver.await.expect("it runs"), expected);
+    }
+}

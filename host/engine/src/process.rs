@@ -18,11 +18,14 @@ mod guest;
 mod serve;
 mod sync_lane;
 mod throttled;
+mod turn;
 
 pub(crate) use event::event;
-pub(crate) use guest::{Guest, StartedCall, fresh_turn};
+pub(crate) use guest::{Guest, StartedCall};
 pub(crate) use serve::{exit_of_code, within};
 use throttled::Throttled;
+use turn::Turns;
+pub(crate) use turn::waited;
 
 /// What a constructor is called with.
 pub(crate) struct Init {
@@ -95,6 +98,7 @@ pub(crate) async fn run(birth: Birth, context: Context) -> ExitReason {
     store.set_epoch_deadline(1);
     store.epoch_deadline_callback(|mut store| store.data_mut().tick_over());
     let share = store.data().profile.limits.cpu;
+    let ticks = store.data().engine.ticks().clone();
     let body = async {
         match lane {
             Lane::Sync => sync_lane::run(&mut store, &code, init, &started).await,
@@ -102,8 +106,8 @@ pub(crate) async fn run(birth: Birth, context: Context) -> ExitReason {
         }
     };
     let ended = match share {
-        Some(share @ ..100) => Throttled::new(pin!(body), share).await,
-        _ => body.await,
+        Some(share @ ..100) => Throttled::new(Turns::new(pin!(body), ticks), share).await,
+        _ => Turns::new(pin!(body), ticks).await,
     };
     let reason = ended.unwrap_or_else(|error| {
         if error.downcast_ref::<wasmtime::PoolConcurrencyLimitError>().is_some() {

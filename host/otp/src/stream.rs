@@ -116,18 +116,39 @@ impl StreamWriter {
     ///
     /// # Errors
     /// [`StreamError`] if the reader is gone.
-    pub async fn write(&self, chunk: Bytes) -> Result<(), StreamError> {
-        let mut chunk = Some(chunk);
+    pub async fn write(&self, mut chunk: Bytes) -> Result<(), StreamError> {
+        loop {
+            self.room().await?;
+            match self.try_write(chunk) {
+                TryWrite::Taken => return Ok(()),
+                TryWrite::Ended(error) => return Err(error),
+                // A clone of this end was faster.
+                TryWrite::Full(back) => chunk = back,
+            }
+        }
+    }
+
+    /// Whether a chunk would be taken now.
+    ///
+    /// # Errors
+    /// [`StreamError`] if the reader is gone.
+    pub fn has_room(&self) -> Result<bool, StreamError> {
+        self.0.lock().has_room()
+    }
+
+    /// Waits until a chunk would be taken.
+    ///
+    /// # Errors
+    /// [`StreamError`] if the reader is gone.
+    pub async fn room(&self) -> Result<(), StreamError> {
         poll_fn(|task| {
-            // Registered before the look, so that room made in between wakes.
-            self.0.lock().writer.waker = Some(task.waker().clone());
-            match self.try_write(chunk.take().unwrap_or_default()) {
-                TryWrite::Taken => Poll::Ready(Ok(())),
-                TryWrite::Ended(error) => Poll::Ready(Err(error)),
-                TryWrite::Full(back) => {
-                    chunk = Some(back);
+            let mut shared = self.0.lock();
+            match shared.has_room() {
+                Ok(false) => {
+                    shared.writer.waker = Some(task.waker().clone());
                     Poll::Pending
                 }
+                other => Poll::Ready(other.map(drop)),
             }
         })
         .await
@@ -240,6 +261,13 @@ impl StreamEnd {
 }
 
 impl Shared {
+    fn has_room(&self) -> Result<bool, StreamError> {
+        match &self.reader.end {
+            Some(end) => Err(end.error()),
+            None => Ok(self.bytes < self.window),
+        }
+    }
+
     /// Whom to tell that there is room, after a chunk was read.
     fn room_was_made(&mut self) -> Told {
         // At half the window, so that a slow reader does not cause a demand a chunk.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use rusm_otp::{
-    Context, Message, Payload, PendingCall, Reference, STREAM_WINDOW, StreamEnd, StreamReader, TryWrite,
+    Context, Message, Payload, PendingCall, Reference, STREAM_WINDOW, StreamEnd, StreamReader, StreamWriter,
     stream,
 };
 use tokio::time::{Instant, timeout};
@@ -358,19 +358,34 @@ fn event(context: &Context, streams: usize, message: Message) -> Option<Event> {
     process::event(context, message)
 }
 
-/// Writes a chunk, waiting for room at most so long; a deadline of 0 does not wait.
-pub(super) async fn write(end: Option<StreamEnd>, chunk: Bytes, deadline_ms: u32) -> Result<(), StreamError> {
-    let Some(StreamEnd::Writer(writer)) = end else { return Err(StreamError::BadHandle) };
-    if deadline_ms == 0 {
-        return match writer.try_write(chunk) {
-            TryWrite::Taken => Ok(()),
-            TryWrite::Ended(error) => Err(error.into()),
-            TryWrite::Full(_) => {
-                writer.demand();
-                Err(StreamError::Timeout)
-            }
-        };
+/// The end that writes, if it is one.
+pub(super) fn writer(end: Option<StreamEnd>) -> Result<StreamWriter, StreamError> {
+    match end {
+        Some(StreamEnd::Writer(writer)) => Ok(writer),
+        _ => Err(StreamError::BadHandle),
     }
+}
+
+/// Whether a chunk can be written, or may wait until it can: a deadline of 0 does not wait, and the writer hears of room.
+pub(super) fn may_write(writer: &StreamWriter, deadline_ms: u32) -> Result<(), StreamError> {
+    if writer.has_room()? || deadline_ms > 0 {
+        return Ok(());
+    }
+    writer.demand();
+    Err(StreamError::Timeout)
+}
+
+/// Waits until there is room for a chunk, at most so long.
+pub(super) async fn room(writer: &StreamWriter, deadline_ms: u32) -> Result<(), StreamError> {
+    may_write(writer, deadline_ms)?;
+    match timeout(limit(deadline_ms), writer.room()).await {
+        Ok(room) => room.map_err(StreamError::from),
+        Err(_) => Err(StreamError::Timeout),
+    }
+}
+
+/// Writes a chunk as soon as there is room, waiting for it at most so long.
+pub(super) async fn write(writer: StreamWriter, chunk: Bytes, deadline_ms: u32) -> Result<(), StreamError> {
     match timeout(limit(deadline_ms), writer.write(chunk)).await {
         Ok(written) => written.map_err(StreamError::from),
         Err(_) => Err(StreamError::Timeout),

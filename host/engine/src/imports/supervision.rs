@@ -11,7 +11,7 @@ use super::operations;
 use super::table::Imports;
 use super::wait_async::begun;
 use crate::Grant;
-use crate::process::{Guest, fresh_turn};
+use crate::process::{Guest, waited};
 use crate::types::{
     ChildCounts, ChildError, ChildInfo, ChildOptions, ChildSpec, Pid, SpawnError, SupervisorOptions,
 };
@@ -46,9 +46,8 @@ macro_rules! blocking {
     ($imports:ident, $import:path, $operation:ident, $params:ty) => {
         $imports.func_wrap_async(&$import, |mut store: Store<'_>, params: $params| {
             Box::new(async move {
-                let answer = $operation(&mut store, params)?.await;
-                fresh_turn(&mut store);
-                Ok((answer,))
+                let answer = $operation(&mut store, params)?;
+                Ok((waited(&mut store, answer).await,))
             })
         })?;
     };

@@ -1,11 +1,11 @@
 use bytes::Bytes;
-use rusm_otp::{Payload, PendingCall};
+use rusm_otp::{Payload, PendingCall, StreamEnd, TryWrite};
 use wasmtime::StoreContextMut;
 use wasmtime::component::{WasmList, WasmStr};
 
 use super::operations;
 use super::table::{Imports, wait as import};
-use crate::process::{Guest, StartedCall, fresh_turn};
+use crate::process::{Guest, StartedCall, waited};
 use crate::types::{
     CallError, Event, Filter, Reference, ShortAnswer, ShortBody, SpawnOptions, StreamDirection, StreamError,
     Target,
@@ -20,9 +20,7 @@ pub(super) fn add(imports: &mut Imports<'_>) -> wasmtime::Result<()> {
         |mut store: Store<'_>, (component, options): (WasmStr, SpawnOptions)| {
             Box::new(async move {
                 let spawning = operations::prepare_spawn(&mut store, &component, &options)?;
-                let spawned = spawning.await;
-                fresh_turn(&mut store);
-                Ok((spawned,))
+                Ok((waited(&mut store, spawning).await,))
             })
         },
     )?;
@@ -30,9 +28,8 @@ pub(super) fn add(imports: &mut Imports<'_>) -> wasmtime::Result<()> {
         &import::LOAD,
         |mut store: Store<'_>, (component, capabilities): (WasmList<u8>, WasmList<WasmStr>)| {
             Box::new(async move {
-                let loaded = operations::prepare_load(&mut store, &component, &capabilities)?.await;
-                fresh_turn(&mut store);
-                Ok((loaded,))
+                let loading = operations::prepare_load(&mut store, &component, &capabilities)?;
+                Ok((waited(&mut store, loading).await,))
             })
         },
     )?;
@@ -76,8 +73,8 @@ pub(super) fn add(imports: &mut Imports<'_>) -> wasmtime::Result<()> {
             Box::new(async move {
                 let Guest { context, profile, .. } = store.data();
                 let (context, streams) = (context.clone(), profile.limits.handles);
-                let event: Option<Event> = operations::receive(context, streams, filter, limit).await;
-                fresh_turn(&mut store);
+                let receiving = operations::receive(context, streams, filter, limit);
+                let event: Option<Event> = waited(&mut store, receiving).await;
                 Ok((event,))
             })
         },
@@ -88,8 +85,7 @@ pub(super) fn add(imports: &mut Imports<'_>) -> wasmtime::Result<()> {
     })?;
     imports.func_wrap_async(&import::SLEEP, |mut store: Store<'_>, (ms,): (u64,)| {
         Box::new(async move {
-            operations::sleep(ms).await;
-            fresh_turn(&mut store);
+            waited(&mut store, operations::sleep(ms)).await;
             Ok(())
         })
     })?;
@@ -97,11 +93,8 @@ pub(super) fn add(imports: &mut Imports<'_>) -> wasmtime::Result<()> {
         &import::STREAM_WRITE,
         |mut store: Store<'_>, (handle, chunk, deadline): (u64, WasmList<u8>, u32)| {
             Box::new(async move {
-                let chunk = Bytes::copy_from_slice(chunk.as_le_slice(&store));
                 let end = store.data().context.stream(handle);
-                let written: Result<(), StreamError> = operations::write(end, chunk, deadline).await;
-                fresh_turn(&mut store);
-                Ok((written,))
+                Ok((write(&mut store, end, &chunk, deadline).await,))
             })
         },
     )?;
@@ -110,8 +103,8 @@ pub(super) fn add(imports: &mut Imports<'_>) -> wasmtime::Result<()> {
         |mut store: Store<'_>, (handle, deadline): (u64, u32)| {
             Box::new(async move {
                 let end = store.data().context.stream(handle);
-                let read: Result<Option<Bytes>, StreamError> = operations::read(end, deadline).await;
-                fresh_turn(&mut store);
+                let read: Result<Option<Bytes>, StreamError> =
+                    waited(&mut store, operations::read(end, deadline)).await;
                 Ok((read,))
             })
         },
@@ -138,9 +131,30 @@ async fn call(
 }
 
 async fn wait_for(store: &mut Store<'_>, pending: PendingCall, key: u32) -> Result<Bytes, CallError> {
-    let reply = store.data().context.clone().wait(pending).await;
-    fresh_turn(store);
+    let context = store.data().context.clone();
+    let reply = waited(store, context.wait(pending)).await;
     reply.map(Bytes::from).map_err(|error| explain(store, key, error))
+}
+
+/// Writes a chunk, which is copied once there is room for it.
+async fn write(
+    store: &mut Store<'_>,
+    end: Option<StreamEnd>,
+    chunk: &WasmList<u8>,
+    deadline: u32,
+) -> Result<(), StreamError> {
+    let writer = operations::writer(end)?;
+    loop {
+        let room = operations::room(&writer, deadline);
+        waited(store, room).await?;
+        let chunk = Bytes::copy_from_slice(chunk.as_le_slice(&*store));
+        match writer.try_write(chunk) {
+            TryWrite::Taken => return Ok(()),
+            TryWrite::Ended(error) => return Err(error.into()),
+            // Its other owner was faster.
+            TryWrite::Full(_) => {}
+        }
+    }
 }
 
 #[cold]

@@ -95,9 +95,13 @@ pub(super) fn add(imports: &mut Imports<'_>) -> wasmtime::Result<()> {
     imports.func_wrap(
         &import::STREAM_WRITE,
         |store: Store<'_>, (handle, chunk, deadline): (u64, WasmList<u8>, u32)| {
-            let chunk = Bytes::copy_from_slice(chunk.as_le_slice(&store));
-            let end = store.data().context.stream(handle);
-            at_once(store, operations::write(end, chunk, deadline))
+            let writer = operations::writer(store.data().context.stream(handle));
+            let writer = writer.and_then(|writer| operations::may_write(&writer, deadline).map(|()| writer));
+            // What is refused is not copied.
+            let write = writer.map(|writer| {
+                operations::write(writer, Bytes::copy_from_slice(chunk.as_le_slice(&store)), deadline)
+            });
+            at_once(store, async move { write?.await })
         },
     )?;
     imports.func_wrap(&import::STREAM_READ, |store: Store<'_>, (handle, deadline): (u64, u32)| {

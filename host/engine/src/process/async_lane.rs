@@ -4,6 +4,7 @@ use wasmtime::component::{Accessor, TypedFunc};
 use wasmtime::{AsContextMut as _, Store};
 
 use super::serve::{CommandResult, Handled, Incoming, Server, Service, exit_of_command, once_checked, serve};
+use super::turn::fresh_turn;
 use super::{Guest, Init, Started};
 use crate::component::{Code, Exports};
 use crate::types::{self, Event, Outcome};
@@ -50,19 +51,12 @@ struct AsyncService<'a> {
     server: Server,
 }
 
-impl AsyncService<'_> {
-    fn fresh_turn(&self) {
-        self.accessor.with(|mut access| super::fresh_turn(&mut access.as_context_mut()));
-    }
-}
-
 impl Service for AsyncService<'_> {
     async fn init(&mut self, key: u32, body: Bytes) -> wasmtime::Result<Outcome> {
         Ok(self.server.init.call_concurrent(self.accessor, (key, body)).await?.0)
     }
 
     async fn handle(&mut self, incoming: &mut Incoming) -> wasmtime::Result<Handled> {
-        self.fresh_turn();
         if let Some(server) = self.server.plain {
             let params = incoming.plain_params();
             return Ok(match server.handle.call_concurrent(self.accessor, params).await?.0 {
@@ -74,13 +68,15 @@ impl Service for AsyncService<'_> {
     }
 
     async fn info(&mut self, event: Event) -> wasmtime::Result<()> {
-        self.fresh_turn();
         self.server.info.call_concurrent(self.accessor, (event,)).await
     }
 
     async fn terminate(&mut self, reason: types::ExitReason) -> wasmtime::Result<()> {
-        self.fresh_turn();
         self.server.terminate.call_concurrent(self.accessor, (reason,)).await
+    }
+
+    fn fresh_turn(&mut self) {
+        self.accessor.with(|mut access| fresh_turn(&mut access.as_context_mut()));
     }
 
     fn enter(&mut self, function: Option<u32>) {

@@ -1,13 +1,15 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use parking_lot::Mutex;
 use rusm_otp::{Context, PendingCall, Reference};
 use tokio::sync::oneshot;
-use wasmtime::{AsContextMut, UpdateDeadline};
+use wasmtime::UpdateDeadline;
 
 use super::Command;
+use super::turn::turn_began;
 use crate::capacity::Count;
 use crate::crash::{GuestExit, crash};
 use crate::imports::Unanswered;
@@ -42,7 +44,9 @@ pub(crate) struct Guest {
     /// The function that is being handled.
     pub(crate) function: Option<u32>,
     /// Ticks that the message which is being handled has taken.
-    pub(crate) ticks: u32,
+    pub(crate) ticks: u64,
+    /// Up to which tick of the engine they are counted.
+    pub(crate) counted: u64,
     pub(crate) limiter: Limiter,
 }
 
@@ -84,6 +88,7 @@ impl Guest {
             reported_crash: None,
             function: None,
             ticks: 0,
+            counted: 0,
             engine,
         }
     }
@@ -116,12 +121,16 @@ impl Guest {
         self.ticks = 0;
     }
 
-    /// A guest has run for a whole tick: others get their turn, and one that takes more than it may is ended.
+    /// A tick is over while the guest, or the host for it, has run: others get their turn, and one that takes more than it may
+    /// is ended. A call of the host may have taken several ticks.
     pub(super) fn tick_over(&mut self) -> wasmtime::Result<UpdateDeadline> {
-        self.ticks += 1;
+        let now = self.engine.ticks().load(Ordering::Relaxed);
+        self.ticks += now.saturating_sub(self.counted.max(turn_began()));
+        self.counted = now;
         let tick = self.engine.config().tick;
+        let spent = tick.saturating_mul(u32::try_from(self.ticks).unwrap_or(u32::MAX));
         let limits = &self.profile.limits;
-        if let Some(most) = limits.message_cpu.filter(|most| tick * self.ticks > *most) {
+        if let Some(most) = limits.message_cpu.filter(|most| spent > *most) {
             let text = format!("its processor time for one message is spent: {most:?}");
             return Err(wasmtime::Error::new(GuestExit(crash(self, text, String::new()))));
         }
@@ -135,9 +144,4 @@ impl Drop for Guest {
             self.engine.process_ended(self.context.pid());
         }
     }
-}
-
-/// A guest that comes out of a wait gets a whole turn.
-pub(crate) fn fresh_turn(store: &mut impl AsContextMut) {
-    store.as_context_mut().set_epoch_deadline(1);
 }

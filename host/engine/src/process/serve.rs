@@ -6,6 +6,7 @@ use rusm_otp::{CallError, Context, ExitReason, Message, Payload, Request};
 use wasmtime::Store;
 use wasmtime::component::{ComponentExportIndex, ComponentNamedList, Instance, Lift, Lower, TypedFunc};
 
+use super::turn::noting;
 use super::{Guest, Init, Refusal, Started, event};
 use crate::Component;
 use crate::component::{Code, Exports};
@@ -123,6 +124,9 @@ pub(super) trait Service {
     async fn info(&mut self, event: Event) -> wasmtime::Result<()>;
     async fn terminate(&mut self, reason: types::ExitReason) -> wasmtime::Result<()>;
 
+    /// It has waited for a message.
+    fn fresh_turn(&mut self);
+
     /// Notes which function the guest is in, for crashes.
     fn enter(&mut self, function: Option<u32>);
 }
@@ -204,7 +208,10 @@ pub(super) async fn serve<S: Service>(
     started.tell(Ok(()));
     let mut handled: u32 = 0;
     loop {
-        let message = context.receive().await;
+        let (message, waits) = noting(context.receive()).await;
+        if waits {
+            service.fresh_turn();
+        }
         handled = handled.wrapping_add(1);
         let measured = match &message {
             _ if handled % MEASURED != 1 || !component.figures.on => None,

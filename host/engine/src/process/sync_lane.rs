@@ -4,7 +4,8 @@ use wasmtime::Store;
 use wasmtime::component::TypedFunc;
 
 use super::serve::{CommandResult, Handled, Incoming, Server, Service, exit_of_command, once_checked, serve};
-use super::{Guest, Init, Started, fresh_turn};
+use super::turn::fresh_turn;
+use super::{Guest, Init, Started};
 use crate::component::{Code, Exports};
 use crate::types::{self, Event, Outcome, ShortBody, ShortOutcome};
 
@@ -49,7 +50,6 @@ impl Service for SyncService<'_> {
     }
 
     async fn handle(&mut self, incoming: &mut Incoming) -> wasmtime::Result<Handled> {
-        fresh_turn(self.store);
         let (Some(server), Some(body)) = (self.server.short, ShortBody::of(&incoming.body)) else {
             return Ok(self.server.handle.call_async(&mut *self.store, incoming.params()).await?.0.into());
         };
@@ -62,13 +62,15 @@ impl Service for SyncService<'_> {
     }
 
     async fn info(&mut self, event: Event) -> wasmtime::Result<()> {
-        fresh_turn(self.store);
         self.server.info.call_async(&mut *self.store, (event,)).await
     }
 
     async fn terminate(&mut self, reason: types::ExitReason) -> wasmtime::Result<()> {
-        fresh_turn(self.store);
         self.server.terminate.call_async(&mut *self.store, (reason,)).await
+    }
+
+    fn fresh_turn(&mut self) {
+        fresh_turn(self.store);
     }
 
     fn enter(&mut self, function: Option<u32>) {
