@@ -194,9 +194,11 @@ impl Engine {
         if let Some(name) = &spawn.name {
             options = options.name(name.as_str());
         }
-        if let Some(bound) = birth.profile.limits.mailbox {
-            options = options.mailbox(bound);
-        }
+        let limits = &birth.profile.limits;
+        options = options
+            .mailbox(limits.mailbox)
+            .mailbox_bytes(limits.mailbox_bytes)
+            .host_memory(limits.host_memory);
         let body = move |context: Context| process::run(birth, context);
         self.runtime().spawn(options, body).map_err(|holder| SpawnError::AlreadyRegistered(holder.0))
     }

@@ -3,6 +3,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::hash::BuildHasherDefault;
 use std::sync::Arc;
 
+use crate::account::GROUP;
 use crate::process::Owner;
 use crate::sharded::Sharded;
 use crate::sync::Mutex;
@@ -71,12 +72,12 @@ impl Runtime {
         let groups = &self.node().groups;
         let Some(told) = groups.remove(group, pid) else { return false };
         groups.withdraw(self, pid, |part| {
-            if let Some(times) = part.member_of.get_mut(group) {
-                *times -= 1;
-                if *times == 0 {
-                    part.member_of.remove(group);
-                }
+            let Some(times) = part.member_of.get_mut(group) else { return false };
+            *times -= 1;
+            if *times == 0 {
+                part.member_of.remove(group);
             }
+            true
         });
         tell(self, told, &group.into(), pid, GroupChange::Left);
         true
@@ -133,7 +134,10 @@ impl Runtime {
     pub fn demonitor_group(&self, pid: Pid, monitor: Reference) -> bool {
         let groups = &self.node().groups;
         let mut known = None;
-        groups.withdraw(self, pid, |part| known = part.monitors.remove(&monitor));
+        groups.withdraw(self, pid, |part| {
+            known = part.monitors.remove(&monitor);
+            known.is_some()
+        });
         let Some((name, place)) = known else { return false };
         groups.stop_monitor(&name, place);
         let is_stale =
@@ -170,17 +174,20 @@ impl Groups {
         let first = !by_process.contains_key(&pid);
         note(by_process.entry(pid).or_default());
         // Under the lock: an end that comes now waits, and finds it all.
-        let alive = !first || runtime.tell_end(pid, self.clone());
-        if !alive {
+        let alive = (!first || runtime.tell_end(pid, self.clone())) && runtime.charge_or_end(pid, GROUP);
+        if !alive && first {
             by_process.remove(&pid);
         }
         alive
     }
 
-    fn withdraw(self: &Arc<Self>, runtime: &Runtime, pid: Pid, note: impl FnOnce(&mut Part)) {
+    /// Takes one thing back that a process had to do with groups, if it is there.
+    fn withdraw(self: &Arc<Self>, runtime: &Runtime, pid: Pid, take: impl FnOnce(&mut Part) -> bool) {
         let mut by_process = self.by_process.lock();
         let Some(part) = by_process.get_mut(&pid) else { return };
-        note(part);
+        if take(part) {
+            runtime.discharge(pid, GROUP);
+        }
         if part.member_of.is_empty() && part.monitors.is_empty() {
             by_process.remove(&pid);
             let own: Arc<dyn Owner> = self.clone();

@@ -91,6 +91,7 @@
 #[doc = include_str!("../README.md")]
 mod readme {}
 
+mod account;
 mod agent;
 mod application;
 mod body;
@@ -125,6 +126,7 @@ mod typed;
 mod unguessable;
 mod workers;
 
+pub use account::Overdrawn;
 pub use agent::Agent;
 pub use application::{Application, RunningApplication, ShutdownReport};
 pub use call::{CallError, PendingCall};

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use tokio::time::Instant;
 
+use crate::account::LETTER;
 use crate::call::ReplyTo;
 use crate::registry::Via;
 use crate::stream::{StreamEnd, StreamError};
@@ -122,6 +123,20 @@ impl Request {
 }
 
 impl Message {
+    /// Bytes of memory that it takes besides its place in the mailbox, where there are bounds on their number; with its place
+    /// for one from the runtime, which no such bound holds for.
+    pub(crate) fn cost(&self) -> usize {
+        match self {
+            Self::Mail { body, .. } | Self::Cast { body, .. } => body.heap(),
+            Self::Call(request) => request.body.heap(),
+            Self::Term { .. } => 0,
+            Self::Timer { body, .. } => LETTER + body.len(),
+            Self::StreamEnd { reason: StreamError::Aborted(why), .. } => LETTER + why.len(),
+            Self::Down { .. } | Self::Exit { .. } | Self::Group { .. } => LETTER,
+            Self::Demand { .. } | Self::StreamEnd { .. } => LETTER,
+        }
+    }
+
     /// Whether it comes from the runtime rather than from another process: never dropped by a bound.
     pub fn is_system(&self) -> bool {
         !matches!(self, Self::Mail { .. } | Self::Term { .. } | Self::Call(_) | Self::Cast { .. })

@@ -50,6 +50,14 @@ impl Payload {
         }
     }
 
+    /// Bytes of memory outside of the message.
+    pub(crate) fn heap(&self) -> usize {
+        match &self.0 {
+            Kept::Inline { .. } => 0,
+            Kept::Shared(bytes) => bytes.len(),
+        }
+    }
+
     /// The same bytes, whose holders are counted apart: many threads that count at one place hinder each other.
     pub(crate) fn counted_apart(&self) -> Self {
         match &self.0 {

@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::account::Account;
 use crate::body::Body;
 use crate::call::ReplyTo;
 use crate::small_map::SmallMap;
 use crate::stream::StreamEnd;
-use crate::table::IdHasher;
+use crate::table::{IdHasher, Slot};
 use crate::{ExitReason, Message, Pid, Reference, Runtime};
 
 /// How a process starts.
@@ -23,6 +24,7 @@ pub struct SpawnOptions {
     pub(crate) monitor: bool,
     pub(crate) trap_exit: bool,
     pub(crate) mailbox: Option<u32>,
+    pub(crate) account: Account,
     pub(crate) overflow: Overflow,
     pub(crate) system_first: bool,
     pub(crate) hears_shutdown: bool,
@@ -173,6 +175,22 @@ impl SpawnOptions {
         self
     }
 
+    /// How many bytes of bodies of such messages may wait before the next one is refused; one that waits alone may have more.
+    /// Unbounded by default.
+    pub fn mailbox_bytes(mut self, bound: usize) -> Self {
+        self.account.most_mail = bound;
+        self.mailbox.get_or_insert(u32::MAX);
+        self
+    }
+
+    /// How many bytes the runtime may keep for it besides: its links, monitors and timers, its places in groups, and messages from
+    /// the runtime past the bound for others' bytes. When they are more, the process ends with a crash that says so. Unbounded by
+    /// default.
+    pub fn host_memory(mut self, bound: usize) -> Self {
+        self.account.most = bound;
+        self
+    }
+
     /// What becomes of a message for a full mailbox.
     pub fn overflow(mut self, overflow: Overflow) -> Self {
         self.overflow = overflow;
@@ -204,7 +222,7 @@ pub(crate) struct State {
     pub(crate) waiting: bool,
     /// What comes from the runtime goes to `Rare::system`.
     pub(crate) system_first: bool,
-    /// There is a bound, and what has come stays here until each message is taken.
+    /// There is a bound for what others send.
     pub(crate) bounded: bool,
     /// How many messages have come so far.
     pub(crate) arrived: u64,
@@ -227,7 +245,8 @@ pub(crate) struct State {
     pub(crate) has_timers: bool,
     pub(crate) overflow: Overflow,
     /// The most messages of other processes that may wait.
-    pub(crate) bound: Option<u32>,
+    pub(crate) bound: u32,
+    pub(crate) account: Account,
     /// It has to end, with this.
     pub(crate) exit: Option<Box<ExitReason>>,
     pub(crate) links: SmallMap<Pid, ()>,
@@ -370,6 +389,11 @@ impl State {
         if self.system_first && letter.message.is_system() {
             self.rare_mut().system.push_back(letter);
         } else {
+            let cost = letter.message.cost();
+            // Most messages lie in their place whole.
+            if cost > 0 {
+                self.account.incoming += cost;
+            }
             self.incoming.push_back(letter);
         }
         if !std::mem::take(&mut self.waiting) {
@@ -386,8 +410,15 @@ impl State {
         self.ending || self.exit.is_some()
     }
 
-    pub(crate) fn is_full(&self) -> bool {
-        self.bounded && self.bound.is_some_and(|bound| self.incoming.len() >= bound as usize)
+    /// Whether a message of others with so many bytes is one too many. So much lies in the inbox: messages, and bytes.
+    pub(crate) fn is_full(&self, slot: &Slot, bytes: usize) -> bool {
+        if !self.bounded {
+            return false;
+        }
+        let (messages, waiting) =
+            (self.incoming.len() + slot.inbox(), self.account.incoming + slot.inbox_bytes());
+        messages >= self.bound as usize
+            || bytes > 0 && waiting > 0 && waiting.saturating_add(bytes) > self.account.most_mail
     }
 
     /// Ends the process with this reason as soon as it can be; the body, which has to be woken.
@@ -402,15 +433,28 @@ impl State {
     }
 
     /// Takes messages back that the process has not received yet. False if there were none.
-    pub(crate) fn take_back(&mut self, desk: &mut Desk, is_stale: impl Fn(&Message) -> bool) -> bool {
-        let mut queues = vec![&mut desk.inbox, &mut self.incoming];
+    pub(crate) fn take_back(
+        &mut self,
+        slot: &Slot,
+        desk: &mut Desk,
+        is_stale: impl Fn(&Message) -> bool,
+    ) -> bool {
+        let mut queues = vec![&mut self.incoming, &mut desk.inbox];
         queues.extend(self.rare.as_mut().map(|rare| &mut rare.system));
         let mut any = false;
-        for queue in queues {
+        // What the runtime's messages take that come first is not counted.
+        let mut gone = [0; 3];
+        for (place, queue) in queues.into_iter().enumerate() {
             let before = queue.len();
-            queue.retain(|letter| !is_stale(&letter.message));
+            queue.retain(|letter| {
+                let stale = is_stale(&letter.message);
+                gone[place.min(2)] += if stale { letter.message.cost() } else { 0 };
+                !stale
+            });
             any |= queue.len() < before;
         }
+        self.account.incoming = self.account.incoming.saturating_sub(gone[0]);
+        slot.left_inbox(desk.inbox.len(), gone[1]);
         desk.removals += u64::from(any);
         any
     }
@@ -454,7 +498,9 @@ impl State {
             turns,
             run_time,
             messages: self.arrived,
-            memory: size_of::<crate::table::Slot>()
+            memory: size_of::<Slot>()
+                + self.account.charged
+                + self.account.incoming
                 + body
                 + kept * size_of::<Letter>()
                 + entries * size_of::<(Reference, Pid)>(),

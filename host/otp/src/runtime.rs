@@ -152,7 +152,8 @@ impl Runtime {
         state.label = options.label;
         state.name = options.name;
         state.parent = options.parent;
-        state.bound = options.mailbox;
+        state.bound = options.mailbox.unwrap_or(u32::MAX);
+        state.account = options.account;
         state.bounded = options.mailbox.is_some();
         state.overflow = options.overflow;
         state.system_first = options.system_first;
@@ -334,19 +335,24 @@ impl Runtime {
 
     fn start_timer(&self, pid: Pid, after: Duration, due: Due) -> Reference {
         let timer = next_reference();
-        if let Some(mut state) = self.node.table.lock(pid) {
-            // Under the lock, so that the process's end finds the timer.
-            state.has_timers = true;
-            self.node.timers.insert(pid, timer, deadline(after), due);
-        }
+        let Some(slot) = self.node.table.slot(pid) else { return timer };
+        let Some(mut state) = slot.lock(pid) else { return timer };
+        // Under the lock, so that the process's end finds the timer.
+        state.has_timers = true;
+        state.account.charged += due.cost();
+        self.node.timers.insert(pid, timer, deadline(after), due);
+        let doomed = self.bounded(&mut state, slot, pid);
+        drop(state);
+        wake(doomed);
         timer
     }
 
     /// Stops a timer that was set for this process; how much was left, if it had not fired. Another process's timer is as one
     /// that never was.
     pub fn cancel_timer(&self, pid: Pid, timer: Reference) -> Option<Duration> {
-        let due = self.node.timers.cancel(pid, timer)?;
-        Some(due.saturating_duration_since(Instant::now()))
+        let (time, due) = self.node.timers.cancel(pid, timer)?;
+        self.discharge(pid, due.cost());
+        Some(time.saturating_duration_since(Instant::now()))
     }
 
     /// How many timers of a process are set.

@@ -11,6 +11,9 @@ use crate::{ExitReason, Message, Pid, Runtime};
 /// How many bytes a writer may be ahead of its reader: four full chunks.
 pub const STREAM_WINDOW: usize = 4 * 64 * 1024;
 
+/// A chunk's place in the queue and its share of what is behind it: many chunks without bytes fill a window too.
+const CHUNK: usize = 128;
+
 /// A byte stream between two processes, with the default window.
 pub fn stream(window: usize) -> (StreamWriter, StreamReader) {
     let shared = Arc::new(Mutex::new(Shared {
@@ -67,7 +70,7 @@ pub enum TryWrite {
     Ended(StreamError),
 }
 
-/// Invariants: `bytes` is the sum of `chunks`; a chunk is taken whenever `bytes < window`, so that one chunk larger than
+/// Invariants: `bytes` is the sum of `chunks`, each with its place; a chunk is taken whenever `bytes < window`, so that one chunk larger than
 /// the window still goes through; `wants_room` is set by a request for demand and cleared by the message that answers it.
 #[derive(Debug)]
 struct Shared {
@@ -104,7 +107,7 @@ impl StreamWriter {
         if shared.bytes >= shared.window {
             return TryWrite::Full(chunk);
         }
-        shared.bytes += chunk.len();
+        shared.bytes += chunk.len() + CHUNK;
         shared.chunks.push_back(chunk);
         let waker = shared.reader.waker.take();
         drop(shared);
@@ -201,7 +204,7 @@ impl StreamReader {
         poll_fn(|task| {
             let mut shared = self.0.lock();
             if let Some(chunk) = shared.chunks.pop_front() {
-                shared.bytes -= chunk.len();
+                shared.bytes -= chunk.len() + CHUNK;
                 let told = shared.room_was_made();
                 drop(shared);
                 told.tell();

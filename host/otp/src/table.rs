@@ -41,6 +41,12 @@ pub(crate) struct Slot {
     desk: Mutex<Desk>,
     /// Above 0 while there is something on the desk that a receive has to look at.
     pub(crate) left: AtomicUsize,
+    /// How many messages lie in the inbox of the desk, and how many bytes they take: what [`Message::cost`] says. Only whoever
+    /// has the desk changes them.
+    ///
+    /// [`Message::cost`]: crate::Message::cost
+    inbox: AtomicUsize,
+    inbox_bytes: AtomicUsize,
     /// Whose desk it is: the id of its pid, 0 for nobody's.
     holder: AtomicU64,
     /// The code of the callback that the process is in.
@@ -176,9 +182,37 @@ impl Slot {
         self.calling.store(0, Ordering::Relaxed);
         self.receiving.store(false, Ordering::Relaxed);
         self.left.store(0, Ordering::Relaxed);
+        self.inbox.store(0, Ordering::Relaxed);
+        self.inbox_bytes.store(0, Ordering::Relaxed);
         self.callback.store(0, Ordering::Relaxed);
         let mut desk = self.desk.lock();
         desk.used().then(|| std::mem::take(&mut *desk))
+    }
+
+    /// How many messages lie in the inbox.
+    pub(crate) fn inbox(&self) -> usize {
+        self.inbox.load(Ordering::Relaxed)
+    }
+
+    /// How many bytes they take.
+    pub(crate) fn inbox_bytes(&self) -> usize {
+        self.inbox_bytes.load(Ordering::Relaxed)
+    }
+
+    /// So many messages lie in the inbox now, with so many bytes more than before. By whoever has the desk.
+    pub(crate) fn came_to_inbox(&self, messages: usize, bytes: usize) {
+        self.inbox.store(messages, Ordering::Relaxed);
+        if bytes > 0 {
+            self.inbox_bytes.store(self.inbox_bytes() + bytes, Ordering::Relaxed);
+        }
+    }
+
+    /// So many messages lie in the inbox now, with so many bytes less than before. By whoever has the desk.
+    pub(crate) fn left_inbox(&self, messages: usize, bytes: usize) {
+        self.inbox.store(messages, Ordering::Relaxed);
+        if bytes > 0 {
+            self.inbox_bytes.store(self.inbox_bytes().saturating_sub(bytes), Ordering::Relaxed);
+        }
     }
 
     /// Notes the call that the process waits for now.

@@ -9,6 +9,7 @@ use bytes::Bytes;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
+use crate::account::TIMER;
 use crate::runtime::{Node, Runtime};
 use crate::sync::Mutex;
 use crate::table::IdHasher;
@@ -54,6 +55,16 @@ pub(crate) enum Due {
     Alarm,
 }
 
+impl Due {
+    /// What it takes, if the process has set it for itself.
+    pub(crate) fn cost(&self) -> usize {
+        match self {
+            Self::Message { body, .. } => TIMER + body.len(),
+            Self::Term(_) | Self::Alarm => 0,
+        }
+    }
+}
+
 impl Timers {
     /// No timers yet; the driver ends with the node.
     pub(crate) fn start(node: Weak<Node>) -> Self {
@@ -71,10 +82,10 @@ impl Timers {
     }
 
     /// When it was due, if it is a process's own and had not fired. What the runtime has set for the process is not its own.
-    pub(crate) fn cancel(&self, pid: Pid, timer: Reference) -> Option<Instant> {
+    pub(crate) fn cancel(&self, pid: Pid, timer: Reference) -> Option<(Instant, Due)> {
         // What it would have sent is dropped without the lock.
         let removed = self.queue.lock().cancel(pid, timer);
-        removed.map(|(time, _)| time)
+        removed.map(|(time, timer)| (time, timer.due))
     }
 
     /// Stops the timers of a process that ended.
@@ -170,7 +181,13 @@ pub(crate) const FAR: Duration = Duration::from_secs(30 * 365 * 24 * 60 * 60);
 pub(crate) fn fire(runtime: &Runtime, now: Instant) {
     for Timer { reference: timer, pid, due } in runtime.node().timers.take_due(now) {
         match due {
-            Due::Message { body, .. } => runtime.notify(pid, Message::Timer { timer, body }),
+            Due::Message { ref body, every } => {
+                let message = Message::Timer { timer, body: body.clone() };
+                if every.is_none() {
+                    runtime.discharge(pid, due.cost());
+                }
+                runtime.notify(pid, message);
+            }
             Due::Term(value) => runtime.notify(pid, Message::Term { sender: pid, value }),
             Due::Alarm => runtime.ring_alarm(pid),
         }

@@ -34,8 +34,13 @@ pub struct Limits {
     pub cpu: Option<u32>,
     /// Processor time for one message; past it the process crashes. None by default.
     pub message_cpu: Option<Duration>,
-    /// Messages of other processes that may wait; then senders are told `overloaded`. Unbounded by default.
-    pub mailbox: Option<usize>,
+    /// Messages of other processes that may wait; then senders are told `overloaded`. 100,000 by default.
+    pub mailbox: usize,
+    /// Bytes of their bodies, likewise; a message that waits alone may have more. 16 MiB by default.
+    pub mailbox_bytes: usize,
+    /// Bytes that the host keeps for it besides: links, monitors, timers, places in groups, calls under way, and what the runtime
+    /// has put into its mailbox. Past it the process crashes. 16 MiB by default.
+    pub host_memory: usize,
     /// Living processes that it has spawned; then `spawn` answers `capacity`. Unbounded by default.
     pub processes: Option<u32>,
     /// Open handles of WASI, and calls under way together with open streams: so many of either, 100,000 by default. What is
@@ -63,7 +68,9 @@ impl Default for Limits {
             memory: 64 << 20,
             cpu: None,
             message_cpu: None,
-            mailbox: None,
+            mailbox: 100_000,
+            mailbox_bytes: 16 << 20,
+            host_memory: 16 << 20,
             processes: None,
             handles: 100_000,
             timers: 100_000,

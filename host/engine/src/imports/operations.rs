@@ -30,6 +30,42 @@ pub(super) fn target(store: &Store<'_>, target: &Target) -> wasmtime::Result<rus
     })
 }
 
+/// Whether a large body is worth a copy: a mailbox that is full will not take it.
+pub(super) fn worth_copying(guest: &Guest, to: &rusm_otp::Target, bytes: usize) -> bool {
+    bytes < LARGE || guest.context.runtime().has_room(to, bytes)
+}
+
+/// The arguments of a call, copied unless its callee has no room for them.
+pub(super) fn body(
+    store: &Store<'_>,
+    to: &rusm_otp::Target,
+    body: &WasmList<u8>,
+) -> Result<Payload, CallError> {
+    let body = body.as_le_slice(store);
+    if worth_copying(store.data(), to, body.len()) {
+        Ok(Payload::from(body))
+    } else {
+        Err(CallError::Overloaded)
+    }
+}
+
+/// A text of a guest's that the host keeps and shows, with its end left out if it is very long.
+pub(super) fn shortened(mut text: String) -> String {
+    if text.len() > LONGEST_TEXT {
+        let end = (0..=LONGEST_TEXT).rfind(|place| text.is_char_boundary(*place)).unwrap_or(0);
+        text.truncate(end);
+        text.push_str(" …");
+        text.shrink_to_fit();
+    }
+    text
+}
+
+/// Smaller bodies are copied in less time than a look takes.
+const LARGE: usize = 64 << 10;
+
+/// More than people read of one crash.
+const LONGEST_TEXT: usize = 64 << 10;
+
 /// Whoever has a pid may use it; a name is looked up under a grant.
 pub(super) fn may_reach(
     guest: &Guest,
@@ -292,6 +328,7 @@ pub(super) fn start_call(
             }
         }
     };
+    keep_call(guest)?;
     let limit = limit(deadline_ms);
     // A caller that feeds the call first takes as long as the feeding takes; each write has its own deadline.
     let (deadline, limit) = match direction {
@@ -299,16 +336,32 @@ pub(super) fn start_call(
         _ => (Some(Instant::now() + limit), None),
     };
     let context = &guest.context;
-    let pending = context.runtime().call(context.pid(), to, key, body, theirs, deadline)?;
+    let called = context.runtime().call(context.pid(), to, key, body, theirs, deadline);
+    let pending = called.inspect_err(|_| forget_call(guest))?;
     let handle = own.map(|end| context.own_stream(end));
     let call = pending.reference;
     guest.calls.insert(call, StartedCall { pending, key, limit });
     Ok(Started { call, handle })
 }
 
+/// Counts a call that is under way for what it takes.
+pub(super) fn keep_call(guest: &Guest) -> Result<(), CallError> {
+    let kept = guest.context.runtime().charge(guest.context.pid(), CALL);
+    kept.map_err(|_| CallError::Overloaded)
+}
+
+/// A call is under way no longer.
+pub(super) fn forget_call(guest: &Guest) {
+    guest.context.runtime().discharge(guest.context.pid(), CALL);
+}
+
+/// A call that was started and not waited for: its place, its channel and what the callee keeps of it besides its body.
+const CALL: usize = 512;
+
 /// Takes a started call, to be waited for, and the key of its function.
 pub(super) fn take_call(guest: &mut Guest, call: Reference) -> Result<(PendingCall, u32), CallError> {
     let StartedCall { mut pending, key, limit } = guest.calls.remove(&call).ok_or(CallError::Cancelled)?;
+    forget_call(guest);
     if let Some(limit) = limit {
         pending.deadline = Some(Instant::now() + limit);
     }

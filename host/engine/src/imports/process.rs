@@ -4,7 +4,7 @@ use wasmtime::StoreContextMut;
 use wasmtime::component::{WasmList, WasmStr};
 
 use super::MOST_RANDOM;
-use super::operations::{known, may_control, may_link, may_reach, target};
+use super::operations::{known, may_control, may_link, may_reach, shortened, target, worth_copying};
 use super::table::{Imports, process as import};
 use crate::Grant;
 use crate::crash::GuestExit;
@@ -18,14 +18,12 @@ pub(super) fn add(imports: &mut Imports<'_>) -> wasmtime::Result<()> {
     imports
         .func_wrap(&import::SELF, |store: Store<'_>, (): ()| Ok((Pid::from(store.data().context.pid()),)))?;
     imports.func_wrap(&import::SEND, |store: Store<'_>, (to, body): (Target, WasmList<u8>)| {
-        let body = Payload::from(body.as_le_slice(&store));
-        Ok((deliver(&store, "send", &to, |guest, to| {
+        Ok((deliver(&store, "send", &to, &body, |guest, to, body| {
             guest.context.runtime().send(guest.context.pid(), to, body)
         })?,))
     })?;
     imports.func_wrap(&import::CAST, |store: Store<'_>, (to, key, body): (Target, u32, WasmList<u8>)| {
-        let body = Payload::from(body.as_le_slice(&store));
-        Ok((deliver(&store, "cast", &to, |guest, to| {
+        Ok((deliver(&store, "cast", &to, &body, |guest, to, body| {
             guest.context.runtime().cast(guest.context.pid(), to, key, body)
         })?,))
     })?;
@@ -84,7 +82,7 @@ pub(super) fn add(imports: &mut Imports<'_>) -> wasmtime::Result<()> {
     imports.func_wrap(
         &import::REPORT_CRASH,
         |mut store: Store<'_>, (text, backtrace): (String, String)| {
-            store.data_mut().reported_crash = Some((text, backtrace));
+            store.data_mut().reported_crash = Some((shortened(text), shortened(backtrace)));
             Ok(())
         },
     )?;
@@ -103,14 +101,19 @@ fn deliver(
     store: &Store<'_>,
     operation: &'static str,
     to: &Target,
-    send: impl FnOnce(&Guest, &rusm_otp::Target) -> Result<(), rusm_otp::SendError>,
+    body: &WasmList<u8>,
+    send: impl FnOnce(&Guest, &rusm_otp::Target, Payload) -> Result<(), rusm_otp::SendError>,
 ) -> wasmtime::Result<Result<(), SendError>> {
     let to = target(store, to)?;
     let guest = store.data();
     if let Err(missing) = may_reach(guest, operation, &to) {
         return Ok(Err(SendError::Denied(missing)));
     }
-    Ok(send(guest, &to).map_err(SendError::from))
+    let body = body.as_le_slice(store);
+    if !worth_copying(guest, &to, body.len()) {
+        return Ok(Err(SendError::Overloaded));
+    }
+    Ok(send(guest, &to, Payload::from(body)).map_err(SendError::from))
 }
 
 fn link(guest: &Guest, other: rusm_otp::Pid) -> Result<(), SendError> {

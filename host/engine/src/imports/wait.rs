@@ -42,8 +42,11 @@ pub(super) fn add(imports: &mut Imports<'_>) -> wasmtime::Result<()> {
         &import::CALL,
         |mut store: Store<'_>, (to, key, body, deadline): (Target, u32, WasmList<u8>, u32)| {
             Box::new(async move {
-                let body = Payload::from(body.as_le_slice(&store));
                 let to = operations::target(&store, &to)?;
+                let body = match operations::body(&store, &to, &body) {
+                    Ok(body) => body,
+                    Err(full) => return Ok((Err(full),)),
+                };
                 Ok((call(&mut store, &to, key, body, deadline).await,))
             })
         },
@@ -190,7 +193,8 @@ fn call_short(
 fn keep(guest: &mut Guest, pending: PendingCall, key: u32, deadline: u32) -> ShortAnswer {
     let call = pending.reference;
     let pending = operations::due(pending, deadline);
-    if guest.calls.len() >= guest.profile.limits.handles {
+    let room = guest.calls.len() < guest.profile.limits.handles;
+    if !room || operations::keep_call(guest).is_err() {
         return ShortAnswer::Error(Box::new(CallError::Overloaded));
     }
     guest.calls.insert(call, StartedCall { pending, key, limit: None });
@@ -203,13 +207,18 @@ pub(super) fn call_start(
     mut store: Store<'_>,
     (to, key, body, direction, deadline): StartParams,
 ) -> wasmtime::Result<(Result<crate::types::Started, CallError>,)> {
-    let body = Payload::from(body.as_le_slice(&store));
     let to = operations::target(&store, &to)?;
-    Ok((operations::start_call(store.data_mut(), &to, key, body, direction, deadline),))
+    let body = operations::body(&store, &to, &body);
+    let started = |body| operations::start_call(store.data_mut(), &to, key, body, direction, deadline);
+    Ok((body.and_then(started),))
 }
 
 pub(super) fn call_cancel(mut store: Store<'_>, (call,): (Reference,)) -> wasmtime::Result<(bool,)> {
-    Ok((store.data_mut().calls.remove(&call).is_some(),))
+    let known = store.data_mut().calls.remove(&call).is_some();
+    if known {
+        operations::forget_call(store.data());
+    }
+    Ok((known,))
 }
 
 pub(super) fn stream_demand(store: Store<'_>, (handle,): (u64,)) -> wasmtime::Result<()> {

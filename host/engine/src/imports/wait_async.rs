@@ -2,7 +2,7 @@ use std::future::Future;
 
 use bytes::Bytes;
 use futures::FutureExt as _;
-use rusm_otp::{Payload, PendingCall};
+use rusm_otp::PendingCall;
 use tokio::sync::oneshot;
 use wasmtime::StoreContextMut;
 use wasmtime::component::{ComponentType, FutureReader, Lift, Lower, WasmList, WasmStr};
@@ -41,10 +41,8 @@ pub(super) fn add(imports: &mut Imports<'_>) -> wasmtime::Result<()> {
     imports.func_wrap(
         &import::CALL,
         |mut store: Store<'_>, (to, key, body, deadline): (Target, u32, WasmList<u8>, u32)| {
-            let body = Payload::from(body.as_le_slice(&store));
             let to = operations::target(&store, &to)?;
-            let begun = operations::begin_call(store.data(), &to, key, body);
-            let begun = begun.map(|pending| (pending, key)).map_err(CallError::from);
+            let begun = begin(&store, &to, key, &body);
             let tried = attempt(&mut store, begun, Some(deadline));
             answer(store, tried)
         },
@@ -52,10 +50,8 @@ pub(super) fn add(imports: &mut Imports<'_>) -> wasmtime::Result<()> {
     imports.func_wrap(
         &import::CALL_PROCESS,
         |mut store: Store<'_>, (node, id, key, body, deadline): (u64, u64, u32, WasmList<u8>, u32)| {
-            let body = Payload::from(body.as_le_slice(&store));
             let to = rusm_otp::Target::Process(rusm_otp::Pid { node, id });
-            let begun = operations::begin_call(store.data(), &to, key, body);
-            let begun = begun.map(|pending| (pending, key)).map_err(CallError::from);
+            let begun = begin(&store, &to, key, &body);
             let tried = attempt(&mut store, begun, Some(deadline));
             Ok((tried.map_err(|unanswered| store.data_mut().unanswered = Some(unanswered)).ok(),))
         },
@@ -85,11 +81,18 @@ pub(super) fn add(imports: &mut Imports<'_>) -> wasmtime::Result<()> {
     })?;
     imports.func_wrap(&import::PARK, |mut store: Store<'_>, (parking,): (u64,)| {
         let (sender, receiver) = oneshot::channel();
-        store.data_mut().parked.insert(parking, sender);
+        let guest = store.data_mut();
+        if guest.parked.insert(parking, sender).is_none() {
+            guest.context.runtime().charge(guest.context.pid(), PARKED)?;
+        }
         future(store, async move { receiver.await.is_ok() })
     })?;
     imports.func_wrap(&import::UNPARK, |mut store: Store<'_>, (parking,): (u64,)| {
-        let parked = store.data_mut().parked.remove(&parking);
+        let guest = store.data_mut();
+        let parked = guest.parked.remove(&parking);
+        if parked.is_some() {
+            guest.context.runtime().discharge(guest.context.pid(), PARKED);
+        }
         Ok((parked.is_some_and(|sender| sender.send(()).is_ok()),))
     })?;
     imports.func_wrap(
@@ -133,6 +136,17 @@ pub(crate) enum Unanswered {
         /// Whether the guest may go on as soon as the reply is there.
         at_once: bool,
     },
+}
+
+/// Sends a call, unless its callee has no room for it.
+fn begin(
+    store: &Store<'_>,
+    to: &rusm_otp::Target,
+    key: u32,
+    body: &WasmList<u8>,
+) -> Result<(PendingCall, u32), CallError> {
+    let body = operations::body(store, to, body)?;
+    Ok((operations::begin_call(store.data(), to, key, body)?, key))
 }
 
 /// The reply of a call, if it is there at once; else its deadline begins, unless it has.
@@ -241,6 +255,9 @@ where
 {
     Ok((FutureReader::new(store, async move { Ok::<T, wasmtime::Error>(value.await) })?,))
 }
+
+/// An export that waits to be woken: its channel, and its place.
+const PARKED: usize = 320;
 
 /// How many answers in a row a guest gets without a wait.
 const MOST_ANSWERS_NOW: u32 = 64;

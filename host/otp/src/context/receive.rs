@@ -107,6 +107,10 @@ impl Context {
             };
             let left = desk.inbox.len() + usize::from(desk.handling.is_some());
             slot.left.store(left, Ordering::Relaxed);
+            slot.left_inbox(desk.inbox.len(), std::mem::take(&mut search.cost));
+            if desk.inbox.is_empty() && desk.inbox.capacity() > ROOMY {
+                desk.inbox = VecDeque::new();
+            }
             drop(desk);
             search.expired.drain(..).for_each(|message| expire(&self.runtime, message));
             outcome
@@ -130,7 +134,7 @@ impl Context {
         let mut state = slot.lock(self.pid)?;
         // Another task that receives for this process may have moved what has come since the first look.
         let moved = slot.left.load(Ordering::Relaxed) > 0;
-        if moved || state.system_first || state.bounded || state.stamp.is_some() {
+        if moved || state.system_first || state.stamp.is_some() {
             return None;
         }
         let Some(Letter { message, .. }) = state.incoming.front() else {
@@ -144,6 +148,7 @@ impl Context {
             return None;
         }
         let Letter { mut message, .. } = state.incoming.pop_front()?;
+        state.account.incoming = 0;
         drop(state);
         if let Message::Call(request) = &mut message
             && let Some(reply_to) = request.reply_to.take()
@@ -201,22 +206,26 @@ impl Context {
             if state.stamp.is_some() && stamp.is_none() {
                 *stamp = state.stamp.take();
             }
-            if state.bounded {
-                let found = search.pick(2, &mut state.incoming, &mut taken, admits, yields);
-                return found.unwrap_or(Found::Nothing(state));
-            }
             if state.incoming.is_empty() {
                 return Found::Nothing(state);
             }
             if inbox.is_empty() {
                 std::mem::swap(inbox, &mut state.incoming);
+                // What a flood has left is given back.
+                if state.incoming.capacity() > ROOMY {
+                    state.incoming = VecDeque::new();
+                }
             } else {
                 inbox.append(&mut state.incoming);
             }
             slot.left.store(inbox.len(), Ordering::Relaxed);
+            slot.came_to_inbox(inbox.len(), std::mem::take(&mut state.account.incoming));
         }
     }
 }
+
+/// A queue with room for more messages is not kept when it is empty.
+const ROOMY: usize = 1024;
 
 /// One receive.
 struct Receiver<'a> {
@@ -279,11 +288,13 @@ enum Patience {
 #[derive(Default)]
 struct Search {
     since: u64,
-    /// In what comes from the runtime, in the inbox, and in what has come after it.
-    seen: [usize; 3],
+    /// In what comes from the runtime first, and in the inbox.
+    seen: [usize; 2],
     removals: u64,
     /// The number of the message that was taken last.
     taken: u64,
+    /// What was taken out of the inbox, by [`Message::cost`].
+    cost: usize,
     /// Calls that nobody waits for any more.
     expired: Vec<Message>,
 }
@@ -307,7 +318,7 @@ impl Search {
     fn begin(&mut self, removals: u64) {
         if self.removals != removals {
             self.removals = removals;
-            self.seen = [0; 3];
+            self.seen = [0; 2];
         }
     }
 
@@ -335,6 +346,9 @@ impl Search {
             let letter = if *seen == 0 { queue.pop_front() } else { queue.remove(*seen) };
             let Some(Letter { number, mut message }) = letter else { break };
             self.taken = number;
+            if which == 1 {
+                self.cost += message.cost();
+            }
             *taken.removals += 1;
             self.removals = *taken.removals;
             if let Message::Call(request) = &mut message {

@@ -9,7 +9,14 @@ impl Runtime {
         if pid == other {
             return;
         }
-        let new = self.node.table.lock(pid).map(|mut state| state.links.insert(other, ()));
+        let Some(slot) = self.node.table.slot(pid) else { return };
+        let mut doomed = None;
+        let new = slot.lock(pid).map(|mut state| {
+            let new = state.links.insert(other, ());
+            doomed = self.bounded(&mut state, slot, pid);
+            new
+        });
+        wake(doomed);
         if new == Some(false) {
             return;
         }
@@ -64,10 +71,12 @@ impl Runtime {
     }
 
     fn watch(&self, pid: Pid, other: Pid, monitor: Reference) {
-        let new = self.node.table.lock(pid).map(|mut state| state.watching.insert(monitor, other));
-        if new.is_none() {
-            return;
-        }
+        let Some(slot) = self.node.table.slot(pid) else { return };
+        let Some(mut state) = slot.lock(pid) else { return };
+        state.watching.insert(monitor, other);
+        let doomed = self.bounded(&mut state, slot, pid);
+        drop(state);
+        wake(doomed);
         let watched = self.node.table.lock(other).map(|mut state| state.watchers.insert(monitor, pid));
         if watched.is_none() {
             self.down(pid, monitor, other, &self.absence(other));
@@ -99,7 +108,7 @@ impl Runtime {
     pub(crate) fn take_back(&self, pid: Pid, is_stale: impl Fn(&Message) -> bool) -> bool {
         let Some(slot) = self.node.table.slot(pid) else { return false };
         let Some(mut desk) = slot.desk(pid) else { return false };
-        slot.lock(pid).is_some_and(|mut state| state.take_back(&mut desk, is_stale))
+        slot.lock(pid).is_some_and(|mut state| state.take_back(slot, &mut desk, is_stale))
     }
 
     /// Sends an exit to a process, as Erlang's `exit/2`: one that traps exits gets it as a message, another ends
@@ -131,7 +140,8 @@ impl Runtime {
         let asked = matches!(reason, ExitReason::Shutdown | ExitReason::ShutdownWith(_));
         let body = if state.trap_exit || state.hears_shutdown && asked {
             state.ending |= state.parent == Some(sender);
-            state.deliver(Message::Exit { pid: sender, reason: reason.clone() })
+            let woken = state.deliver(Message::Exit { pid: sender, reason: reason.clone() });
+            self.bounded_at(&mut state, receiver).or(woken)
         } else if *reason == ExitReason::Normal && (by_link || sender != receiver) {
             None
         } else {
@@ -144,7 +154,8 @@ impl Runtime {
     pub(super) fn down(&self, watcher: Pid, monitor: Reference, pid: Pid, reason: &ExitReason) {
         let body = self.node.table.lock(watcher).and_then(|mut state| {
             state.watching.remove(monitor)?;
-            state.deliver(Message::Down { monitor, pid, reason: reason.clone() })
+            let woken = state.deliver(Message::Down { monitor, pid, reason: reason.clone() });
+            self.bounded_at(&mut state, watcher).or(woken)
         });
         wake(body);
     }

@@ -51,16 +51,18 @@ impl Runtime {
         if pid.node != self.node.id {
             return Err(SendError::NoConnection);
         }
-        let Some(mut state) = self.node.table.lock(pid) else { return Ok(()) };
+        let Some(slot) = self.node.table.slot(pid) else { return Ok(()) };
+        let Some(mut state) = slot.lock(pid) else { return Ok(()) };
         if let Target::Alias(alias) = target
             && !admits(&mut state, alias)
         {
             return Ok(());
         }
-        if state.is_full() {
+        let message = message();
+        if state.is_full(slot, message.cost()) {
             return refused(&mut state);
         }
-        let body = state.deliver(message());
+        let body = state.deliver(message);
         drop(state);
         wake_or_note(body);
         Ok(())
@@ -72,8 +74,9 @@ impl Runtime {
         for some in all.chunks(AT_ONCE) {
             let body = body.counted_apart();
             for pid in some {
-                let Some(mut state) = self.node.table.lock(*pid) else { continue };
-                if state.is_full() {
+                let Some(slot) = self.node.table.slot(*pid) else { continue };
+                let Some(mut state) = slot.lock(*pid) else { continue };
+                if state.is_full(slot, body.heap()) {
                     taken += usize::from(refused(&mut state).is_ok());
                     continue;
                 }
@@ -88,8 +91,22 @@ impl Runtime {
 
     /// Puts a message from the runtime into a mailbox: no bound holds for it.
     pub(crate) fn notify(&self, pid: Pid, message: Message) {
-        let body = self.node.table.lock(pid).and_then(|mut state| state.deliver(message));
+        let body = self.node.table.lock(pid).and_then(|mut state| {
+            let woken = state.deliver(message);
+            self.bounded_at(&mut state, pid).or(woken)
+        });
         wake(body);
+    }
+
+    /// Whether a message with so many bytes would be taken now, so that one that is not need not be made. Nobody takes all of them.
+    pub fn has_room(&self, target: &Target, bytes: usize) -> bool {
+        let room = || {
+            let pid = self.resolve(target)?;
+            let slot = self.node.table.slot(pid)?;
+            let state = slot.lock(pid)?;
+            Some(!state.is_full(slot, bytes) || state.overflow == Overflow::DropNewest)
+        };
+        room().unwrap_or(true)
     }
 
     /// A further name for a process, to be given to somebody who shall reach it only so long: mail to it is dropped once
@@ -174,8 +191,9 @@ impl Runtime {
         let reference = next_reference();
         let (reply_to, pending) = PendingCall::new(sender, callee, reference, deadline);
         let message = Message::Call(Box::new(request(reference, reply_to)));
-        let mut state = self.node.table.lock(callee).ok_or(CallError::NoProc)?;
-        if state.is_full() {
+        let slot = self.node.table.slot(callee).ok_or(CallError::NoProc)?;
+        let mut state = slot.lock(callee).ok_or(CallError::NoProc)?;
+        if state.is_full(slot, message.cost()) {
             return Err(CallError::Overloaded);
         }
         let body: Option<Arc<Body>> = state.deliver(message);

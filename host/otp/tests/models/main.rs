@@ -22,6 +22,7 @@ use shuttle::scheduler::{PctScheduler, RandomScheduler};
 )]
 #[path = "../../src"]
 mod otp {
+    pub(crate) mod account;
     pub(crate) mod agent;
     pub(crate) mod application;
     pub(crate) mod body;
@@ -52,6 +53,7 @@ mod otp {
     pub(crate) mod typed;
     pub(crate) mod unguessable;
 
+    pub use account::Overdrawn;
     pub use agent::Agent;
     pub use application::{Application, RunningApplication, ShutdownReport};
     pub use call::{CallError, PendingCall};

@@ -1,5 +1,6 @@
 //! The semantics of processes, streams and supervisors, on virtual time.
 
+mod accounts;
 mod agents;
 mod applications;
 mod erlang;

@@ -50,7 +50,9 @@ fn limits(limits: &Limits) -> String {
     row("total-memory", limits.total_memory.map_or_else(none, mib));
     row("cpu", limits.cpu.map_or_else(none, |share| format!("{share} % of a core")));
     row("message-cpu", limits.message_cpu.map_or_else(none, |time| format!("{time:?}")));
-    row("mailbox", limits.mailbox.map_or_else(none, |most| most.to_string()));
+    row("host-memory", mib(limits.host_memory));
+    row("mailbox", limits.mailbox.to_string());
+    row("mailbox-bytes", mib(limits.mailbox_bytes));
     row("processes", limits.processes.map_or_else(none, |most| most.to_string()));
     row("instances", limits.instances.map_or_else(none, |most| most.to_string()));
     row("handles", limits.handles.to_string());

@@ -235,7 +235,14 @@ impl Building<'_> {
             limits.timers = reader.within(timers.span(), *timers.get_ref(), most(own.timers))?;
         }
         if let Some(mailbox) = &raw.mailbox {
-            limits.mailbox = Some(reader.within(mailbox.span(), *mailbox.get_ref(), own.mailbox)?);
+            limits.mailbox = reader.within(mailbox.span(), *mailbox.get_ref(), most(own.mailbox))?;
+        }
+        if let Some(bytes) = &raw.mailbox_bytes {
+            limits.mailbox_bytes =
+                reader.within(bytes.span(), reader.size(bytes)?, most(own.mailbox_bytes))?;
+        }
+        if let Some(bytes) = &raw.host_memory {
+            limits.host_memory = reader.within(bytes.span(), reader.size(bytes)?, most(own.host_memory))?;
         }
         if let Some(processes) = &raw.processes {
             limits.processes = Some(reader.within(processes.span(), *processes.get_ref(), own.processes)?);

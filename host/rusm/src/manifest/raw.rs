@@ -92,6 +92,8 @@ pub(super) struct Capabilities {
     pub(super) cpu: Option<Spanned<String>>,
     pub(super) message_cpu: Option<Spanned<String>>,
     pub(super) mailbox: Option<Spanned<usize>>,
+    pub(super) mailbox_bytes: Option<Spanned<String>>,
+    pub(super) host_memory: Option<Spanned<String>>,
     pub(super) processes: Option<Spanned<u32>>,
     pub(super) instances: Option<Spanned<u32>>,
     pub(super) handles: Option<Spanned<usize>>,

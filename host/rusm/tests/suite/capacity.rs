@@ -76,7 +76,7 @@ async fn a_full_node_refuses_by_a_typed_error_and_lives() {
         }
     };
     let SpawnError::Capacity(why) = &refused else { panic!("{refused}") };
-    assert!(why.contains("of the 1 MiB that it may"), "{why}");
+    assert!(why.contains("of the 1 MiB of memory that it may"), "{why}");
     assert_eq!(node.call_as("one", "limits-rust", "alive()").await, Ok("true".into()));
     node.stop_at_once();
 }

@@ -1,0 +1,132 @@
+//! What the runtime keeps for a process, in bytes, and the bounds of it.
+//!
+//! Three things are counted. What waits in the mailbox: the bodies of messages, and whole messages from the runtime. Links and
+//! monitors, by their number: each has an entry at both ends, and room for the message that will take its place. And what is
+//! kept elsewhere: timers with their bodies, places in groups and monitors of groups, what the host adds by
+//! [`Runtime::charge`]. A sender hears that a mailbox is full; a process whose other things are too many ends, with a reason
+//! that says so.
+
+use std::sync::Arc;
+
+use crate::body::Body;
+use crate::process::State;
+use crate::runtime::wake;
+use crate::table::Slot;
+use crate::{Crash, ExitReason, Pid, Runtime};
+
+/// How much the runtime may keep for a process.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Account {
+    /// Bytes of what others have sent that may wait. One message may be larger, if it waits alone.
+    pub(crate) most_mail: usize,
+    /// Bytes of everything else.
+    pub(crate) most: usize,
+    /// What lies in `State::incoming`.
+    pub(crate) incoming: usize,
+    /// What is kept outside of mailbox, links and monitors.
+    pub(crate) charged: usize,
+}
+
+impl Default for Account {
+    /// Without bounds, as the host's own processes are.
+    fn default() -> Self {
+        Self { most_mail: usize::MAX, most: usize::MAX, incoming: 0, charged: 0 }
+    }
+}
+
+/// The process has more kept for it than it may, and ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the host keeps more for the process than its `host-memory` of {most} bytes")]
+pub struct Overdrawn {
+    /// How much it may.
+    pub most: usize,
+}
+
+impl State {
+    /// What is kept for it besides its mailbox.
+    pub(crate) fn kept(&self) -> usize {
+        self.account.charged + self.links.len() * LINK + self.watching.len() * MONITOR
+    }
+
+    /// Whether that, or what the runtime has put into its mailbox, is too much.
+    pub(crate) fn is_overdrawn(&self, inbox: usize) -> bool {
+        let Account { most, most_mail, incoming, .. } = self.account;
+        let waiting = (incoming + inbox).saturating_sub(most_mail);
+        self.kept().saturating_add(waiting) > most
+    }
+
+    /// Ends it because it is.
+    #[cold]
+    pub(crate) fn overdraw(&mut self, pid: Pid) -> Option<Arc<Body>> {
+        let most = self.account.most;
+        let text = format!(
+            "{}: links, monitors, timers, places in groups and their messages that wait; the limit `host-memory` of its \
+             capabilities sets how much that may be",
+            Overdrawn { most }
+        );
+        let component = self.label.clone().unwrap_or_default();
+        let crash = Crash { text, backtrace: String::new(), component, pid, function: String::new() };
+        self.doom(ExitReason::Crash(Arc::new(crash)))
+    }
+}
+
+impl Runtime {
+    /// Ends a process for which more is kept than may be; the body, which has to be woken.
+    pub(crate) fn bounded(&self, state: &mut State, slot: &Slot, pid: Pid) -> Option<Arc<Body>> {
+        // Nearly always there are no bounds, or the process is far below them.
+        state.is_overdrawn(slot.inbox_bytes()).then(|| state.overdraw(pid)).flatten()
+    }
+
+    /// The same, after something was put into its mailbox.
+    pub(crate) fn bounded_at(&self, state: &mut State, pid: Pid) -> Option<Arc<Body>> {
+        self.bounded(state, self.node().table.slot(pid)?, pid)
+    }
+
+    /// Notes that so many bytes more are kept for a process, until they are [given back](Self::discharge) or it ends.
+    ///
+    /// # Errors
+    /// [`Overdrawn`] if that is too much; nothing is noted then.
+    pub fn charge(&self, pid: Pid, bytes: usize) -> Result<(), Overdrawn> {
+        let Some(slot) = self.node().table.slot(pid) else { return Ok(()) };
+        let inbox = slot.inbox_bytes();
+        let Some(mut state) = slot.lock(pid) else { return Ok(()) };
+        state.account.charged += bytes;
+        if !state.is_overdrawn(inbox) {
+            return Ok(());
+        }
+        state.account.charged -= bytes;
+        Err(Overdrawn { most: state.account.most })
+    }
+
+    /// The same for what nobody can be refused: the process ends instead. False then.
+    pub(crate) fn charge_or_end(&self, pid: Pid, bytes: usize) -> bool {
+        let charged = self.charge(pid, bytes).is_ok();
+        if !charged {
+            let body = self.state(pid).and_then(|mut state| state.overdraw(pid));
+            wake(body);
+        }
+        charged
+    }
+
+    /// Notes that so many bytes are no longer kept for a process.
+    pub fn discharge(&self, pid: Pid, bytes: usize) {
+        if let Some(mut state) = self.node().table.lock(pid) {
+            state.account.charged = state.account.charged.saturating_sub(bytes);
+        }
+    }
+}
+
+/// A message's place in a mailbox: a queue has up to twice the places that it needs.
+pub(crate) const LETTER: usize = 144;
+
+/// An entry in the links of both processes, and the message of the end.
+pub(crate) const LINK: usize = 100 + LETTER;
+
+/// An entry of who monitors and one of who is monitored, and the message of the end.
+pub(crate) const MONITOR: usize = 120 + LETTER;
+
+/// A timer's place in three maps, without its body, and the message that it will be.
+pub(crate) const TIMER: usize = 240 + LETTER;
+
+/// A place in a group, or a monitor of one, with its share of the group's maps; without the group's name.
+pub(crate) const GROUP: usize = 320;

@@ -1,0 +1,211 @@
+//! What the runtime keeps for a process has a bound, and is given back.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use rusm_otp::{
+    CallError, Context, ExitReason, Message, Payload, Pid, Runtime, SendError, SpawnOptions, StreamEnd,
+    Target, TryWrite, stream,
+};
+
+use crate::support::{idle, on_virtual_time, run};
+
+const MIB: usize = 1 << 20;
+
+/// Runs a body under a bound of a MiB until it ends; why it did.
+async fn ends<F, Body>(runtime: &Runtime, options: SpawnOptions, body: F) -> ExitReason
+where
+    F: FnOnce(Context) -> Body + Send + 'static,
+    Body: Future<Output = ()> + Send + 'static,
+{
+    let body = move |context: Context| async move {
+        body(context).await;
+        ExitReason::Normal
+    };
+    let runtime = runtime.clone();
+    let options = options.host_memory(MIB).mailbox_bytes(MIB);
+    run(&runtime.clone(), move |context| async move {
+        let options = options.parent(context.pid()).monitor(true);
+        runtime.spawn(options, body).expect("no name");
+        let Message::Down { reason, .. } = context.receive().await else { panic!("its end") };
+        reason
+    })
+    .await
+}
+
+fn is_overdrawn(reason: &ExitReason) -> bool {
+    matches!(reason, ExitReason::Crash(crash) if crash.text.contains("`host-memory` of 1048576 bytes"))
+}
+
+/// Does something again and again, and lets the runtime look now and then.
+async fn flood(context: &Context, mut act: impl FnMut(usize)) {
+    for number in 0..100_000 {
+        act(number);
+        if number % 64 == 0 {
+            context.yield_now().await;
+        }
+    }
+}
+
+#[test]
+fn whoever_has_too_much_kept_for_it_ends_and_hears_why() {
+    type Act = fn(&Context, Pid, usize);
+    let acts: [(&str, Act); 9] = [
+        ("links of the dead", |context, _, number| {
+            context.runtime().trap_exit(context.pid(), true);
+            context
+                .runtime()
+                .link(context.pid(), Pid { node: context.pid().node, id: 1 << 40 | number as u64 });
+        }),
+        ("monitors of the dead", |context, _, _| {
+            let dead = Pid { node: context.pid().node, id: 1 << 40 };
+            context.runtime().monitor(context.pid(), &dead.into());
+        }),
+        ("monitors of nobody", |context, _, _| {
+            context.runtime().monitor(context.pid(), &Target::Name("nobody".into()));
+        }),
+        ("monitors of the living", |context, other, _| {
+            context.runtime().monitor(context.pid(), &other.into());
+        }),
+        ("places in one group", |context, _, _| {
+            context.runtime().join("crowd", context.pid());
+        }),
+        ("monitors of a group", |context, _, _| {
+            context.runtime().monitor_group(context.pid(), "crowd");
+        }),
+        ("timers", |context, _, _| {
+            context.runtime().send_after(context.pid(), Duration::from_secs(3600), Bytes::new());
+        }),
+        ("bodies of timers", |context, _, _| {
+            let body = Bytes::from(vec![7; 64 << 10]);
+            context.runtime().send_after(context.pid(), Duration::from_secs(3600), body);
+        }),
+        ("timers that have fired", |context, _, _| {
+            context.runtime().send_after(context.pid(), Duration::ZERO, Bytes::from(vec![7; 4 << 10]));
+        }),
+    ];
+    on_virtual_time(async {
+        for (what, act) in acts {
+            let runtime = Runtime::new();
+            let other = runtime.spawn(SpawnOptions::new("other"), idle).expect("no name").pid;
+            let reason = ends(&runtime, SpawnOptions::new("greedy"), move |context| async move {
+                flood(&context, |number| act(&context, other, number)).await;
+                context.sleep(Duration::from_secs(1)).await;
+            });
+            let reason = reason.await;
+            assert!(is_overdrawn(&reason), "{what}: {reason}");
+            assert_eq!(runtime.info(other).expect("it lives").monitored_by, [], "{what}");
+            assert_eq!((runtime.groups().len(), runtime.counters().timers), (0, 0), "{what}");
+        }
+    });
+}
+
+#[test]
+fn what_is_given_back_can_be_had_again() {
+    on_virtual_time(async {
+        let runtime = Runtime::new();
+        let other = runtime.spawn(SpawnOptions::new("other"), idle).expect("no name").pid;
+        let reason = ends(&runtime, SpawnOptions::new("tidy"), move |context| async move {
+            let (runtime, own) = (context.runtime().clone(), context.pid());
+            let dead = Pid { node: own.node, id: 1 << 40 };
+            runtime.trap_exit(own, true);
+            let before = runtime.info(own).expect("it lives").memory;
+            for _ in 0..20_000 {
+                let monitor = runtime.monitor(own, &other.into());
+                assert!(runtime.demonitor(own, monitor));
+                runtime.monitor(own, &dead.into());
+                runtime.link(own, dead);
+                for _ in 0..2 {
+                    context.receive().await;
+                }
+                runtime.join("crowd", own);
+                let (monitor, _) = runtime.monitor_group(own, "crowd");
+                assert!(runtime.demonitor_group(own, monitor));
+                assert!(runtime.leave("crowd", own));
+                let timer = runtime.send_after(own, Duration::from_secs(60), Bytes::from(vec![7; 4 << 10]));
+                assert!(runtime.cancel_timer(own, timer).is_some());
+                runtime.send_after(own, Duration::ZERO, Bytes::from(vec![7; 4 << 10]));
+                context.receive().await;
+                runtime.charge(own, 1000).expect("there is room");
+                runtime.discharge(own, 1000);
+                runtime.send(own, &own.into(), vec![7; 100_000].into()).expect("there is room");
+                context.receive().await;
+            }
+            let after = runtime.info(own).expect("it lives").memory;
+            assert!(after < before + 100_000, "{before} bytes have become {after}");
+        });
+        assert_eq!(reason.await, ExitReason::Normal);
+    });
+}
+
+#[test]
+fn senders_hear_of_a_mailbox_whose_bytes_are_full() {
+    on_virtual_time(async {
+        let runtime = Runtime::new();
+        let options = SpawnOptions::new("slow").mailbox_bytes(MIB);
+        let (sender, receiver) = tokio::sync::oneshot::channel();
+        let slow = move |context: Context| async move {
+            let wanted = |message: &Message| matches!(message, Message::Mail { body, .. } if body.len() == 1);
+            context.receive_matching(wanted).await;
+            // What it has looked at and left counts too.
+            let left = context.runtime().send(context.pid(), &context.pid().into(), vec![7; MIB / 2].into());
+            while context.receive_within(Duration::ZERO, |_| true).await.is_some() {}
+            let emptied =
+                context.runtime().send(context.pid(), &context.pid().into(), vec![7; 3 * MIB].into());
+            let _ = sender.send((left, emptied));
+            ExitReason::Normal
+        };
+        let slow = runtime.spawn(options, slow).expect("no name").pid;
+        let nobody = Pid { node: slow.node, id: 0 };
+        let send = |bytes: usize| runtime.send(nobody, &slow.into(), Payload::from(vec![7; bytes]));
+        assert_eq!((send(MIB / 2), send(MIB / 2)), (Ok(()), Ok(())));
+        assert_eq!(send(100), Err(SendError::Overloaded));
+        assert!(!runtime.has_room(&slow.into(), 100));
+        let called = runtime.call(nobody, &slow.into(), 1, vec![7; 100], None, None);
+        assert!(matches!(called, Err(CallError::Overloaded)));
+        // What lies in its place whole takes no bytes.
+        assert_eq!(send(1), Ok(()));
+        let (left, emptied) = receiver.await.expect("it answers");
+        assert_eq!(left, Err(SendError::Overloaded), "what was left in the inbox waits still");
+        assert_eq!(emptied, Ok(()), "one message that waits alone may be larger");
+    });
+}
+
+#[test]
+fn the_number_of_messages_has_a_bound_wherever_they_lie() {
+    on_virtual_time(async {
+        let runtime = Runtime::new();
+        let options = SpawnOptions::new("picky").mailbox(10);
+        let picky = move |context: Context| async move {
+            // Each look takes what has come to the inbox, and leaves it.
+            let wanted = |message: &Message| matches!(message, Message::Timer { .. });
+            context.receive_matching(wanted).await;
+            ExitReason::Normal
+        };
+        let picky = runtime.spawn(options, picky).expect("no name").pid;
+        let nobody = Pid { node: picky.node, id: 0 };
+        let mut taken = 0;
+        for _ in 0..100 {
+            taken += usize::from(runtime.send(nobody, &picky.into(), "x".into()).is_ok());
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(taken, 10);
+        assert_eq!(runtime.info(picky).expect("it lives").mailbox, 10);
+    });
+}
+
+#[test]
+fn chunks_without_bytes_fill_a_stream_too() {
+    on_virtual_time(async {
+        let (writer, reader) = stream(64 << 10);
+        let taken = (0..100_000).take_while(|_| writer.try_write(Bytes::new()) == TryWrite::Taken).count();
+        assert!((100..1000).contains(&taken), "{taken}");
+        assert_eq!(writer.has_room(), Ok(false));
+        for _ in 0..taken {
+            assert_eq!(reader.read().await, Ok(Some(Bytes::new())));
+        }
+        assert_eq!(writer.has_room(), Ok(true));
+        StreamEnd::Reader(reader).close();
+        assert!(writer.has_room().is_err());
+    });
+}
