@@ -43,7 +43,7 @@ pub async fn count(project: &Project, text: &str, crashes: u32) -> anyhow::Resul
     let file = project.root().join("rusm.toml");
     let config = EngineConfig { sync_processes: 100, async_processes: 20, ..EngineConfig::default() };
     let mut node = Node::boot(project.manifest(), &file, &built, config).await?;
-    node.listen(project.root())?;
+    node.listen(rusm::Socket::of(project.root())?.claim()?)?;
     // As the command line does: a stream in is lines of WAVE text.
     let mut lines = String::new();
     for line in text.split_inclusive('\n') {

@@ -57,6 +57,11 @@ const modules = Object.keys(bundle.metafile.inputs)
   .filter((path) => /(^|\/)gen\/[^/]+\.ts$/.test(path))
   .map((path) => basename(path));
 
+// What the component is made of, by itself or by a package: its own stdin is no file.
+const inputs = Object.keys(bundle.metafile.inputs)
+  .filter((path) => path !== options.stdin.sourcefile)
+  .map((path) => resolve(path));
+
 // The module runs once here, as it will when the component is made: its default export says which contract it serves.
 const stubs = {
   name: "stubs",
@@ -105,7 +110,7 @@ try {
 } catch (error) {
   fail(`${main}: it cannot be made a component:\n${error?.message ?? error}`);
 }
-process.stdout.write(JSON.stringify({ contract: contract ?? null, modules }));
+process.stdout.write(JSON.stringify({ contract: contract ?? null, modules, inputs }));
 
 function restore() {
   for (const [name, descriptor] of saved) {

@@ -53,7 +53,8 @@ impl Default for EngineConfig {
 }
 
 fn cache_folder() -> Option<PathBuf> {
-    let set = |key| std::env::var_os(key).filter(|value| !value.is_empty()).map(PathBuf::from);
+    // A relative one would mean another folder wherever one stands.
+    let set = |key| std::env::var_os(key).map(PathBuf::from).filter(|path| path.is_absolute());
     set("RUSM_CACHE")
         .or_else(|| set("XDG_CACHE_HOME").map(|cache| cache.join("rusm")))
         .or_else(|| set("HOME").map(|home| home.join(".cache/rusm")))

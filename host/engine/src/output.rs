@@ -75,9 +75,7 @@ impl Output {
             Channel::Stdout => (stdout, "stdout"),
             Channel::Stderr => (stderr, "stderr"),
         };
-        stream.take(allowed, |line| {
-            tracing::info!(target: "rusm::guest", component = %self.component, pid = %self.pid, stream = name, "{line}");
-        });
+        stream.take(allowed, self.log(name));
     }
 
     /// Whether a line of so many bytes may go to the log.
@@ -88,6 +86,21 @@ impl Output {
             self.tell_dropped(&mut state.bucket);
         }
         allowed
+    }
+
+    /// The process has ended: what it has begun to write is its last line.
+    pub(crate) fn end(&self) {
+        let mut state = self.state.lock();
+        let State { stdout, stderr, .. } = &mut *state;
+        for (stream, name) in [(stdout, "stdout"), (stderr, "stderr")] {
+            stream.end(&mut self.log(name));
+        }
+    }
+
+    fn log(&self, name: &'static str) -> impl FnMut(&str) {
+        move |line: &str| {
+            tracing::info!(target: "rusm::guest", component = %self.component, pid = %self.pid, stream = name, "{line}");
+        }
     }
 
     pub(crate) fn written(&self) -> Written {
@@ -128,6 +141,13 @@ impl Stream {
             if ended {
                 self.end_line(&mut log);
             }
+        }
+    }
+
+    /// Nothing more comes.
+    fn end(&mut self, log: &mut impl FnMut(&str)) {
+        if !self.line.is_empty() {
+            self.end_line(log);
         }
     }
 
@@ -228,6 +248,18 @@ mod tests {
         assert_eq!(written.stdout.len(), KEPT);
         assert!(written.stdout.ends_with(b"athe end"));
         assert_eq!((written.stderr.as_slice(), written.dropped), (&b"oh\n"[..], 0));
+    }
+
+    #[test]
+    fn a_line_that_was_begun_is_the_last_one() {
+        let mut stream = Stream::default();
+        let mut lines = Vec::new();
+        stream.take(b"one\ntwo", |line| lines.push(line.to_owned()));
+        assert_eq!(lines, ["one"]);
+        stream.take(b" and half a \xc3", |line| lines.push(line.to_owned()));
+        stream.end(&mut |line: &str| lines.push(line.to_owned()));
+        stream.end(&mut |line: &str| lines.push(line.to_owned()));
+        assert_eq!(lines, ["one", "two and half a \u{fffd}"]);
     }
 
     #[test]

@@ -13,8 +13,10 @@ use sha2::{Digest as _, Sha256};
 use crate::{ComponentDecl, JavaScript, Project, generate, sdk};
 
 mod own_table;
+mod stamp;
 
 use own_table::own_table;
+use stamp::{Stamp, add_file};
 
 /// A component that was built.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -193,9 +195,9 @@ impl Builder<'_> {
         })?;
         install_packages(self.home, package, self.progress)?;
         generate::typescript(folder, self.contracts).map_err(io("write", folder))?;
-        let stamp = artifact.with_extension("stamp");
-        let inputs = self.inputs(folder, package, engine)?;
-        if artifact.is_file() && fs::read_to_string(&stamp).is_ok_and(|known| known == inputs) {
+        let stamp = Stamp::of(artifact);
+        let settings = self.settings(folder, package, engine);
+        if artifact.is_file() && stamp.is_up_to_date(&settings, folder) {
             return Ok(());
         }
         let started = std::time::Instant::now();
@@ -203,8 +205,7 @@ impl Builder<'_> {
         self.progress.begin(&what, None);
         let result = self.bundle(name, folder, package, artifact, engine);
         self.progress.end(&what, started.elapsed(), result.is_ok());
-        result?;
-        fs::write(&stamp, inputs).map_err(io("write", &stamp))
+        stamp.write(&settings, folder, &result?)
     }
 
     fn bundle(
@@ -214,7 +215,7 @@ impl Builder<'_> {
         package: &Path,
         artifact: &Path,
         engine: JavaScript,
-    ) -> Result<(), BuildError> {
+    ) -> Result<Vec<PathBuf>, BuildError> {
         let sdk = self.project.state().join("sdk");
         let tools = sdk.join("rusm-ts/tools");
         let run = |script: &str, tool: &'static str, arguments: &[&Path]| {
@@ -248,7 +249,8 @@ impl Builder<'_> {
         }
         section::append(&mut component, &records);
         self.append_source_map(&mut component, artifact)?;
-        fs::write(artifact, component).map_err(io("write", artifact))
+        fs::write(artifact, component).map_err(io("write", artifact))?;
+        Ok(report.inputs)
     }
 
     /// The bundle's source map, without the sources themselves and with their paths within the project.
@@ -277,45 +279,27 @@ impl Builder<'_> {
         Ok(())
     }
 
-    /// A digest of everything that the component is made of.
-    fn inputs(&self, folder: &Path, package: &Path, engine: JavaScript) -> Result<String, BuildError> {
-        let mut files = Vec::new();
-        collect(folder, &mut files).map_err(io("read", folder))?;
+    /// What a TypeScript component depends on besides its sources.
+    fn settings(&self, folder: &Path, package: &Path, engine: JavaScript) -> Sha256 {
+        let mut settings = Sha256::new();
+        settings.update(env!("CARGO_PKG_VERSION"));
+        settings.update(SOURCE_MAP);
+        settings.update(engine.name());
         for name in ["package.json", "package-lock.json", "tsconfig.json"] {
-            files.push(package.join(name));
+            add_file(&mut settings, &package.join(name));
         }
-        files.push(self.project.state().join("sdk/.stamp"));
-        files.sort();
-        let mut hash = Sha256::new();
-        hash.update(env!("CARGO_PKG_VERSION"));
-        hash.update(SOURCE_MAP);
-        hash.update(engine.name());
-        for file in files {
-            hash.update(file.to_string_lossy().as_bytes());
-            hash.update(Sha256::digest(fs::read(&file).unwrap_or_default()));
+        // A component may have compiler options of its own, anywhere between it and the package.
+        for folder in folder.ancestors().take_while(|folder| *folder != package) {
+            add_file(&mut settings, &folder.join("tsconfig.json"));
         }
-        Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+        add_file(&mut settings, &self.project.state().join("sdk/.stamp"));
+        settings
     }
 }
 
 /// The folder of a TypeScript component's `main.ts`.
 fn typescript_sources(folder: &Path) -> Option<PathBuf> {
     [folder.to_path_buf(), folder.join("src")].into_iter().find(|folder| folder.join("main.ts").is_file())
-}
-
-fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> std::io::Result<()> {
-    for entry in fs::read_dir(folder)? {
-        let path = entry?.path();
-        let name = path.file_name().unwrap_or_default();
-        if path.is_dir() {
-            if name != "node_modules" && name != ".rusm" && name != "target" {
-                collect(&path, files)?;
-            }
-        } else {
-            files.push(path);
-        }
-    }
-    Ok(())
 }
 
 fn copy_if_changed(source: &Path, target: &Path) -> Result<(), BuildError> {
@@ -348,4 +332,6 @@ struct BundleReport {
     contract: Option<String>,
     /// The generated modules it is made of.
     modules: Vec<String>,
+    /// Every file of it.
+    inputs: Vec<PathBuf>,
 }

@@ -11,13 +11,15 @@ use rusm_engine::{Engine, EngineConfig};
 use rusm_setup::{Home, Need, State, Terminal};
 
 use crate::control::{self, ControlError, Watch};
-use crate::{BuildError, CallRequest, Language, Node, Project, scaffold};
+use crate::{BuildError, CallRequest, Language, Node, Project, Socket, scaffold};
 
 mod caps;
+mod escape;
 mod figures;
 mod log;
 mod signals;
 
+use escape::shown;
 use figures::Sort;
 use log::Log;
 use signals::Asked;
@@ -111,7 +113,7 @@ enum Command {
 /// Prints a line. A reader that has left, as `head` does, is no reason to end: the node goes on.
 macro_rules! say {
     ($($text:tt)*) => {{
-        let _ = writeln!(std::io::stdout(), $($text)*);
+        let _ = writeln!(std::io::stdout(), "{}", shown(&format!($($text)*)));
     }};
 }
 
@@ -127,7 +129,8 @@ pub fn main() -> ExitCode {
                 _ => 1,
             };
             let paint = paint(std::io::stderr().is_terminal());
-            eprintln!("{}: {}", paint("31;1", "error"), whole(&error));
+            // Whoever reads it may have left.
+            let _ = writeln!(std::io::stderr(), "{}: {}", paint("31;1", "error"), shown(&whole(&error)));
             ExitCode::from(code)
         }
     }
@@ -200,11 +203,9 @@ async fn top(
         let now = watch.figures().await?;
         let text = figures::top(&now, before.as_ref(), sort, lines);
         // A terminal is written over; whoever reads otherwise gets one look after the other.
-        let written = if live {
-            writeln!(std::io::stdout(), "\x1b[H\x1b[2J{text}")
-        } else {
-            writeln!(std::io::stdout(), "{text}\n")
-        };
+        let (lead, text) = (if live { "\x1b[H\x1b[2J" } else { "" }, shown(&text));
+        let end = if live { "" } else { "\n" };
+        let written = writeln!(std::io::stdout(), "{lead}{text}{end}");
         looks += 1;
         if written.is_err() || count.is_some_and(|count| looks >= count) {
             return Ok(());
@@ -241,6 +242,11 @@ fn new(folder: &std::path::Path, language: Language) -> anyhow::Result<()> {
         starts && name.chars().all(fits),
         "`{name}` is no name for a project: use small letters, digits and `-`, beginning with a letter"
     );
+    let is_ours = name == "rusm" || name.starts_with("rusm-");
+    anyhow::ensure!(
+        !is_ours,
+        "`{name}` is no name for a project: `rusm` and `rusm-..` are packages of RUSM's own"
+    );
     scaffold(folder, &name, language)?;
     say!("Made {}. Next:", folder.display());
     say!("  cd {}", folder.display());
@@ -267,6 +273,7 @@ fn build(project: &Project) -> anyhow::Result<()> {
 }
 
 fn start(project: &Project, no_build: bool) -> anyhow::Result<()> {
+    let claim = Socket::of(project.root()).and_then(Socket::claim)?;
     let components = if no_build { project.built()? } else { project.build(&mut Terminal::new())? };
     let log = Log::start();
     let asked = Asked::listen()?;
@@ -274,7 +281,7 @@ fn start(project: &Project, no_build: bool) -> anyhow::Result<()> {
     let ended = runtime.block_on(async {
         let file = project.root().join("rusm.toml");
         let mut node = Node::boot(project.manifest(), &file, &components, EngineConfig::default()).await?;
-        node.listen(project.root())?;
+        node.listen(claim)?;
         let mut names: Vec<_> = node.engine().runtime().processes();
         names.retain(|process| process.name.is_some());
         log.say("The node is up. Ctrl-C stops it.");
@@ -317,17 +324,20 @@ const WORKERS_STOP_WITHIN: Duration = Duration::from_secs(1);
 const STOP_WITHIN: Duration = Duration::from_secs(300);
 
 fn call_node(project: &Project, request: CallRequest) -> anyhow::Result<()> {
-    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let called = runtime.block_on(async {
         let input = tokio::io::BufReader::new(tokio::io::stdin());
         let mut output = std::io::stdout().lock();
-        match control::call(project.root(), request, input, |line| writeln!(output, "{line}")).await {
+        match control::call(project.root(), request, input, |line| writeln!(output, "{}", shown(line))).await
+        {
             // Whoever reads has seen enough, as `head` does.
             Err(ControlError::Output(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
             called => called,
         }
-    })?;
+    });
     // Standard input may still be waited for by a thread that nothing can wake.
-    std::process::exit(0)
+    runtime.shutdown_background();
+    Ok(called?)
 }
 
 fn doctor(fix: bool) -> anyhow::Result<()> {

@@ -20,21 +20,19 @@ pub struct Socket {
 }
 
 impl Socket {
-    /// The socket of the project in this folder: `$XDG_RUNTIME_DIR/rusm/`, or `/tmp/rusm-UID/`, and a name made of the
-    /// folder, for the path of a socket has at most 108 bytes.
+    /// The socket of the project in this folder: `/tmp/rusm-UID/` and a name made of the folder. It depends on nothing else, so that
+    /// everybody who asks for the project finds the same one; and the path of a socket has at most 108 bytes.
     ///
     /// # Errors
     /// If the folder for sockets cannot be made, or belongs to somebody else.
     pub fn of(project: &Path) -> io::Result<Self> {
         let uid = fs::metadata("/proc/self")?.uid();
-        let runtime =
-            std::env::var_os("XDG_RUNTIME_DIR").filter(|value| !value.is_empty()).map(PathBuf::from);
-        let folder =
-            runtime.map_or_else(|| PathBuf::from(format!("/tmp/rusm-{uid}")), |runtime| runtime.join("rusm"));
+        let folder = PathBuf::from(format!("/tmp/rusm-{uid}"));
         fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder)?;
         let metadata = fs::symlink_metadata(&folder)?;
         if !metadata.is_dir() || metadata.uid() != uid {
-            let text = format!("{} belongs to another user", folder.display());
+            let text =
+                format!("{} belongs to another user; it has to be a folder of yours", folder.display());
             return Err(io::Error::new(io::ErrorKind::PermissionDenied, text));
         }
         fs::set_permissions(&folder, fs::Permissions::from_mode(0o700))?;
@@ -48,6 +46,32 @@ impl Socket {
     pub fn path(&self) -> &Path {
         &self.path
     }
+
+    /// Makes this process the project's node, until the claim is dropped or the process ends.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::AddrInUse`] if another process is.
+    pub fn claim(self) -> io::Result<Claim> {
+        let path = self.path.with_extension("lock");
+        let lock = fs::File::options().create(true).truncate(false).write(true).open(&path)?;
+        match lock.try_lock() {
+            Ok(()) => Ok(Claim { socket: self, _lock: lock }),
+            Err(fs::TryLockError::WouldBlock) => {
+                let text =
+                    "a node of this project is running already; stop it first, or look at it with `rusm ps`";
+                Err(io::Error::new(io::ErrorKind::AddrInUse, text))
+            }
+            Err(fs::TryLockError::Error(error)) => Err(error),
+        }
+    }
+}
+
+/// The right to be a project's node: one process at a time has it.
+#[derive(Debug)]
+pub struct Claim {
+    socket: Socket,
+    /// The kernel gives it back with the process, however that ends.
+    _lock: fs::File,
 }
 
 /// What a client says, a line of JSON each.

@@ -319,20 +319,20 @@ impl Tree<'_> {
         names: &mut BTreeMap<String, usize>,
     ) -> Result<(), ManifestError> {
         for child in &supervisor.children {
-            match &child.what {
-                What::Supervisor(below) => self.check_names(below, names)?,
-                What::Component { name, .. } => {
-                    if let Some(first) = names.insert(name.clone(), child.line) {
-                        let message = format!(
-                            "the name `{name}` is that of the child in line {first}; give one a `name`"
-                        );
-                        return Err(ManifestError {
-                            file: self.reader.file.into(),
-                            line: child.line,
-                            message,
-                        });
-                    }
-                }
+            let name = match &child.what {
+                What::Supervisor(below) => &below.name,
+                What::Component { name, .. } => name,
+            };
+            if let Some(first) = names.insert(name.clone(), child.line) {
+                let advice = match &child.what {
+                    What::Supervisor(_) => "a supervisor can be one child only, under a name of its own",
+                    What::Component { .. } => "give one a `name`",
+                };
+                let message = format!("the name `{name}` is that of the child in line {first}; {advice}");
+                return Err(ManifestError { file: self.reader.file.into(), line: child.line, message });
+            }
+            if let What::Supervisor(below) = &child.what {
+                self.check_names(below, names)?;
             }
         }
         Ok(())

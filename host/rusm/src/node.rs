@@ -36,6 +36,16 @@ pub enum BootError {
         /// Why.
         source: std::io::Error,
     },
+    /// A folder that a component is granted is not there, or cannot be opened.
+    #[error("component `{component}`: cannot open the folder {} that it is granted: {source}\n  make it, or take it out of `read` and `write` in rusm.toml", path.display())]
+    Folder {
+        /// The component.
+        component: String,
+        /// The folder.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
     /// A component could not be loaded.
     #[error(transparent)]
     Load(#[from] LoadError),
@@ -98,6 +108,13 @@ impl Node {
             })?;
             let profile =
                 manifest.components.get(&built.name).map(|decl| decl.profile.clone()).unwrap_or_default();
+            for folder in &profile.folders {
+                fs::read_dir(&folder.host).map_err(|source| BootError::Folder {
+                    component: built.name.clone(),
+                    path: folder.host.clone(),
+                    source,
+                })?;
+            }
             engine.load(&built.name, bytes, profile).await?;
         }
         let tree = Tree { engine: &engine, file };
@@ -117,12 +134,13 @@ impl Node {
         &self.root
     }
 
-    /// Opens the local socket of the project in this folder, for `rusm call`, until the node is dropped.
+    /// Opens the local socket of a project, for `rusm call`, until the node is dropped. Whoever starts a node claims the socket
+    /// before anything runs.
     ///
     /// # Errors
-    /// If another node has it, or the folder for sockets is not this user's.
-    pub fn listen(&mut self, project: &std::path::Path) -> std::io::Result<()> {
-        self.listening = Some(crate::control::listen(self.engine.clone(), &crate::Socket::of(project)?)?);
+    /// If the socket cannot be made.
+    pub fn listen(&mut self, claim: crate::Claim) -> std::io::Result<()> {
+        self.listening = Some(crate::control::listen(self.engine.clone(), claim)?);
         Ok(())
     }
 

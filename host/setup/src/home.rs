@@ -16,7 +16,8 @@ impl Home {
     /// # Errors
     /// [`SetupError::Absent`] if neither `RUSM_HOME` nor `XDG_DATA_HOME` nor `HOME` is set.
     pub fn from_env() -> Result<Self, SetupError> {
-        let set = |key| env::var_os(key).filter(|value| !value.is_empty()).map(PathBuf::from);
+        // A relative one would mean another folder wherever one stands: as the XDG specification says, it is not used.
+        let set = |key| env::var_os(key).map(PathBuf::from).filter(|path| path.is_absolute());
         let root = set("RUSM_HOME")
             .or_else(|| set("XDG_DATA_HOME").map(|data| data.join("rusm")))
             .or_else(|| set("HOME").map(|home| home.join(".local/share/rusm")))

@@ -41,8 +41,8 @@ impl Progress for Terminal {
     fn begin(&mut self, what: &str, expect: Option<Duration>) {
         self.shown = Duration::ZERO;
         match expect {
-            Some(expect) => eprintln!("… {what} (about {} s)", expect.as_secs()),
-            None => eprintln!("… {what}"),
+            Some(expect) => tell(&format!("… {what} (about {} s)\n", expect.as_secs())),
+            None => tell(&format!("… {what}\n")),
         }
     }
 
@@ -53,19 +53,23 @@ impl Progress for Terminal {
         }
         self.shown = elapsed;
         if self.in_place {
-            eprint!("\r  {what}: {} s ", elapsed.as_secs());
-            // Only a progress line: nothing is lost if it cannot be shown.
-            let _ = std::io::stderr().flush();
+            tell(&format!("\r  {what}: {} s ", elapsed.as_secs()));
         } else {
-            eprintln!("  {what}: {} s", elapsed.as_secs());
+            tell(&format!("  {what}: {} s\n", elapsed.as_secs()));
         }
     }
 
     fn end(&mut self, what: &str, elapsed: Duration, ok: bool) {
         let mark = if ok { "✓" } else { "✗" };
         let lead = if self.in_place && !self.shown.is_zero() { "\r" } else { "" };
-        eprintln!("{lead}{mark} {what} ({:.1} s)", elapsed.as_secs_f64());
+        tell(&format!("{lead}{mark} {what} ({:.1} s)\n", elapsed.as_secs_f64()));
     }
+}
+
+/// Whoever reads may have left, as `head` does: nothing is lost then.
+fn tell(line: &str) {
+    let mut errors = std::io::stderr();
+    let _ = errors.write_all(line.as_bytes()).and_then(|()| errors.flush());
 }
 
 /// Progress that nobody wants to see.

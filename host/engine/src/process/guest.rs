@@ -140,7 +140,8 @@ impl Guest {
 
 impl Drop for Guest {
     fn drop(&mut self) {
-        if self.output.is_some() {
+        if let Some(output) = &self.output {
+            output.end();
             self.engine.process_ended(self.context.pid());
         }
     }

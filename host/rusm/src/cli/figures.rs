@@ -7,6 +7,8 @@ use std::time::Duration;
 use clap::ValueEnum;
 use rusm_engine::{ComponentFigures, NodeFigures, Pool, ProcessFigures, Quantiles, Snapshot};
 
+use super::escape::shown;
+
 use crate::control::Info;
 
 /// By what `rusm top` sorts, largest first.
@@ -227,6 +229,10 @@ fn bytes(of: usize) -> String {
 
 /// Columns as wide as they have to be.
 pub(super) fn table(rows: &[Vec<String>]) -> String {
+    // A cell is of one line, whatever a guest has called itself.
+    let whole = |cell: &String| shown(cell).replace('\n', "\\n");
+    let rows: Vec<Vec<String>> = rows.iter().map(|row| row.iter().map(whole).collect()).collect();
+    let rows = &rows;
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
     let width =
         |column: usize| rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max();

@@ -6,6 +6,11 @@ use std::io::{IsTerminal as _, Write as _};
 use std::time::Duration;
 
 use tracing_appender::non_blocking::{ErrorCounter, NonBlocking, NonBlockingBuilder, WorkerGuard};
+use tracing_subscriber::field::RecordFields;
+use tracing_subscriber::fmt::FormatFields;
+use tracing_subscriber::fmt::format::{DefaultFields, Writer};
+
+use super::escape::{shown, within_line};
 
 pub(super) struct Log {
     output: NonBlocking,
@@ -26,6 +31,7 @@ impl Log {
         tracing_subscriber::fmt()
             .with_env_filter(filter)
             .with_writer(errors)
+            .fmt_fields(Escaped(DefaultFields::new()))
             .with_ansi(std::io::stderr().is_terminal())
             .init();
         Self { output, lost, _written: [errors_written, output_written] }
@@ -33,7 +39,7 @@ impl Log {
 
     /// A line for whoever has started the node. A reader that has left, as `head` does, is no reason to end.
     pub(super) fn say(&self, line: impl Display) {
-        let _ = writeln!(self.output.clone(), "{line}");
+        let _ = writeln!(self.output.clone(), "{}", shown(&line.to_string()));
     }
 
     /// Tells in the log itself, once there is room again, how many of its lines did not fit.
@@ -54,6 +60,17 @@ impl Log {
                 }
             }
         }
+    }
+}
+
+/// Fields of an event, texts of guests among them, with nothing in them that steers a terminal.
+struct Escaped(DefaultFields);
+
+impl<'writer> FormatFields<'writer> for Escaped {
+    fn format_fields<R: RecordFields>(&self, mut writer: Writer<'writer>, fields: R) -> std::fmt::Result {
+        let mut text = String::new();
+        self.0.format_fields(Writer::new(&mut text), fields)?;
+        writer.write_str(&within_line(&text))
     }
 }
 

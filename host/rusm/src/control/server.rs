@@ -1,7 +1,6 @@
 use std::fs;
 use std::io;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use rusm_codegen::value::{parse_call, parse_value, print_next, print_value};
@@ -17,15 +16,11 @@ use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::time::Instant;
 
-use super::{Answer, Info, Say, Socket};
+use super::{Answer, Claim, Info, Say};
 
 /// Serves a node's socket until the node ends. A socket that a dead node left is taken over.
-pub(crate) fn listen(engine: Engine, socket: &Socket) -> io::Result<Listening> {
-    let path = socket.path();
-    if std::os::unix::net::UnixStream::connect(path).is_ok() {
-        let text = "a node of this project is running already; stop it first";
-        return Err(io::Error::new(io::ErrorKind::AddrInUse, text));
-    }
+pub(crate) fn listen(engine: Engine, claim: Claim) -> io::Result<Listening> {
+    let path = claim.socket.path();
     match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
@@ -33,7 +28,20 @@ pub(crate) fn listen(engine: Engine, socket: &Socket) -> io::Result<Listening> {
     let listener = UnixListener::bind(path)?;
     fs::set_permissions(path, fs::Permissions::from_mode(0o600))?;
     let task = tokio::spawn(async move {
-        while let Ok((connection, _)) = listener.accept().await {
+        let mut failing = false;
+        loop {
+            let connection = match listener.accept().await {
+                Ok((connection, _)) => connection,
+                // Out of file descriptors, mostly: they come back.
+                Err(error) => {
+                    if !std::mem::replace(&mut failing, true) {
+                        tracing::warn!(%error, "the local socket cannot accept; it goes on trying");
+                    }
+                    tokio::time::sleep(BETWEEN_ACCEPTS).await;
+                    continue;
+                }
+            };
+            failing = false;
             let engine_of_call = engine.clone();
             let serve = move |context: Context| async move {
                 if let Err(error) = serve(&engine_of_call, &context, connection).await {
@@ -45,21 +53,25 @@ pub(crate) fn listen(engine: Engine, socket: &Socket) -> io::Result<Listening> {
             let _ = engine.runtime().spawn(SpawnOptions::new("rusm call"), serve);
         }
     });
-    Ok(Listening { task: task.abort_handle(), path: path.into() })
+    Ok(Listening { task: task.abort_handle(), claim })
 }
+
+/// After an error of accepting, which does not go away at once.
+const BETWEEN_ACCEPTS: Duration = Duration::from_millis(100);
 
 /// A socket that is served; dropping it closes it.
 #[derive(Debug)]
 pub(crate) struct Listening {
     task: tokio::task::AbortHandle,
-    path: PathBuf,
+    /// Given up after the socket is gone.
+    claim: Claim,
 }
 
 impl Drop for Listening {
     fn drop(&mut self) {
         self.task.abort();
         // One that stays is taken over by the next node.
-        let _ = fs::remove_file(&self.path);
+        let _ = fs::remove_file(self.claim.socket.path());
     }
 }
 

@@ -92,6 +92,17 @@ fn two_children_of_one_name_are_an_error() {
 }
 
 #[test]
+fn a_name_is_of_one_child_whatever_it_is() {
+    let below = "[supervisors.low]\n[supervisors.cart]\n";
+    let child = |what: &str| format!("[[supervisor.children]]\nsupervisor = \"{what}\"\n");
+    let twice = error(&format!("{TWO}{}{}{below}", child("low"), child("low")));
+    assert!(twice.starts_with("rusm.toml:7: the name `low` is that of the child in line 5"), "{twice}");
+    let component = "[[supervisor.children]]\ncomponent = \"cart\"\n";
+    let both = error(&format!("{TWO}{component}{}{below}", child("cart")));
+    assert!(both.starts_with("rusm.toml:7: the name `cart` is that of the child in line 5"), "{both}");
+}
+
+#[test]
 fn broken_toml_names_its_line() {
     assert!(error("[components\n").starts_with("rusm.toml:1: "));
 }

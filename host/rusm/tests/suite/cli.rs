@@ -105,10 +105,24 @@ fn a_new_project_runs_and_answers(language: &str) {
     assert_eq!(unsuitable.0, Some(1));
 
     what_it_does_can_be_seen(&folder, &name);
+    a_second_node_is_refused(&folder);
+    let elsewhere = Command::new(RUSM)
+        .args(["--project", folder.to_str().expect("a path"), "call", &name, "greet(\"x\")"])
+        .env("XDG_RUNTIME_DIR", "/nonexistent")
+        .output();
+    assert!(elsewhere.expect("it runs").status.success(), "the node is found wherever it is asked from");
     let (in_good_order, logged) = node.stop();
     assert!(in_good_order, "{logged}");
     assert!(logged.contains("Hello, world!"), "what it logs: {logged}");
     assert_eq!(call("greet(\"x\")", "").0, Some(3));
+}
+
+fn a_second_node_is_refused(folder: &Path) {
+    let second = rusm(folder, &["run"], "");
+    assert_eq!(second.status.code(), Some(1));
+    assert!(text(&second.stderr).contains("is running already"), "{}", text(&second.stderr));
+    assert_eq!(text(&second.stdout), "", "nothing was started");
+    assert!(!text(&second.stderr).contains("INFO"), "nothing was started");
 }
 
 fn what_it_does_can_be_seen(folder: &Path, name: &str) {
@@ -184,6 +198,57 @@ fn a_typescript_service_is_checked_against_its_contract() {
         let said = text(&failed.stderr) + &text(&failed.stdout);
         assert_eq!(failed.status.code(), Some(1), "{wrong}: {said}");
         assert!(said.contains(message) && said.contains("main.ts("), "{wrong}: {said}");
+    }
+}
+
+#[test]
+fn what_a_component_is_made_of_is_built_again_when_it_changes() {
+    let folder = new("shared", "ts");
+    let main = folder.join("src/main.ts");
+    let whole = fs::read_to_string(&main).expect("the template's service");
+    fs::create_dir(folder.join("common")).expect("a folder");
+    let shared = folder.join("common/shared.ts");
+    fs::write(&shared, "export const mark = \"first\";\n").expect("a file");
+    let import = "import { mark } from \"../common/shared.ts\";\nconsole.debug.name === mark;\n";
+    fs::write(&main, format!("{import}{whole}")).expect("it can be written");
+    let artifact = folder.join(".rusm/build/shared.wasm");
+    let build = || {
+        let built = rusm(&folder, &["build"], "");
+        assert!(built.status.success(), "{}{}", text(&built.stderr), text(&built.stdout));
+        let has = |word: &str| {
+            let component = fs::read(&artifact).expect("the component");
+            component.windows(word.len()).any(|bytes| bytes == word.as_bytes())
+        };
+        (text(&built.stderr).contains("componentize"), has("\"first\""), has("\"second\""))
+    };
+    assert_eq!(build(), (true, true, false));
+    assert_eq!(build(), (false, true, false), "nothing has changed");
+    fs::write(&shared, "export const mark = \"second\";\n").expect("a file");
+    assert_eq!(build(), (true, false, true));
+}
+
+#[test]
+fn names_of_packages_of_our_own_are_no_names_of_projects() {
+    for name in ["rusm", "rusm-rs", "rusm-ts", "rusm-anything"] {
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+        let made = rusm(Path::new("."), &["new", folder.to_str().expect("a path")], "");
+        assert_eq!(made.status.code(), Some(1), "{name}");
+        assert!(text(&made.stderr).contains("packages of RUSM's own"), "{}", text(&made.stderr));
+        assert!(!folder.exists());
+    }
+}
+
+#[test]
+fn a_reader_that_has_left_is_no_panic() {
+    let folder = new("left", "ts");
+    for arguments in [&["build"][..], &["gen"], &["caps", "nothing"], &["doctor"], &["ps"]] {
+        let mut command = Command::new(RUSM);
+        command.args(["--project", folder.to_str().expect("a path")]).args(arguments).stdin(Stdio::null());
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        command.stdout(writer.try_clone().expect("another end")).stderr(writer);
+        drop(reader);
+        let status = command.status().expect("it starts");
+        assert!(status.code().is_some_and(|code| code < 100), "{arguments:?}: {status}");
     }
 }
 

@@ -46,7 +46,8 @@ async fn the_code_of_the_readme_builds_and_runs() {
     let config = EngineConfig { sync_processes: 50, async_processes: 20, ..EngineConfig::default() };
     let file = folder.join("rusm.toml");
     let mut node = Node::boot(project.manifest(), &file, &built, config).await.expect("it starts");
-    node.listen(&folder).expect("its socket is free");
+    let claim = rusm::Socket::of(&folder).and_then(rusm::Socket::claim);
+    node.listen(claim.expect("no other node")).expect("its socket is free");
     let mut lines = Vec::new();
     let request = CallRequest { name: "shop".into(), text: "buy(\"tea\", 2)".into(), deadline_ms: 5000 };
     let called = rusm::call(&folder, request, &b""[..], |line| {

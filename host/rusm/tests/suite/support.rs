@@ -60,7 +60,8 @@ impl TestNode {
     }
 
     pub fn listen(&mut self) {
-        self.node.listen(folder()).expect("the socket is free");
+        let claim = rusm::Socket::of(folder()).and_then(rusm::Socket::claim);
+        self.node.listen(claim.expect("no other node")).expect("the socket is free");
     }
 
     /// Ends the node without waiting for children that do not listen.
