@@ -266,8 +266,12 @@ impl<T: Encode + 'static> Stream<T> {
 
     /// A stream without items yet, and the sink that gives it some from later messages.
     pub fn sink() -> (Sink<T>, Self) {
-        let outlet =
-            Rc::new(Outlet { handle: Cell::new(None), early: RefCell::default(), closed: Cell::new(false) });
+        let outlet = Rc::new(Outlet {
+            handle: Cell::new(None),
+            early: RefCell::default(),
+            end: RefCell::default(),
+            sinks: Cell::new(1),
+        });
         (Sink { outlet: outlet.clone(), items: PhantomData }, Self(Source::Sink(outlet)))
     }
 
@@ -297,29 +301,28 @@ impl<T: Encode> Sink<T> {
 impl<T> Sink<T> {
     /// Ends the stream; the reader gets what was pushed first.
     pub fn close(self) {
-        self.outlet.close();
+        self.outlet.end(End::Closed);
     }
 
     /// Ends the stream, and tells the reader why.
     pub fn abort(self, why: &str) {
-        if let Some(handle) = self.outlet.handle.take() {
-            wait::stream_abort(handle, why);
-        }
-        self.outlet.closed.set(true);
+        self.outlet.end(End::Aborted(why.to_owned()));
     }
 }
 
 impl<T> Clone for Sink<T> {
     fn clone(&self) -> Self {
+        self.outlet.sinks.set(self.outlet.sinks.get() + 1);
         Self { outlet: self.outlet.clone(), items: PhantomData }
     }
 }
 
 impl<T> Drop for Sink<T> {
     fn drop(&mut self) {
-        // The stream itself holds the other one until the function has answered.
-        if Rc::strong_count(&self.outlet) <= 1 || self.outlet.handle.get().is_none() {
-            self.outlet.close();
+        let left = self.outlet.sinks.get() - 1;
+        self.outlet.sinks.set(left);
+        if left == 0 {
+            self.outlet.end(End::Closed);
         }
     }
 }
@@ -329,12 +332,29 @@ struct Outlet {
     handle: Cell<Option<u64>>,
     /// Pushed before the function has answered.
     early: RefCell<Vec<u8>>,
-    closed: Cell<bool>,
+    /// How it has ended: nothing more is pushed then.
+    end: RefCell<Option<End>>,
+    /// Sinks that push into it.
+    sinks: Cell<usize>,
+}
+
+enum End {
+    Closed,
+    Aborted(String),
+}
+
+impl End {
+    fn tell(&self, handle: u64) {
+        match self {
+            Self::Closed => wait::stream_close(handle),
+            Self::Aborted(why) => wait::stream_abort(handle, why),
+        }
+    }
 }
 
 impl Outlet {
     fn push(&self, item: &[u8]) -> Result<(), PushError> {
-        if self.closed.get() {
+        if self.end.borrow().is_some() {
             return Err(PushError::Ended(StreamError::Closed));
         }
         let Some(handle) = self.handle.get() else {
@@ -349,9 +369,7 @@ impl Outlet {
             Ok(()) => Ok(()),
             Err(types::StreamError::Timeout) => Err(PushError::Full),
             Err(error) => {
-                self.closed.set(true);
-                self.handle.set(None);
-                wait::stream_close(handle);
+                self.end(End::Closed);
                 Err(PushError::Ended(error.into()))
             }
         }
@@ -363,17 +381,20 @@ impl Outlet {
             // A fresh stream has room for a chunk; if the reader is gone, the next push says so.
             let _ = wait::stream_write(handle, &early, 0);
         }
-        if self.closed.get() {
-            wait::stream_close(handle);
-        } else {
-            self.handle.set(Some(handle));
+        match &*self.end.borrow() {
+            Some(end) => end.tell(handle),
+            None => self.handle.set(Some(handle)),
         }
     }
 
-    fn close(&self) {
-        self.closed.set(true);
-        if let Some(handle) = self.handle.take() {
-            wait::stream_close(handle);
+    /// The first end counts.
+    fn end(&self, how: End) {
+        let mut end = self.end.borrow_mut();
+        if end.is_none() {
+            if let Some(handle) = self.handle.take() {
+                how.tell(handle);
+            }
+            *end = Some(how);
         }
     }
 }

@@ -14,11 +14,12 @@ import {
 } from "rusm:actor/wait-async@0.1.0";
 
 import { RusmError, fromHost } from "./error.ts";
-import { direct, settle, settleThen } from "./future.ts";
+import { cancelled, direct, settle, settleThen } from "./future.ts";
 import { DEADLINE_MS, hostOptions } from "./spawn.ts";
 import { ItemReader, writeItems } from "./stream.ts";
 import { read } from "./task.ts";
 import type { CallOptions, Pid, SpawnOptions, Target } from "./types.ts";
+import { named } from "./well-formed.ts";
 import { DecodeError } from "./wire/error.ts";
 import { type Reader, readWith } from "./wire/reader.ts";
 import type { Writer } from "./wire/writer.ts";
@@ -46,7 +47,7 @@ export class Client {
   }
 
   static async findNamed(name: string, contract: string): Promise<Target> {
-    const target: Target = { tag: "name", val: name };
+    const target: Target = { tag: "name", val: named(name) };
     await settle({ tag: "later", val: connect(target, contract) });
     return target;
   }
@@ -83,6 +84,8 @@ export class Client {
   ): Promise<T> {
     const deadline = this._deadline(options);
     const target = this._target;
+    const signal = options?.signal ?? this._options.signal;
+    if (signal?.aborted === true) return Promise.reject(cancelled(signal));
     let called: HostAnswer<HostResult<Uint8Array, HostError>>;
     if (target.tag === "process") {
       const reply = callProcess(target.val.node, target.val.id, key, body, deadline);
@@ -97,7 +100,6 @@ export class Client {
     } else {
       called = call(target, key, body, deadline);
     }
-    const signal = options?.signal ?? this._options.signal;
     return settleThen(called, signal, (reply) => answer(reply, decode, refusal));
   }
 
@@ -108,10 +110,12 @@ export class Client {
     decode: (reader: Reader) => T,
     refusal?: (reader: Reader) => unknown,
   ): AsyncIterable<T> {
-    return new ItemReader(async () => {
+    const signal = options?.signal ?? this._options.signal;
+    const reader = new ItemReader<T>(async () => {
+      if (signal?.aborted === true) throw cancelled(signal);
       const started = this.#start(key, body, "to-caller", options);
       try {
-        const reply = await settle(callWait(started.call), options?.signal ?? this._options.signal);
+        const reply = await settle(callWait(started.call), signal);
         if (refusal === undefined) decodeAll(reply, () => undefined);
         else answer(reply, () => undefined, refusal);
         return started.handle;
@@ -120,6 +124,7 @@ export class Client {
         throw error;
       }
     }, decode);
+    return signal === undefined ? reader : until(reader, signal);
   }
 
   protected async _streamIn<T, I>(
@@ -131,17 +136,17 @@ export class Client {
     decode: (reader: Reader) => T,
     refusal?: (reader: Reader) => unknown,
   ): Promise<T> {
+    const signal = options?.signal ?? this._options.signal;
+    if (signal?.aborted === true) throw cancelled(signal);
     const started = this.#start(key, body, "to-callee", options);
     try {
-      await writeItems(started.handle, items, encode, this._deadline(options));
+      const ended = await writeItems(started.handle, items, encode, this._deadline(options), signal);
+      // A reader that has seen enough answers anyway; one that does not keep up does not.
+      if (ended instanceof RusmError && ended.code === "timeout") throw ended;
     } catch (error) {
-      // A reader that has seen enough answers anyway; everything else is the caller's own mistake.
-      if (!(error instanceof RusmError) || error.code === "timeout") {
-        callCancel(started.call);
-        throw error;
-      }
+      callCancel(started.call);
+      throw error;
     }
-    const signal = options?.signal ?? this._options.signal;
     return answer(await settle(callWait(started.call), signal), decode, refusal);
   }
 
@@ -159,6 +164,30 @@ export class Client {
     const ms = options?.deadlineMs ?? this._options.deadlineMs;
     if (ms === undefined) return DEADLINE_MS;
     return Math.min(Math.max(1, Math.round(ms)), 0xffff_ffff);
+  }
+}
+
+/** The items of a stream until a signal ends it: whoever waits for one then is told so. */
+async function* until<T>(reader: ItemReader<T>, signal: AbortSignal): AsyncGenerator<T, void, void> {
+  let giveUp: (() => void) | undefined;
+  const given = new Promise<never>((_, reject) => {
+    giveUp = (): void => reject(cancelled(signal));
+    signal.addEventListener("abort", giveUp);
+  });
+  given.catch(() => undefined);
+  try {
+    for (;;) {
+      if (signal.aborted) throw cancelled(signal);
+      const next = reader.next();
+      next.catch(() => undefined);
+      const result = await Promise.race([next, given]);
+      if (result.done === true) return;
+      yield result.value;
+    }
+  } finally {
+    if (giveUp !== undefined) signal.removeEventListener("abort", giveUp);
+    // A read that still waits ends with the stream.
+    reader.close();
   }
 }
 

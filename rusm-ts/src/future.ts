@@ -29,19 +29,21 @@ export function settle<T>(answer: HostAnswer<HostResult<T, HostError>>, signal?:
   return settleThen(answer, signal, (value) => value);
 }
 
+/** What a call that was given up rejects with. */
+export const cancelled = (signal: AbortSignal): RusmError =>
+  new RusmError("cancelled", "cancelled: the call was given up", { cause: signal.reason });
+
 async function readUnlessAborted<T>(future: HostFuture<T>, signal: AbortSignal): Promise<T> {
-  const cancelled = (): RusmError =>
-    new RusmError("cancelled", "cancelled: the call was given up", { cause: signal.reason });
   if (signal.aborted) {
     future.drop();
-    throw cancelled();
+    throw cancelled(signal);
   }
   const cancel = (): void => future.cancelRead();
   signal.addEventListener("abort", cancel);
   try {
     return await read(future);
   } catch (error) {
-    throw signal.aborted ? cancelled() : error;
+    throw signal.aborted ? cancelled(signal) : error;
   } finally {
     signal.removeEventListener("abort", cancel);
   }

@@ -2,6 +2,7 @@
 
 interface String {
   isWellFormed(): boolean;
+  toWellFormed(): string;
 }
 
 interface AbortSignal {

@@ -14,6 +14,7 @@ import { direct } from "./future.ts";
 import { hostOptions } from "./spawn.ts";
 import { read } from "./task.ts";
 import type { Delivery, Event, ExitReason, Filter, Pid, SpawnOptions, Target } from "./types.ts";
+import { milliseconds, named } from "./well-formed.ts";
 
 /** What is known of a process. */
 export interface ProcessInfo {
@@ -43,7 +44,7 @@ export async function receive(
   filter: Filter = { tag: "any" },
   timeoutMs?: number,
 ): Promise<Event | { tag: "delivery"; val: Delivery } | undefined> {
-  const limit = timeoutMs === undefined ? null : Math.max(0, Math.round(timeoutMs));
+  const limit = timeoutMs === undefined ? null : milliseconds(timeoutMs);
   for (;;) {
     const event = await read(hostReceive(filter, limit));
     if (event === null) return undefined;
@@ -149,22 +150,22 @@ export function env(name: string): string | undefined {
 
 /** Registers this process under a name, which is freed when it ends. */
 export function register(name: string): void {
-  direct(() => hostNames.register(name));
+  direct(() => hostNames.register(named(name)));
 }
 
 /** Frees the name, if it is this process's. */
 export function unregister(name: string): boolean {
-  return hostNames.unregister(name);
+  return hostNames.unregister(named(name));
 }
 
 /** The process that has this name now. */
 export function whereis(name: string): Pid | undefined {
-  return hostNames.whereis(name) ?? undefined;
+  return hostNames.whereis(named(name)) ?? undefined;
 }
 
 /** Sends a `timer` event with these bytes to this process, so many milliseconds from now. */
 export function sendAfter(ms: number, body: Uint8Array = new Uint8Array()): number {
-  return timers.sendAfter(Math.max(0, Math.round(ms)), body);
+  return timers.sendAfter(milliseconds(ms), body);
 }
 
 /** Stops such a timer, and answers how many milliseconds were left; undefined if it has fired. */
@@ -174,9 +175,9 @@ export function cancelTimer(timer: number): number | undefined {
 
 /** Waits so many milliseconds. */
 export async function sleep(ms: number): Promise<void> {
-  await read(hostSleep(Math.max(0, Math.round(ms))));
+  await read(hostSleep(milliseconds(ms)));
 }
 
 function target(to: Pid | string): Target {
-  return typeof to === "string" ? { tag: "name", val: to } : { tag: "process", val: to };
+  return typeof to === "string" ? { tag: "name", val: named(to) } : { tag: "process", val: to };
 }

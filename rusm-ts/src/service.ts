@@ -9,6 +9,7 @@ import { enterTask, inOwnTask, leaveTask } from "./task.ts";
 import type { Event, ExitReason } from "./types.ts";
 import { DecodeError } from "./wire/error.ts";
 import { type Reader, reading } from "./wire/reader.ts";
+import { wellFormed } from "./well-formed.ts";
 import { becomeHosted } from "./wire/utf8.ts";
 import { NO_BYTES, type Writer, writing, written } from "./wire/writer.ts";
 
@@ -87,6 +88,8 @@ export interface Entry<S> {
 /** The stream that came with a call. */
 export interface StreamInput {
   read<T>(decode: (reader: Reader) => T): AsyncIterable<T>;
+  /** What its reader has thrown. */
+  failure?: { readonly error: unknown };
 }
 
 /** A service, to be exported by default. */
@@ -272,6 +275,7 @@ class Server<S extends object> {
     streamEnd: number,
     make: (handled: Handled) => R,
   ): R | Promise<R> {
+    if (entry.shape === "stream-in" && streamEnd === 0) return make(WITHOUT_STREAM);
     const input = streamEnd === 0 ? NO_INPUT : inputFrom(streamEnd);
     const reader = reading(body);
     let answer: unknown;
@@ -280,17 +284,27 @@ class Server<S extends object> {
     } catch (error) {
       const malformed = error instanceof DecodeError && reader.reads(body);
       if (malformed) return make({ tag: "malformed", val: error.message });
-      return make(this.failed(entry, reference, error, streamEnd));
+      return make(this.failed(entry, reference, error, streamEnd, input));
     }
     // What is there needs no turn of the queue.
     if (!(answer instanceof Promise)) return make(this.safelyAnswered(entry, reference, answer, streamEnd));
     return answer.then(
       (value) => make(this.safelyAnswered(entry, reference, value, streamEnd)),
-      (error: unknown) => make(this.failed(entry, reference, error, streamEnd)),
+      (error: unknown) => make(this.failed(entry, reference, error, streamEnd, input)),
     );
   }
 
-  private failed(entry: Entry<S>, reference: number, error: unknown, streamEnd: number): Handled {
+  private failed(
+    entry: Entry<S>,
+    reference: number,
+    error: unknown,
+    streamEnd: number,
+    input: StreamInput,
+  ): Handled {
+    // The caller has sent no item, or has given up: that ends its call, and not the service.
+    if (input.failure !== undefined && error === input.failure.error) {
+      return { tag: "malformed", val: error instanceof Error ? error.message : String(error) };
+    }
     return error instanceof Refused ? this.safelyAnswered(entry, reference, error, streamEnd) : crash(error);
   }
 
@@ -311,7 +325,7 @@ class Server<S extends object> {
       if (entry.shape === "stream-in" && streamEnd !== 0) streamClose(streamEnd);
       return replyTo(entry, answer);
     }
-    if (streamEnd === 0) return { tag: "malformed", val: "the call came without a stream" };
+    if (streamEnd === 0) return WITHOUT_STREAM;
     if (answer instanceof Refused) {
       streamClose(streamEnd);
       return replyTo(entry, answer);
@@ -338,7 +352,17 @@ class Server<S extends object> {
 }
 
 function inputFrom(streamEnd: number): StreamInput {
-  return { read: (decode) => new ItemReader(async () => streamEnd, decode) };
+  const input: StreamInput = {
+    read: (decode) =>
+      new ItemReader(
+        async () => streamEnd,
+        decode,
+        (error) => {
+          input.failure = { error };
+        },
+      ),
+  };
+  return input;
 }
 
 /** The bytes that answer a call. */
@@ -399,8 +423,11 @@ export function crash(thrown: unknown): never {
   const error = thrown instanceof Error ? thrown : undefined;
   let text = error === undefined ? `thrown: ${String(thrown)}` : `${error.name}: ${error.message}`;
   if (error instanceof RusmError && error.reason !== undefined) text += ` (${describeReason(error.reason)})`;
-  const backtrace = error?.stack ?? "";
-  return exit({ tag: "crash", val: { text, backtrace, component: "", process: self(), function: "" } });
+  const backtrace = wellFormed(typeof error?.stack === "string" ? error.stack : "");
+  return exit({
+    tag: "crash",
+    val: { text: wellFormed(text), backtrace, component: "", process: self(), function: "" },
+  });
 }
 
 /** A raw process, to be exported by default. */
@@ -435,6 +462,7 @@ export function start(made: Service | Main | undefined): (() => Promise<void>) |
 /** Of a call that came without a stream: the host knows no such handle. */
 const NO_INPUT = inputFrom(0);
 
+const WITHOUT_STREAM: Unanswered = { tag: "malformed", val: "the call came without a stream" };
 const LATER: Unanswered = { tag: "later" };
 const UNKNOWN_FUNCTION: Unanswered = { tag: "unknown-function" };
 const NOTHING: Outcome = { tag: "reply", val: NO_BYTES };

@@ -3,7 +3,7 @@ import { now } from "rusm:actor/timers@0.1.0";
 import { streamAbort, streamClose, streamRead, streamWrite } from "rusm:actor/wait-async@0.1.0";
 
 import { RusmError } from "./error.ts";
-import { settle } from "./future.ts";
+import { cancelled, settle } from "./future.ts";
 import { DecodeError } from "./wire/error.ts";
 import { Reader } from "./wire/reader.ts";
 import { Writer } from "./wire/writer.ts";
@@ -15,15 +15,17 @@ import { Writer } from "./wire/writer.ts";
 export class ItemReader<T> implements AsyncIterableIterator<T> {
   readonly #open: () => Promise<number>;
   readonly #decode: (reader: Reader) => T;
+  readonly #failed: ((error: unknown) => void) | undefined;
   #handle: number | undefined;
   #chunk: Reader | undefined;
   #state: "new" | "open" | "ended" = "new";
   #last: Promise<unknown> | undefined;
 
-  /** `open` gives the handle, when the first item is wanted. */
-  constructor(open: () => Promise<number>, decode: (reader: Reader) => T) {
+  /** `open` gives the handle, when the first item is wanted; `failed` hears of what the reader throws. */
+  constructor(open: () => Promise<number>, decode: (reader: Reader) => T, failed?: (error: unknown) => void) {
     this.#open = open;
     this.#decode = decode;
+    this.#failed = failed;
   }
 
   [Symbol.asyncIterator](): this {
@@ -34,11 +36,15 @@ export class ItemReader<T> implements AsyncIterableIterator<T> {
     return this.#inTurn(() => this.#next());
   }
 
+  /** Ends the stream, and a `next` that still waits. */
   return(): Promise<IteratorResult<T, undefined>> {
-    return this.#inTurn(async () => {
-      this.#end();
-      return { done: true, value: undefined };
-    });
+    this.#end();
+    return Promise.resolve({ done: true, value: undefined });
+  }
+
+  /** Ends the stream at once, whatever still waits for an item. */
+  close(): void {
+    this.#end();
   }
 
   #inTurn<R>(run: () => Promise<R>): Promise<R> {
@@ -59,7 +65,10 @@ export class ItemReader<T> implements AsyncIterableIterator<T> {
     try {
       if (this.#state === "new") {
         this.#state = "open";
-        this.#handle = await this.#open();
+        const handle = await this.#open();
+        // It may have been given up meanwhile.
+        if (this.#hasEnded()) streamClose(handle);
+        else this.#handle = handle;
       }
       while (this.#state === "open") {
         if (this.#chunk !== undefined && this.#chunk.remaining > 0) {
@@ -73,12 +82,19 @@ export class ItemReader<T> implements AsyncIterableIterator<T> {
     } catch (error) {
       if (!(error instanceof DecodeError)) {
         this.#end();
+        this.#failed?.(error);
         throw error;
       }
       const text = `malformed: an item: ${error.message}`;
       this.#end(text);
-      throw new RusmError("malformed", text, { cause: error });
+      const malformed = new RusmError("malformed", text, { cause: error });
+      this.#failed?.(malformed);
+      throw malformed;
     }
+  }
+
+  #hasEnded(): boolean {
+    return this.#state === "ended";
   }
 
   #end(why?: string): void {
@@ -91,40 +107,66 @@ export class ItemReader<T> implements AsyncIterableIterator<T> {
   }
 }
 
-/** Writes items into a stream, in chunks: at 64 KiB, or when the next item is late. */
+/**
+ * Writes items into a stream, in chunks: at 64 KiB, or when the next item is late. Answers why the reader takes no more, or
+ * undefined when it has them all; what the items themselves throw, or the signal's end, aborts the stream and is thrown.
+ */
 export async function writeItems<T>(
   handle: number,
   items: AsyncIterable<T> | Iterable<T>,
   encode: (writer: Writer, item: T) => void,
   deadlineMs: number,
-): Promise<void> {
+  signal?: AbortSignal,
+): Promise<unknown> {
   const writer = new Writer();
   let since = now();
   let pending = 0;
+  let ended: unknown;
   const flush = async (): Promise<void> => {
     if (writer.length === 0) return;
     pending = 0;
-    await settle(streamWrite(handle, writer.take(), deadlineMs));
+    try {
+      await settle(streamWrite(handle, writer.take(), deadlineMs), signal);
+    } catch (error) {
+      ended = error;
+      throw error;
+    }
   };
   const push = async (item: T): Promise<void> => {
     if (pending++ === 0) since = now();
-    encode(writer, item);
+    const before = writer.length;
+    try {
+      encode(writer, item);
+    } catch (error) {
+      // Nothing is sent of an item that is none.
+      writer.truncate(before);
+      throw error;
+    }
     if (writer.length >= CHUNK || now() - since > LATE_NS) await flush();
   };
   try {
     if (Symbol.asyncIterator in items) {
-      await drain(items[Symbol.asyncIterator](), push, flush);
+      await drain(items[Symbol.asyncIterator](), push, flush, signal);
     } else {
       for (const item of items) await push(item);
     }
+    await flush();
   } catch (error) {
+    const givenUp = signal?.aborted === true;
     // What came before the failure still arrives; a failure of the stream itself leaves nothing to send.
-    if (!(error instanceof RusmError)) await flush().catch(() => undefined);
-    streamAbort(handle, error instanceof Error ? error.message : String(error));
+    if (ended === undefined && !givenUp) await flush().catch(() => undefined);
+    streamAbort(handle, givenUp ? "the caller gave up" : reasonOf(error));
+    if (error === ended && !givenUp) return error;
     throw error;
   }
-  await flush();
   streamClose(handle);
+  return undefined;
+}
+
+/** What the reader of a stream hears of a failure: of another stream's, what that one's reader would have heard. */
+function reasonOf(error: unknown): string {
+  const text = error instanceof Error ? error.message : String(error);
+  return error instanceof RusmError && error.code === "aborted" ? text.replace(/^aborted: /, "") : text;
 }
 
 /** An item that takes its time must not hold up those before it: what is there is sent while the next is awaited. */
@@ -132,8 +174,19 @@ async function drain<T>(
   source: AsyncIterator<T>,
   push: (item: T) => Promise<void>,
   flush: () => Promise<void>,
+  signal: AbortSignal | undefined,
 ): Promise<void> {
   let finished = false;
+  let giveUp: (() => void) | undefined;
+  const given =
+    signal === undefined
+      ? undefined
+      : new Promise<never>((_, reject) => {
+          giveUp = (): void => reject(cancelled(signal));
+          signal.addEventListener("abort", giveUp);
+          if (signal.aborted) giveUp();
+        });
+  given?.catch(() => undefined);
   try {
     for (;;) {
       const next = source.next();
@@ -145,7 +198,7 @@ async function drain<T>(
       // A generator that has its item ready settles within a few turns of the queue.
       for (let turn = 0; turn < 4 && !arrived; turn++) await undefined;
       if (!arrived) await flush();
-      const result = await next;
+      const result = await (given === undefined ? next : Promise.race([next, given]));
       if (result.done === true) {
         finished = true;
         return;
@@ -153,7 +206,13 @@ async function drain<T>(
       await push(result.value);
     }
   } finally {
-    if (!finished) await source.return?.();
+    if (giveUp !== undefined) signal?.removeEventListener("abort", giveUp);
+    if (!finished) {
+      const returned = Promise.resolve(source.return?.());
+      // A source that waits for its next item ends only with that: whoever has given up does not wait for it.
+      if (signal?.aborted === true) returned.catch(() => undefined);
+      else await returned;
+    }
   }
 }
 

@@ -4,9 +4,9 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use rusm_codegen::Contract;
 use rusm_codegen::section::{self, Contracts, SectionError};
-use rusm_otp::Pid;
+use rusm_codegen::{Contract, Shape as Form};
+use rusm_otp::{Pid, StreamEnd};
 use tokio::sync::OnceCell;
 use wasmparser::{Parser, Payload, Validator, WasmFeatures};
 use wasmtime::Engine;
@@ -19,6 +19,7 @@ use crate::figures::Figures;
 use crate::limiter::Total;
 use crate::process::Guest;
 use crate::source_map::Sources;
+use crate::types::StreamDirection;
 use crate::{Denied, Grant, Profile};
 
 /// A component that was loaded under a name, ready to be spawned.
@@ -44,6 +45,8 @@ pub struct Component {
     pub(crate) memory: Arc<Total>,
     pub(crate) denials: Denials,
     pub(crate) figures: Figures,
+    /// Its functions that have a stream, by key, in order: most components have none.
+    pub(crate) streams: Box<[(u32, StreamDirection)]>,
     /// The functions that its clients call, by key: what to say of one that the callee lacks.
     pub(crate) called: HashMap<u32, String>,
 }
@@ -219,6 +222,35 @@ impl Component {
         self.living.get()
     }
 
+    /// What is wrong with a call that brings this end of a stream, or none; `None` if that is as its contract says.
+    pub(crate) fn misfit(&self, key: u32, stream: Option<&StreamEnd>) -> Option<String> {
+        if self.streams.is_empty() && stream.is_none() {
+            return None;
+        }
+        let place = self.streams.binary_search_by_key(&key, |(key, _)| *key).ok();
+        let wanted = place.map(|place| self.streams[place].1);
+        let brought = stream.map(|end| match end {
+            StreamEnd::Reader(_) => StreamDirection::ToCallee,
+            StreamEnd::Writer(_) => StreamDirection::ToCaller,
+        });
+        // Of what its contracts do not know, the guest says so itself.
+        let known = || self.contracts.implements.iter().any(|contract| contract.function(key).is_some());
+        if wanted == brought || wanted.is_none() && !known() {
+            return None;
+        }
+        let name = self.function_name(key);
+        Some(match wanted {
+            None => format!("`{name}` has no stream, and the call came with one"),
+            Some(_) if brought.is_none() => format!("`{name}` has a stream, and the call came without one"),
+            Some(StreamDirection::ToCallee) => {
+                format!("`{name}` reads a stream, and the call came with one to write")
+            }
+            Some(StreamDirection::ToCaller) => {
+                format!("`{name}` writes a stream, and the call came with one to read")
+            }
+        })
+    }
+
     /// The name of a function of its contracts, for people.
     pub(crate) fn function_name(&self, key: u32) -> String {
         let named = |contract: &Contract| contract.function(key).map(|function| contract.path(function));
@@ -262,6 +294,20 @@ pub(crate) struct Shape {
     pub(crate) contracts: Contracts,
     /// The export that makes it a process.
     pub(crate) entry: String,
+}
+
+/// The functions of a component that have a stream, in the order of their keys.
+pub(crate) fn streams(contracts: &Contracts) -> Box<[(u32, StreamDirection)]> {
+    let functions = contracts.implements.iter().flat_map(Contract::all_functions);
+    let mut streams: Vec<_> = functions
+        .filter_map(|function| match function.shape {
+            Form::StreamIn { .. } => Some((function.key, StreamDirection::ToCallee)),
+            Form::StreamOut { .. } => Some((function.key, StreamDirection::ToCaller)),
+            _ => None,
+        })
+        .collect();
+    streams.sort_by_key(|(key, _)| *key);
+    streams.into()
 }
 
 pub(crate) fn examine(name: &str, bytes: &[u8]) -> Result<Shape, LoadError> {

@@ -10,7 +10,7 @@ use tokio::task::JoinError;
 use crate::cache::Cache;
 use crate::capabilities::Denials;
 use crate::capacity::{Count, Headroom, Place};
-use crate::component::{Cause, Code, Exports, chain, examine};
+use crate::component::{Cause, Code, Exports, chain, examine, streams};
 use crate::core_module::into_component;
 use crate::figures::Figures;
 use crate::lane::{LaneEngine, Tier, pool_size, start_ticks};
@@ -128,6 +128,7 @@ impl Engine {
             name,
             kind: shape.kind,
             lane: shape.lane,
+            streams: streams(&shape.contracts),
             contracts: shape.contracts,
             profile: Arc::new(profile),
             called,

@@ -135,7 +135,6 @@ pub(crate) enum StreamError {
 #[derive(ComponentType, Lift, Lower, Clone, Copy, Debug, PartialEq, Eq)]
 #[component(enum)]
 #[repr(u8)]
-#[expect(dead_code, reason = "guests make them")]
 pub(crate) enum StreamDirection {
     #[component(name = "to-callee")]
     ToCallee,

@@ -13,6 +13,8 @@ mod network;
 mod seeded;
 mod stdio;
 
+pub(crate) use seeded::fill_seeded;
+
 /// Made at the first use: most services never use it, and it costs as much as an instance.
 #[derive(Default)]
 pub(crate) struct LazyWasi {

@@ -21,7 +21,7 @@ export function setTimeout(run: (...args: unknown[]) => void, ms = 0, ...args: u
 export function setInterval(run: (...args: unknown[]) => void, ms = 0, ...args: unknown[]): number {
   const id = ++last;
   const again = async (): Promise<void> => {
-    while (await wait(id, Math.max(1, ms))) call(run, args);
+    while (await wait(id, Math.max(1, delay(ms)))) call(run, args);
   };
   void again();
   return id;
@@ -53,7 +53,7 @@ const cleared = new Set<number>();
 /** Whether the time passed; false if the timer was cleared. */
 async function wait(id: number, ms: number): Promise<boolean> {
   if (cleared.delete(id)) return false;
-  const future = sleep(Math.max(0, Math.round(ms) || 0));
+  const future = sleep(delay(ms));
   running.set(id, future);
   try {
     await read(future);
@@ -62,6 +62,14 @@ async function wait(id: number, ms: number): Promise<boolean> {
     return false;
   }
 }
+
+/** As in browsers: a delay is a number of 31 bits, and what is none, or more, is none at all. */
+function delay(ms: number): number {
+  const rounded = Math.round(Number(ms));
+  return rounded > 0 && rounded <= LONGEST ? rounded : 0;
+}
+
+const LONGEST = 2 ** 31 - 1;
 
 /** What a timer's function throws, nobody can catch: it is a crash of the process, as in Node. */
 function call(run: (...args: unknown[]) => void, args: unknown[]): void {

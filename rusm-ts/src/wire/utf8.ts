@@ -10,6 +10,11 @@ export function becomeHosted(): void {
   hosted = true;
 }
 
+/** Whether it is there. */
+export function isHosted(): boolean {
+  return hosted;
+}
+
 /** The UTF-8 of a string. A lone surrogate has none. */
 export function encodeUtf8(text: string): Uint8Array {
   if (hosted && text.length > SHORT && text.isWellFormed()) return encode(text);

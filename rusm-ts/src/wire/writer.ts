@@ -29,6 +29,11 @@ export class Writer {
   }
 
   /** Leaves the writer empty, and without what a large value made it take. */
+  /** Forgets what was written past this length. */
+  truncate(length: number): void {
+    this.used = length;
+  }
+
   clear(): void {
     this.used = 0;
     if (this.buffer.length > MOST_KEPT) this.buffer = new Uint8Array(LEAST);

@@ -86,9 +86,16 @@ pub(super) fn add(imports: &mut Imports<'_>) -> wasmtime::Result<()> {
             Ok(())
         },
     )?;
-    imports.func_wrap(&import::RANDOM_BYTES, |_: Store<'_>, (length,): (u32,)| {
+    imports.func_wrap(&import::RANDOM_BYTES, |mut store: Store<'_>, (length,): (u32,)| {
         let mut bytes = vec![0; length.min(MOST_RANDOM) as usize];
-        getrandom::fill(&mut bytes).map_err(|error| wasmtime::Error::msg(error.to_string()))?;
+        let guest = store.data_mut();
+        match guest.profile.limits.seed {
+            // A run that can be repeated.
+            Some(seed) => wasi::fill_seeded(&mut guest.seeded, seed, &mut bytes),
+            None => {
+                getrandom::fill(&mut bytes).map_err(|error| wasmtime::Error::msg(error.to_string()))?;
+            }
+        }
         Ok((Bytes::from(bytes),))
     })?;
     imports.func_wrap(&import::ENV, |store: Store<'_>, (name,): (WasmStr,)| {

@@ -4,6 +4,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use parking_lot::Mutex;
+use rand::rngs::StdRng;
 use rusm_otp::{Context, PendingCall, Reference};
 use tokio::sync::oneshot;
 use wasmtime::UpdateDeadline;
@@ -45,6 +46,8 @@ pub(crate) struct Guest {
     pub(crate) function: Option<u32>,
     /// Ticks that the message which is being handled has taken.
     pub(crate) ticks: u64,
+    /// What its random bytes come from, if they are a function of a seed.
+    pub(crate) seeded: Option<Box<StdRng>>,
     /// Up to which tick of the engine they are counted.
     pub(crate) counted: u64,
     pub(crate) limiter: Limiter,
@@ -88,6 +91,7 @@ impl Guest {
             reported_crash: None,
             function: None,
             ticks: 0,
+            seeded: None,
             counted: 0,
             engine,
         }

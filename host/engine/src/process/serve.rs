@@ -255,6 +255,13 @@ async fn answer<S: Service>(
     let most = component.profile.limits.handles;
     let Some(mut request) = within(request, context, most) else { return Ok(()) };
     let (key, reference) = (request.key, request.reference);
+    if let Some(misfit) = component.misfit(key, request.stream.as_ref()) {
+        if let Some(end) = request.stream.take() {
+            end.abort("the call was not taken");
+        }
+        context.reply(reference, Err(CallError::Malformed(misfit)));
+        return Ok(());
+    }
     service.enter(Some(key));
     let handle = request.stream.take().map(|end| context.own_stream(end));
     let mut incoming = Incoming {

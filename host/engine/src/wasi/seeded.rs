@@ -1,8 +1,8 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use rand::SeedableRng as _;
 use rand::rngs::StdRng;
+use rand::{Rng as _, SeedableRng as _};
 use wasmtime_wasi::{HostMonotonicClock, HostWallClock, WasiCtxBuilder};
 
 /// Makes clocks and randomness a function of the seed: each look at a clock is a millisecond after the one before.
@@ -13,6 +13,11 @@ pub(super) fn apply(builder: &mut WasiCtxBuilder, seed: u64) {
         .insecure_random_seed(u128::from(seed))
         .wall_clock(Steps::default())
         .monotonic_clock(Steps::default());
+}
+
+/// Fills bytes by a generator that is made of the seed when it is first used.
+pub(crate) fn fill_seeded(generator: &mut Option<Box<StdRng>>, seed: u64, bytes: &mut [u8]) {
+    generator.get_or_insert_with(|| Box::new(StdRng::seed_from_u64(seed))).fill_bytes(bytes);
 }
 
 #[derive(Default)]

@@ -3,6 +3,8 @@
 
 use crate::support::TestNode;
 use rusm::CallRequest;
+use rusm_engine::Spawn;
+use rusm_otp::StreamEnd;
 
 /// A scenario, and what every pair of languages observes. `PROBE` stands for the callee.
 async fn every_pair_observes(scenario: &str, expected: &str) {
@@ -203,6 +205,57 @@ async fn web_apis_are_there_or_say_that_they_are_not() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn odd_values_end_no_typescript_process() {
+    let node = TestNode::boot().await;
+    let seen = node.call("promises-ts", "odd()").await.expect("it answers");
+    let undefined = ["\"undefined\""; 6].join(", ");
+    let name = "\"TypeError: a name has no lone surrogates\"";
+    assert_eq!(seen, format!("[\"5\", {undefined}, {name}, {name}]"));
+    node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_typescript_process_draws_numbers_of_its_own() {
+    let node = TestNode::boot().await;
+    let mut drawn = Vec::new();
+    for _ in 0..2 {
+        let pid = node.node().engine().spawn(Spawn::new("promises-ts")).await.expect("it starts").pid;
+        let reply = node.raw_call(pid, node.key("promises-ts", "draw"), Vec::new()).await.expect("numbers");
+        drawn.extend(reply[1..].chunks(8).map(|bytes| f64::from_le_bytes(bytes.try_into().expect("eight"))));
+    }
+    assert_eq!(drawn.len(), 6);
+    assert!(drawn.iter().all(|number| (0.0..1.0).contains(number)), "{drawn:?}");
+    let mut bits: Vec<_> = drawn.iter().map(|number| number.to_bits()).collect();
+    bits.sort_unstable();
+    bits.dedup();
+    assert_eq!(bits.len(), 6, "{drawn:?}");
+    node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_fails_in_a_stream_is_told_and_ends_no_service() {
+    let node = TestNode::boot().await;
+    for probe in ["probe-ts", "probe-rust"] {
+        let seen = node.call("promises-ts", &format!("pipes({probe:?})")).await.expect("it answers");
+        let cancelled = "\"cancelled: cancelled: the call was given up\"";
+        let broken = "\"aborted: aborted: broken on purpose\"";
+        let expected = [
+            &format!("{cancelled}, {cancelled}, {cancelled}, \"0\""),
+            broken,
+            "\"0,1,2\"",
+            broken,
+            "\"refused: no more\"",
+            "\"EncodeError: expected u32, from 0 to 4294967295; found \\\"two\\\"\"",
+            "\"6\"",
+            cancelled,
+            "\"4\"",
+        ];
+        assert_eq!(seen, format!("[{}]", expected.join(", ")), "{probe}");
+    }
+    node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_typescript_service_may_handle_several_calls_at_once() {
     let node = TestNode::boot().await;
     // Five are inside; the sixth waits at the door until one has left.
@@ -210,5 +263,39 @@ async fn a_typescript_service_may_handle_several_calls_at_once() {
     let mut counts: Vec<_> = futures::future::join_all(calls).await.into_iter().flatten().collect();
     counts.sort();
     assert_eq!(counts, ["5", "5", "5", "5", "5", "6"]);
+    node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_call_brings_the_stream_that_its_function_has() {
+    let node = TestNode::boot().await;
+    let runtime = node.node().engine().runtime().clone();
+    for probe in ["probe-rust", "probe-ts"] {
+        let key = |function| node.key(probe, function);
+        // To read, to write, and the arguments: zeros are as many as each function takes, or more.
+        let [count, sum, numbers] = ["count", "sum", "numbers"].map(key);
+        for (function, brings, said) in [
+            (count, Some("reads"), "has no stream, and the call came with one"),
+            (count, Some("writes"), "has no stream, and the call came with one"),
+            (sum, None, "has a stream, and the call came without one"),
+            (sum, Some("writes"), "reads a stream, and the call came with one to write"),
+            (numbers, None, "has a stream, and the call came without one"),
+            (numbers, Some("reads"), "writes a stream, and the call came with one to read"),
+        ] {
+            let (writer, reader) = rusm_otp::stream(1024);
+            let end = brings.map(|how| match how {
+                "reads" => StreamEnd::Reader(reader.clone()),
+                _ => StreamEnd::Writer(writer.clone()),
+            });
+            let nobody = rusm_otp::Pid { node: runtime.node_id(), id: 0 };
+            let call = runtime.call(nobody, &probe.into(), function, vec![0; 6], end, None);
+            let error = call.expect("it is sent").await.expect_err("it is refused");
+            assert!(error.to_string().contains(said), "{probe}: {error}");
+            if brings == Some("reads") {
+                assert!(writer.has_room().is_err(), "its other end has heard");
+            }
+        }
+        assert!(node.call(probe, "count()").await.is_ok(), "{probe} lives");
+    }
     node.stop().await;
 }

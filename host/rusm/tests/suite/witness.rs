@@ -201,6 +201,25 @@ async fn what_is_pushed_into_a_sink_reaches_its_followers() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_sink_that_gave_up_before_its_answer_says_why() {
+    let mut node = TestNode::boot().await;
+    node.listen();
+    for witness in WITNESSES {
+        let text = "give-up(\"not today\")".into();
+        let request = CallRequest { name: witness.into(), text, deadline_ms: 60_000 };
+        let mut lines = Vec::new();
+        let done = rusm::call(folder(), request, &b""[..], |line| {
+            lines.push(line.to_owned());
+            Ok(())
+        });
+        let done = done.await.map_err(|error| error.to_string());
+        assert_eq!(lines, ["\"first\""], "{witness}");
+        assert!(done.as_ref().is_err_and(|text| text.contains("not today")), "{witness}: {done:?}");
+    }
+    node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_follower_that_leaves_is_noticed() {
     let mut node = TestNode::boot().await;
     node.listen();

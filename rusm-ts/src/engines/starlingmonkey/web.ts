@@ -2,6 +2,7 @@
 // The engine has most of the web's APIs; what it has not, and what must know of messages, is installed on `globalThis`.
 import { absent } from "../../web/absent.ts";
 import { console } from "../../web/console.ts";
+import { random } from "../../web/random.ts";
 import { clearInterval, clearTimeout, setInterval, setTimeout } from "../../web/timers.ts";
 
 /** The engine has it, but the host gives no HTTP. */
@@ -19,6 +20,13 @@ for (const [name, value] of Object.entries({
 })) {
   Object.defineProperty(globalThis, name, { value, writable: true, configurable: true, enumerable: false });
 }
+
+Object.defineProperty(Math, "random", {
+  value: random,
+  writable: true,
+  configurable: true,
+  enumerable: false,
+});
 
 /** The engine's own timers stand still between messages. */
 AbortSignal.timeout = (ms) => {

@@ -1,4 +1,4 @@
-import { service } from "rusm-ts";
+import { process, RusmError, service } from "rusm-ts";
 
 import { Probe } from "./gen/probe.ts";
 import { Promises } from "./gen/promises.ts";
@@ -57,9 +57,93 @@ export default service(Promises, {
     ];
   },
 
+  async odd() {
+    const said = (run: () => unknown): string => {
+      try {
+        return String(run());
+      } catch (error) {
+        return String(error);
+      }
+    };
+    let fired = 0;
+    for (const ms of [Infinity, 1e300, NaN, -1, 2 ** 31]) setTimeout(() => fired++, ms);
+    void process.sleep(Infinity);
+    const getter = {
+      get x(): number {
+        throw new Error("looked at");
+      },
+    };
+    const own = new Error("its own cause");
+    own.cause = own;
+    const { proxy, revoke } = Proxy.revocable({}, {});
+    revoke();
+    const shown = [new Date(NaN), getter, own, proxy, "\ud800", "😀".slice(0, 1)];
+    const logged = shown.map((value) => said(() => console.debug(value)));
+    await new Promise<void>((resolve) => setTimeout(resolve, 20));
+    return [String(fired), ...logged, said(() => process.whereis("\ud800")), said(() => process.send("\ud800", new Uint8Array()))];
+  },
+
+  draw() {
+    return [Math.random(), Math.random(), Math.random()];
+  },
+
+  async pipes(name) {
+    const probe = await Probe.named(name);
+    const other = await Promises.spawn("promises-ts");
+    const said = async (run: () => Promise<unknown>): Promise<string> => {
+      try {
+        return String(await run());
+      } catch (error) {
+        return error instanceof RusmError ? `${error.code}: ${error.message}` : String(error);
+      }
+    };
+    const signal = AbortSignal.abort();
+    const collected: number[] = [];
+    const collect = async (items: AsyncIterable<number>): Promise<string> => {
+      for await (const item of items) collected.push(item);
+      return "ended";
+    };
+    const before = await probe.count();
+    const results = [
+      await said(() => probe.add({ sku: "a", qty: 1 }, { signal })),
+      await said(() => probe.sum(0n, [1], 9, { signal })),
+      await said(() => collect(probe.numbers(3, { signal }))),
+      String((await probe.count()) - before),
+      // What came before the failure arrives, at the other end of both streams.
+      await said(() => collect(probe.broken(3))),
+      collected.join(),
+      await said(() => other.take(probe.broken(3))),
+      await said(() => other.take(failing([1, 2], new RusmError("refused", "no more")))),
+      await said(() => other.take([1, "two" as unknown as number])),
+      // All of that was the caller's fault.
+      await said(() => other.take([1, 2, 3])),
+    ];
+    const late = new AbortController();
+    setTimeout(() => late.abort(), 10);
+    results.push(await said(() => other.take(stuck(), { signal: late.signal })));
+    results.push(await said(() => other.take([4])));
+    return results;
+  },
+
+  async take(values) {
+    let sum = 0;
+    for await (const value of values) sum += value;
+    return sum;
+  },
+
   throwLater(text) {
     setTimeout(() => {
       throw new Error(text);
     }, 1);
   },
 });
+
+async function* failing(numbers: number[], error: Error): AsyncGenerator<number> {
+  yield* numbers;
+  throw error;
+}
+
+async function* stuck(): AsyncGenerator<number> {
+  yield 1;
+  await new Promise(() => {});
+}

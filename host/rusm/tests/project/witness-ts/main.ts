@@ -104,6 +104,13 @@ export default service(Witness, {
     return sink;
   },
 
+  giveUp(why) {
+    const sink = new Sink<string>();
+    sink.push("first");
+    sink.abort(why);
+    return sink;
+  },
+
   publish(text) {
     followers = followers.filter((follower) => follower.push(text));
     return followers.length;

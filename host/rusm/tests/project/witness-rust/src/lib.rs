@@ -100,7 +100,16 @@ impl witness::Service for Witness {
 
     fn follow(&mut self) -> Stream<String> {
         let (sink, stream) = Stream::sink();
-        self.followers.push(sink);
+        // The clone keeps it open.
+        self.followers.push(sink.clone());
+        drop(sink);
+        stream
+    }
+
+    fn give_up(&mut self, why: String) -> Stream<String> {
+        let (sink, stream) = Stream::sink();
+        sink.push(&"first".to_owned()).expect("there is room");
+        sink.abort(&why);
         stream
     }
 
