@@ -74,12 +74,12 @@ impl Runtime {
     /// Ends a process for which more is kept than may be; the body, which has to be woken.
     pub(crate) fn bounded(&self, state: &mut State, slot: &Slot, pid: Pid) -> Option<Arc<Body>> {
         // Nearly always there are no bounds, or the process is far below them.
-        state.is_overdrawn(slot.inbox_bytes()).then(|| state.overdraw(pid)).flatten()
+        (state.bounded && state.is_overdrawn(slot.inbox_bytes())).then(|| state.overdraw(pid)).flatten()
     }
 
     /// The same, after something was put into its mailbox.
     pub(crate) fn bounded_at(&self, state: &mut State, pid: Pid) -> Option<Arc<Body>> {
-        self.bounded(state, self.node().table.slot(pid)?, pid)
+        if state.bounded { self.bounded(state, self.node().table.slot(pid)?, pid) } else { None }
     }
 
     /// Notes that so many bytes more are kept for a process, until they are [given back](Self::discharge) or it ends.

@@ -26,11 +26,13 @@ pub struct Context {
     runtime: Runtime,
     pid: Pid,
     system_first: bool,
+    /// What lies in its mailbox is counted.
+    bounded: bool,
 }
 
 impl Context {
-    pub(crate) fn new(runtime: Runtime, pid: Pid, system_first: bool) -> Self {
-        Self { runtime, pid, system_first }
+    pub(crate) fn new(runtime: Runtime, pid: Pid, system_first: bool, bounded: bool) -> Self {
+        Self { runtime, pid, system_first, bounded }
     }
 
     /// The process.

@@ -188,6 +188,7 @@ impl SpawnOptions {
     /// default.
     pub fn host_memory(mut self, bound: usize) -> Self {
         self.account.most = bound;
+        self.mailbox.get_or_insert(u32::MAX);
         self
     }
 
@@ -222,7 +223,7 @@ pub(crate) struct State {
     pub(crate) waiting: bool,
     /// What comes from the runtime goes to `Rare::system`.
     pub(crate) system_first: bool,
-    /// There is a bound for what others send.
+    /// There are bounds: what lies in the mailbox is counted.
     pub(crate) bounded: bool,
     /// How many messages have come so far.
     pub(crate) arrived: u64,
@@ -389,10 +390,12 @@ impl State {
         if self.system_first && letter.message.is_system() {
             self.rare_mut().system.push_back(letter);
         } else {
-            let cost = letter.message.cost();
             // Most messages lie in their place whole.
-            if cost > 0 {
-                self.account.incoming += cost;
+            if self.bounded {
+                let cost = letter.message.cost();
+                if cost > 0 {
+                    self.account.incoming += cost;
+                }
             }
             self.incoming.push_back(letter);
         }
@@ -448,7 +451,7 @@ impl State {
             let before = queue.len();
             queue.retain(|letter| {
                 let stale = is_stale(&letter.message);
-                gone[place.min(2)] += if stale { letter.message.cost() } else { 0 };
+                gone[place.min(2)] += if stale && self.bounded { letter.message.cost() } else { 0 };
                 !stale
             });
             any |= queue.len() < before;

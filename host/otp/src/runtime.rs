@@ -145,7 +145,7 @@ impl Runtime {
             node.table.release(pid);
             return Err(AlreadyRegistered(holder));
         }
-        let context = Context::new(self.clone(), pid, options.system_first);
+        let context = Context::new(self.clone(), pid, options.system_first, options.mailbox.is_some());
         let body = Body::new(self.clone(), pid, !options.own_turns, async move { body(context).await });
         state.live = true;
         state.body = Some(body.clone());

@@ -55,9 +55,11 @@ pub(crate) struct Slot {
     pub(crate) receiving: AtomicBool,
     /// The how many-th process of the slot this is; whoever takes the slot changes it.
     generation: AtomicU32,
-    /// The call that the process waits for, from before it looks whether anybody waits for it until the reply is sent; 0 for
-    /// none. Whoever answers takes the note back, so that an answered call keeps nobody.
+    /// The call that the process waits for, from before it looks whether anybody waits for it; 0 for none.
     pub(crate) calling: AtomicU64,
+    /// The last of them that was answered: whoever answers notes it before the reply can be seen, and an answered call keeps
+    /// nobody.
+    answered: AtomicU64,
     /// Whom that call is to: the id of its pid. Written before `calling`.
     pub(crate) callee: AtomicU64,
 }
@@ -221,11 +223,11 @@ impl Slot {
         self.calling.store(call, Ordering::SeqCst);
     }
 
-    /// Takes the note back that the process waits for this call, if it does.
+    /// This call is answered.
     pub(crate) fn wait_over(&self, call: Reference) {
-        // Few calls that are answered are waited for by a process of the node's own.
+        // One that was given up must not hide the answer of the one that is waited for now.
         if self.calling.load(Ordering::Relaxed) == call {
-            let _ = self.calling.compare_exchange(call, 0, Ordering::SeqCst, Ordering::Relaxed);
+            self.answered.store(call, Ordering::Release);
         }
     }
 
@@ -234,7 +236,12 @@ impl Slot {
         let call = self.calling.load(Ordering::SeqCst);
         let callee = self.callee.load(Ordering::Acquire);
         // A reference is of one call for ever: if it is still there, the callee is that call's.
-        (call != 0 && self.calling.load(Ordering::SeqCst) == call).then_some((call, callee))
+        (call != 0 && self.still_waits_for(call)).then_some((call, callee))
+    }
+
+    /// Whether the process waits for this very call.
+    pub(crate) fn still_waits_for(&self, call: Reference) -> bool {
+        self.calling.load(Ordering::SeqCst) == call && self.answered.load(Ordering::Acquire) != call
     }
 
     /// The state, whoever it is of.

@@ -107,7 +107,9 @@ impl Context {
             };
             let left = desk.inbox.len() + usize::from(desk.handling.is_some());
             slot.left.store(left, Ordering::Relaxed);
-            slot.left_inbox(desk.inbox.len(), std::mem::take(&mut search.cost));
+            if self.bounded {
+                slot.left_inbox(desk.inbox.len(), std::mem::take(&mut search.cost));
+            }
             if desk.inbox.is_empty() && desk.inbox.capacity() > ROOMY {
                 desk.inbox = VecDeque::new();
             }
@@ -148,7 +150,9 @@ impl Context {
             return None;
         }
         let Letter { mut message, .. } = state.incoming.pop_front()?;
-        state.account.incoming = 0;
+        if self.bounded {
+            state.account.incoming = 0;
+        }
         drop(state);
         if let Message::Call(request) = &mut message
             && let Some(reply_to) = request.reply_to.take()
@@ -194,12 +198,12 @@ impl Context {
         if self.system_first
             && let Some(mut state) = slot.lock(self.pid)
             && let Some(rare) = &mut state.rare
-            && let Some(found) = search.pick(0, &mut rare.system, &mut taken, admits, yields)
+            && let Some(found) = search.pick(0, &mut rare.system, &mut taken, admits, yields, false)
         {
             return found;
         }
         loop {
-            if let Some(found) = search.pick(1, inbox, &mut taken, admits, yields) {
+            if let Some(found) = search.pick(1, inbox, &mut taken, admits, yields, self.bounded) {
                 return found;
             }
             let Some(mut state) = slot.lock(self.pid) else { return Found::Gone };
@@ -219,7 +223,9 @@ impl Context {
                 inbox.append(&mut state.incoming);
             }
             slot.left.store(inbox.len(), Ordering::Relaxed);
-            slot.came_to_inbox(inbox.len(), std::mem::take(&mut state.account.incoming));
+            if self.bounded {
+                slot.came_to_inbox(inbox.len(), std::mem::take(&mut state.account.incoming));
+            }
         }
     }
 }
@@ -330,6 +336,7 @@ impl Search {
         taken: &mut Taken<'_>,
         admits: &mut impl FnMut(&Message) -> bool,
         yields: bool,
+        counts: bool,
     ) -> Option<Found<'a>> {
         let seen = &mut self.seen[which];
         if *seen == 0 && self.since > 0 {
@@ -346,7 +353,7 @@ impl Search {
             let letter = if *seen == 0 { queue.pop_front() } else { queue.remove(*seen) };
             let Some(Letter { number, mut message }) = letter else { break };
             self.taken = number;
-            if which == 1 {
+            if which == 1 && counts {
                 self.cost += message.cost();
             }
             *taken.removals += 1;

@@ -59,7 +59,7 @@ impl Runtime {
             return Ok(());
         }
         let message = message();
-        if state.is_full(slot, message.cost()) {
+        if state.bounded && state.is_full(slot, message.cost()) {
             return refused(&mut state);
         }
         let body = state.deliver(message);
@@ -76,7 +76,7 @@ impl Runtime {
             for pid in some {
                 let Some(slot) = self.node.table.slot(*pid) else { continue };
                 let Some(mut state) = slot.lock(*pid) else { continue };
-                if state.is_full(slot, body.heap()) {
+                if state.bounded && state.is_full(slot, body.heap()) {
                     taken += usize::from(refused(&mut state).is_ok());
                     continue;
                 }
@@ -193,7 +193,7 @@ impl Runtime {
         let message = Message::Call(Box::new(request(reference, reply_to)));
         let slot = self.node.table.slot(callee).ok_or(CallError::NoProc)?;
         let mut state = slot.lock(callee).ok_or(CallError::NoProc)?;
-        if state.is_full(slot, message.cost()) {
+        if state.bounded && state.is_full(slot, message.cost()) {
             return Err(CallError::Overloaded);
         }
         let body: Option<Arc<Body>> = state.deliver(message);
@@ -225,8 +225,7 @@ impl Runtime {
         // They were looked at one after the other: a circle is one only if all of them have waited at one moment, which is so if
         // each still waits for the same call.
         let still = |(pid, call): &(Pid, Reference)| {
-            let slot = self.node.table.slot(*pid);
-            slot.is_some_and(|slot| slot.calling.load(Ordering::SeqCst) == *call)
+            self.node.table.slot(*pid).is_some_and(|slot| slot.still_waits_for(*call))
         };
         if !serves(caller) || !waits.iter().all(still) {
             return None;
