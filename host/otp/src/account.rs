@@ -17,6 +17,8 @@ use crate::{Crash, ExitReason, Pid, Runtime};
 /// How much the runtime may keep for a process.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Account {
+    /// The most messages of others that may wait.
+    pub(crate) most_messages: u32,
     /// Bytes of what others have sent that may wait. One message may be larger, if it waits alone.
     pub(crate) most_mail: usize,
     /// Bytes of everything else.
@@ -30,7 +32,7 @@ pub(crate) struct Account {
 impl Default for Account {
     /// Without bounds, as the host's own processes are.
     fn default() -> Self {
-        Self { most_mail: usize::MAX, most: usize::MAX, incoming: 0, charged: 0 }
+        Self { most_messages: u32::MAX, most_mail: usize::MAX, most: usize::MAX, incoming: 0, charged: 0 }
     }
 }
 
@@ -43,22 +45,37 @@ pub struct Overdrawn {
 }
 
 impl State {
-    /// What is kept for it besides its mailbox.
-    pub(crate) fn kept(&self) -> usize {
-        self.account.charged + self.links.len() * LINK + self.watching.len() * MONITOR
+    /// Whether what is kept for it, or what the runtime has put into its mailbox, is too much.
+    pub(crate) fn is_overdrawn(&self, inbox: usize) -> bool {
+        let Some(account) = &self.account else { return false };
+        let kept = account.charged + self.links.len() * LINK + self.watching.len() * MONITOR;
+        let waiting = (account.incoming + inbox).saturating_sub(account.most_mail);
+        kept.saturating_add(waiting) > account.most
     }
 
-    /// Whether that, or what the runtime has put into its mailbox, is too much.
-    pub(crate) fn is_overdrawn(&self, inbox: usize) -> bool {
-        let Account { most, most_mail, incoming, .. } = self.account;
-        let waiting = (incoming + inbox).saturating_sub(most_mail);
-        self.kept().saturating_add(waiting) > most
+    /// Notes so many bytes more, and whether that is too much.
+    pub(crate) fn is_overdrawn_with(&mut self, bytes: usize, inbox: usize) -> bool {
+        if let Some(account) = &mut self.account {
+            account.charged += bytes;
+        }
+        self.is_overdrawn(inbox)
+    }
+
+    /// What has come is in the inbox now: how many bytes it takes.
+    pub(crate) fn forget_incoming(&mut self) -> usize {
+        self.account.as_mut().map_or(0, |account| std::mem::take(&mut account.incoming))
+    }
+
+    fn take_off(&mut self, bytes: usize) {
+        if let Some(account) = &mut self.account {
+            account.charged = account.charged.saturating_sub(bytes);
+        }
     }
 
     /// Ends it because it is.
     #[cold]
     pub(crate) fn overdraw(&mut self, pid: Pid) -> Option<Arc<Body>> {
-        let most = self.account.most;
+        let most = self.account.as_ref()?.most;
         let text = format!(
             "{}: links, monitors, timers, places in groups and their messages that wait; the limit `host-memory` of its \
              capabilities sets how much that may be",
@@ -74,12 +91,14 @@ impl Runtime {
     /// Ends a process for which more is kept than may be; the body, which has to be woken.
     pub(crate) fn bounded(&self, state: &mut State, slot: &Slot, pid: Pid) -> Option<Arc<Body>> {
         // Nearly always there are no bounds, or the process is far below them.
-        (state.bounded && state.is_overdrawn(slot.inbox_bytes())).then(|| state.overdraw(pid)).flatten()
+        (state.account.is_some() && state.is_overdrawn(slot.inbox_bytes()))
+            .then(|| state.overdraw(pid))
+            .flatten()
     }
 
     /// The same, after something was put into its mailbox.
     pub(crate) fn bounded_at(&self, state: &mut State, pid: Pid) -> Option<Arc<Body>> {
-        if state.bounded { self.bounded(state, self.node().table.slot(pid)?, pid) } else { None }
+        if state.account.is_some() { self.bounded(state, self.node().table.slot(pid)?, pid) } else { None }
     }
 
     /// Notes that so many bytes more are kept for a process, until they are [given back](Self::discharge) or it ends.
@@ -90,12 +109,11 @@ impl Runtime {
         let Some(slot) = self.node().table.slot(pid) else { return Ok(()) };
         let inbox = slot.inbox_bytes();
         let Some(mut state) = slot.lock(pid) else { return Ok(()) };
-        state.account.charged += bytes;
-        if !state.is_overdrawn(inbox) {
+        if !state.is_overdrawn_with(bytes, inbox) {
             return Ok(());
         }
-        state.account.charged -= bytes;
-        Err(Overdrawn { most: state.account.most })
+        state.take_off(bytes);
+        Err(Overdrawn { most: state.account.as_ref().map_or(usize::MAX, |account| account.most) })
     }
 
     /// The same for what nobody can be refused: the process ends instead. False then.
@@ -111,7 +129,7 @@ impl Runtime {
     /// Notes that so many bytes are no longer kept for a process.
     pub fn discharge(&self, pid: Pid, bytes: usize) {
         if let Some(mut state) = self.node().table.lock(pid) {
-            state.account.charged = state.account.charged.saturating_sub(bytes);
+            state.take_off(bytes);
         }
     }
 }

@@ -1,4 +1,6 @@
+use std::collections::HashMap;
 use std::future::Future;
+use std::hash::BuildHasherDefault;
 use std::pin::{Pin, pin};
 use std::task::{Context as Task, Poll};
 
@@ -6,6 +8,7 @@ use tokio::sync::oneshot::{self, error::TryRecvError};
 use tokio::task::coop::unconstrained;
 use tokio::time::Instant;
 
+use crate::table::IdHasher;
 use crate::{ExitReason, Payload, Pid, Reference, Runtime};
 
 /// Why a call has no reply.
@@ -52,6 +55,14 @@ pub(crate) struct ReplyTo {
     sender: oneshot::Sender<Result<Payload, CallError>>,
 }
 
+/// Calls that a process has received and not yet answered: a list while they are few.
+#[derive(Debug)]
+pub(crate) enum OpenCalls {
+    Few(Vec<ReplyTo>),
+    #[expect(clippy::box_collection, reason = "the few with many open calls pay, not every process")]
+    Many(Box<HashMap<Reference, ReplyTo, BuildHasherDefault<IdHasher>>>),
+}
+
 /// A call that was sent. Dropping it gives the call up: if it has not begun, it will not.
 #[derive(Debug)]
 #[must_use = "dropping it cancels the call"]
@@ -64,6 +75,60 @@ pub struct PendingCall {
     pub deadline: Option<Instant>,
     receiver: oneshot::Receiver<Result<Payload, CallError>>,
 }
+
+impl OpenCalls {
+    pub(crate) fn insert(&mut self, reply_to: ReplyTo) {
+        match self {
+            Self::Few(few) if few.len() < FEW => few.push(reply_to),
+            Self::Few(few) => {
+                let all = few.drain(..).chain([reply_to]);
+                *self = Self::Many(Box::new(all.map(|reply_to| (reply_to.call, reply_to)).collect()));
+            }
+            Self::Many(many) => drop(many.insert(reply_to.call, reply_to)),
+        }
+    }
+
+    pub(crate) fn remove(&mut self, call: Reference) -> Option<ReplyTo> {
+        match self {
+            Self::Few(few) => {
+                let place = few.iter().position(|reply_to| reply_to.call == call)?;
+                Some(few.swap_remove(place))
+            }
+            Self::Many(many) => {
+                let removed = many.remove(&call);
+                if many.is_empty() {
+                    *self = Self::default();
+                }
+                removed
+            }
+        }
+    }
+
+    /// Takes all.
+    pub(crate) fn take(&mut self) -> Vec<ReplyTo> {
+        match std::mem::take(self) {
+            Self::Few(few) => few,
+            Self::Many(many) => many.into_values().collect(),
+        }
+    }
+
+    /// Whether it holds anything, memory included.
+    pub(crate) fn is_used(&self) -> bool {
+        match self {
+            Self::Few(few) => few.capacity() > 0,
+            Self::Many(_) => true,
+        }
+    }
+}
+
+impl Default for OpenCalls {
+    fn default() -> Self {
+        Self::Few(Vec::new())
+    }
+}
+
+/// Searching so many is faster than hashing.
+const FEW: usize = 32;
 
 impl ReplyTo {
     /// False if nobody waits any more.

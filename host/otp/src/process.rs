@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use crate::account::Account;
 use crate::body::Body;
-use crate::call::ReplyTo;
+use crate::call::OpenCalls;
 use crate::small_map::SmallMap;
 use crate::stream::StreamEnd;
 use crate::table::{IdHasher, Slot};
@@ -23,8 +23,7 @@ pub struct SpawnOptions {
     pub(crate) link: bool,
     pub(crate) monitor: bool,
     pub(crate) trap_exit: bool,
-    pub(crate) mailbox: Option<u32>,
-    pub(crate) account: Account,
+    pub(crate) account: Option<Account>,
     pub(crate) overflow: Overflow,
     pub(crate) system_first: bool,
     pub(crate) hears_shutdown: bool,
@@ -171,15 +170,14 @@ impl SpawnOptions {
 
     /// How many messages of other processes may wait before the next one is refused; unbounded by default.
     pub fn mailbox(mut self, bound: usize) -> Self {
-        self.mailbox = Some(u32::try_from(bound).unwrap_or(u32::MAX));
+        self.account.get_or_insert_default().most_messages = u32::try_from(bound).unwrap_or(u32::MAX);
         self
     }
 
     /// How many bytes of bodies of such messages may wait before the next one is refused; one that waits alone may have more.
     /// Unbounded by default.
     pub fn mailbox_bytes(mut self, bound: usize) -> Self {
-        self.account.most_mail = bound;
-        self.mailbox.get_or_insert(u32::MAX);
+        self.account.get_or_insert_default().most_mail = bound;
         self
     }
 
@@ -187,8 +185,7 @@ impl SpawnOptions {
     /// the runtime past the bound for others' bytes. When they are more, the process ends with a crash that says so. Unbounded by
     /// default.
     pub fn host_memory(mut self, bound: usize) -> Self {
-        self.account.most = bound;
-        self.mailbox.get_or_insert(u32::MAX);
+        self.account.get_or_insert_default().most = bound;
         self
     }
 
@@ -245,9 +242,8 @@ pub(crate) struct State {
     /// It has set timers, which go with it.
     pub(crate) has_timers: bool,
     pub(crate) overflow: Overflow,
-    /// The most messages of other processes that may wait.
-    pub(crate) bound: u32,
-    pub(crate) account: Account,
+    /// What is counted where there are bounds.
+    pub(crate) account: Option<Box<Account>>,
     /// It has to end, with this.
     pub(crate) exit: Option<Box<ExitReason>>,
     pub(crate) links: SmallMap<Pid, ()>,
@@ -347,7 +343,7 @@ pub(crate) struct Desk {
     /// Grows whenever something is taken out of the middle.
     pub(crate) removals: u64,
     /// Calls that it has received and not yet answered.
-    pub(crate) open_calls: SmallMap<Reference, ReplyTo>,
+    pub(crate) open_calls: OpenCalls,
     /// What a process that neither waits for calls nor has streams does without.
     pub(crate) affairs: Option<Box<Affairs>>,
 }
@@ -372,7 +368,7 @@ impl Desk {
     /// Whether there is anything to clear.
     pub(crate) fn used(&self) -> bool {
         self.inbox.capacity() > 0
-            || self.open_calls.len() > 0
+            || self.open_calls.is_used()
             || self.affairs.is_some()
             || self.stamp.is_some()
             || self.handling.is_some()
@@ -393,8 +389,10 @@ impl State {
             // Most messages lie in their place whole.
             if self.bounded {
                 let cost = letter.message.cost();
-                if cost > 0 {
-                    self.account.incoming += cost;
+                if cost > 0
+                    && let Some(account) = &mut self.account
+                {
+                    account.incoming += cost;
                 }
             }
             self.incoming.push_back(letter);
@@ -415,13 +413,11 @@ impl State {
 
     /// Whether a message of others with so many bytes is one too many. So much lies in the inbox: messages, and bytes.
     pub(crate) fn is_full(&self, slot: &Slot, bytes: usize) -> bool {
-        if !self.bounded {
-            return false;
-        }
-        let (messages, waiting) =
-            (self.incoming.len() + slot.inbox(), self.account.incoming + slot.inbox_bytes());
-        messages >= self.bound as usize
-            || bytes > 0 && waiting > 0 && waiting.saturating_add(bytes) > self.account.most_mail
+        let Some(account) = &self.account else { return false };
+        let messages = self.incoming.len() + slot.inbox();
+        let waiting = account.incoming + slot.inbox_bytes();
+        messages >= account.most_messages as usize
+            || bytes > 0 && waiting > 0 && waiting.saturating_add(bytes) > account.most_mail
     }
 
     /// Ends the process with this reason as soon as it can be; the body, which has to be woken.
@@ -456,7 +452,9 @@ impl State {
             });
             any |= queue.len() < before;
         }
-        self.account.incoming = self.account.incoming.saturating_sub(gone[0]);
+        if let Some(account) = &mut self.account {
+            account.incoming = account.incoming.saturating_sub(gone[0]);
+        }
         slot.left_inbox(desk.inbox.len(), gone[1]);
         desk.removals += u64::from(any);
         any
@@ -502,8 +500,7 @@ impl State {
             run_time,
             messages: self.arrived,
             memory: size_of::<Slot>()
-                + self.account.charged
-                + self.account.incoming
+                + self.account.as_ref().map_or(0, |account| account.charged + account.incoming)
                 + body
                 + kept * size_of::<Letter>()
                 + entries * size_of::<(Reference, Pid)>(),

@@ -145,16 +145,15 @@ impl Runtime {
             node.table.release(pid);
             return Err(AlreadyRegistered(holder));
         }
-        let context = Context::new(self.clone(), pid, options.system_first, options.mailbox.is_some());
+        let context = Context::new(self.clone(), pid, options.system_first, options.account.is_some());
         let body = Body::new(self.clone(), pid, !options.own_turns, async move { body(context).await });
         state.live = true;
         state.body = Some(body.clone());
         state.label = options.label;
         state.name = options.name;
         state.parent = options.parent;
-        state.bound = options.mailbox.unwrap_or(u32::MAX);
-        state.account = options.account;
-        state.bounded = options.mailbox.is_some();
+        state.account = options.account.map(Box::new);
+        state.bounded = options.account.is_some();
         state.overflow = options.overflow;
         state.system_first = options.system_first;
         state.trap_exit = options.trap_exit;
@@ -208,9 +207,9 @@ impl Runtime {
     /// What was still on a process's desk: calls and streams, whose other ends learn the reason.
     fn clear(&self, desk: Option<Desk>, reason: &ExitReason) {
         let Some(mut desk) = desk else { return };
-        std::mem::take(&mut desk.open_calls).for_each(|_, reply_to| {
+        for reply_to in desk.open_calls.take() {
             reply_to.answer(self, Err(CallError::Exited(reason.clone())));
-        });
+        }
         self.refuse_calls(desk.inbox.drain(..).map(|letter| letter.message), reason);
         for (_, end) in desk.affairs.take().map(|affairs| affairs.streams).unwrap_or_default() {
             end.exited(reason);
@@ -339,9 +338,9 @@ impl Runtime {
         let Some(mut state) = slot.lock(pid) else { return timer };
         // Under the lock, so that the process's end finds the timer.
         state.has_timers = true;
-        state.account.charged += due.cost();
+        let overdrawn = state.is_overdrawn_with(due.cost(), slot.inbox_bytes());
         self.node.timers.insert(pid, timer, deadline(after), due);
-        let doomed = self.bounded(&mut state, slot, pid);
+        let doomed = overdrawn.then(|| state.overdraw(pid)).flatten();
         drop(state);
         wake(doomed);
         timer

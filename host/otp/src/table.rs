@@ -40,12 +40,12 @@ pub(crate) struct Slot {
     /// What only the process itself uses; locked before the state where both are.
     desk: Mutex<Desk>,
     /// Above 0 while there is something on the desk that a receive has to look at.
-    pub(crate) left: AtomicUsize,
+    pub(crate) left: AtomicU32,
     /// How many messages lie in the inbox of the desk, and how many bytes they take: what [`Message::cost`] says. Only whoever
     /// has the desk changes them.
     ///
     /// [`Message::cost`]: crate::Message::cost
-    inbox: AtomicUsize,
+    inbox: AtomicU32,
     inbox_bytes: AtomicUsize,
     /// Whose desk it is: the id of its pid, 0 for nobody's.
     holder: AtomicU64,
@@ -193,7 +193,7 @@ impl Slot {
 
     /// How many messages lie in the inbox.
     pub(crate) fn inbox(&self) -> usize {
-        self.inbox.load(Ordering::Relaxed)
+        self.inbox.load(Ordering::Relaxed) as usize
     }
 
     /// How many bytes they take.
@@ -203,7 +203,7 @@ impl Slot {
 
     /// So many messages lie in the inbox now, with so many bytes more than before. By whoever has the desk.
     pub(crate) fn came_to_inbox(&self, messages: usize, bytes: usize) {
-        self.inbox.store(messages, Ordering::Relaxed);
+        self.inbox.store(counted(messages), Ordering::Relaxed);
         if bytes > 0 {
             self.inbox_bytes.store(self.inbox_bytes() + bytes, Ordering::Relaxed);
         }
@@ -211,7 +211,7 @@ impl Slot {
 
     /// So many messages lie in the inbox now, with so many bytes less than before. By whoever has the desk.
     pub(crate) fn left_inbox(&self, messages: usize, bytes: usize) {
-        self.inbox.store(messages, Ordering::Relaxed);
+        self.inbox.store(counted(messages), Ordering::Relaxed);
         if bytes > 0 {
             self.inbox_bytes.store(self.inbox_bytes().saturating_sub(bytes), Ordering::Relaxed);
         }
@@ -266,6 +266,11 @@ impl Slot {
         }
         self.state.lock()
     }
+}
+
+/// As a number of 32 bits, which is more than memory holds.
+pub(crate) fn counted(messages: usize) -> u32 {
+    u32::try_from(messages).unwrap_or(u32::MAX)
 }
 
 /// The next number for a monitor, timer or call. Threads take them by the thousand, so that they do not meet; a billion a

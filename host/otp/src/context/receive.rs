@@ -8,13 +8,12 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 
 use super::Context;
-use crate::call::{CallError, ReplyTo};
+use crate::call::{CallError, OpenCalls};
 use crate::latency::Spent;
 use crate::process::{Desk, Letter, Stamp, State};
 use crate::scheduler::may_take;
-use crate::small_map::SmallMap;
 use crate::sync::MutexGuard;
-use crate::table::{Slot, next_reference};
+use crate::table::{Slot, counted, next_reference};
 use crate::timers::deadline;
 use crate::{ExitReason, Message, Reference, Runtime};
 
@@ -106,7 +105,7 @@ impl Context {
                 Found::Gone => Poll::Pending,
             };
             let left = desk.inbox.len() + usize::from(desk.handling.is_some());
-            slot.left.store(left, Ordering::Relaxed);
+            slot.left.store(counted(left), Ordering::Relaxed);
             if self.bounded {
                 slot.left_inbox(desk.inbox.len(), std::mem::take(&mut search.cost));
             }
@@ -151,14 +150,14 @@ impl Context {
         }
         let Letter { mut message, .. } = state.incoming.pop_front()?;
         if self.bounded {
-            state.account.incoming = 0;
+            state.forget_incoming();
         }
         drop(state);
         if let Message::Call(request) = &mut message
             && let Some(reply_to) = request.reply_to.take()
         {
             match slot.desk(self.pid) {
-                Some(mut desk) => drop(desk.open_calls.insert(request.reference, reply_to)),
+                Some(mut desk) => desk.open_calls.insert(reply_to),
                 // It has just ended while another task received for it.
                 None => {
                     reply_to.answer(&self.runtime, Err(CallError::NoProc));
@@ -222,9 +221,9 @@ impl Context {
             } else {
                 inbox.append(&mut state.incoming);
             }
-            slot.left.store(inbox.len(), Ordering::Relaxed);
+            slot.left.store(counted(inbox.len()), Ordering::Relaxed);
             if self.bounded {
-                slot.came_to_inbox(inbox.len(), std::mem::take(&mut state.account.incoming));
+                slot.came_to_inbox(inbox.len(), state.forget_incoming());
             }
         }
     }
@@ -308,7 +307,7 @@ struct Search {
 /// What a desk notes of a message that is taken.
 struct Taken<'a> {
     removals: &'a mut u64,
-    open_calls: &'a mut SmallMap<Reference, ReplyTo>,
+    open_calls: &'a mut OpenCalls,
 }
 
 enum Found<'a> {
@@ -364,7 +363,7 @@ impl Search {
                     continue;
                 }
                 if let Some(reply_to) = request.reply_to.take() {
-                    taken.open_calls.insert(request.reference, reply_to);
+                    taken.open_calls.insert(reply_to);
                 }
             }
             return Some(Found::Message(message));
