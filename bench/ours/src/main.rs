@@ -81,11 +81,15 @@ async fn main() -> anyhow::Result<()> {
     if wanted("restart") {
         rows("restart", || restarts(&node, 200)).await?;
     }
-    if wanted("spin-p99") {
-        rows("spin-p99", || beside_spinners(&node, 1_000)).await?;
-    }
-    if wanted("kill-spinner") {
-        rows("kill-spinner", || kills(&node, 50)).await?;
+    for (spin, p99, kill) in
+        [("spin()", "spin-p99", "kill-spinner"), ("spin-in-host()", "spin-host-p99", "kill-host-spinner")]
+    {
+        if wanted(p99) {
+            rows(p99, || beside_spinners(&node, spin, 1_000)).await?;
+        }
+        if wanted(kill) {
+            rows(kill, || kills(&node, spin, 50)).await?;
+        }
     }
     // By itself, as the bare engine's.
     if only.as_deref() == Some("spawn-rust") {
@@ -243,12 +247,12 @@ async fn restarts(node: &Node, rounds: usize) -> anyhow::Result<f64> {
     Ok(times[times.len() / 2].as_nanos() as f64 / 1e3)
 }
 
-/// A service that spins.
-async fn spinner(node: &Node) -> anyhow::Result<rusm_otp::Pid> {
+/// A service that spins, in one of its ways.
+async fn spinner(node: &Node, spin: &str) -> anyhow::Result<rusm_otp::Pid> {
     let engine = node.engine();
     let spinner = engine.spawn(Spawn::new("echo-rust")).await?.pid;
     let component = engine.component("echo-rust").context("a component")?;
-    let (function, body) = parse_call(&component.contracts().implements[0], "spin()")?;
+    let (function, body) = parse_call(&component.contracts().implements[0], spin)?;
     let nobody = rusm_otp::Pid { node: engine.runtime().node_id(), id: 0 };
     engine.runtime().cast(nobody, &spinner.into(), function.key, body)?;
     Ok(spinner)
@@ -256,13 +260,13 @@ async fn spinner(node: &Node) -> anyhow::Result<rusm_otp::Pid> {
 
 /// Microseconds from the time that a process is due to wake until it has called an ordinary service, with a spinner for each
 /// worker: 99 % take at most this.
-async fn beside_spinners(node: &Node, calls: usize) -> anyhow::Result<f64> {
+async fn beside_spinners(node: &Node, spin: &str, calls: usize) -> anyhow::Result<f64> {
     let engine = node.engine();
     let callee = engine.spawn(Spawn::new("echo-rust")).await?.pid;
     let component = engine.component("echo-rust").context("a component")?;
     let (function, body) = parse_call(&component.contracts().implements[0], "echo(7)")?;
     let (key, body) = (function.key, bytes::Bytes::from(body));
-    let spinners = [spinner(node).await?, spinner(node).await?];
+    let spinners = [spinner(node, spin).await?, spinner(node, spin).await?];
     let (sender, receiver) = tokio::sync::oneshot::channel();
     let caller = move |context: Context| async move {
         let mut times = Vec::new();
@@ -283,10 +287,10 @@ async fn beside_spinners(node: &Node, calls: usize) -> anyhow::Result<f64> {
 }
 
 /// Microseconds from the kill of a spinner to its end: none of so many takes longer.
-async fn kills(node: &Node, rounds: usize) -> anyhow::Result<f64> {
+async fn kills(node: &Node, spin: &str, rounds: usize) -> anyhow::Result<f64> {
     let mut longest = Duration::ZERO;
     for _ in 0..rounds {
-        let spinner = spinner(node).await?;
+        let spinner = spinner(node, spin).await?;
         tokio::time::sleep(Duration::from_millis(5)).await;
         let (sender, receiver) = tokio::sync::oneshot::channel();
         let watch = move |context: Context| async move {

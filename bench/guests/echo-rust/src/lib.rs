@@ -42,6 +42,12 @@ impl echo::Service for Echo {
         }
     }
 
+    fn spin_in_host(&mut self) {
+        loop {
+            std::hint::black_box(rusm_rs::bindings::process::random_bytes(65_536));
+        }
+    }
+
     fn info(&mut self, _: rusm_rs::Event) {
         self.received += 1;
     }
