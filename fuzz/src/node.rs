@@ -39,7 +39,7 @@ impl Node {
         self.tokio.block_on(async {
             let mut profile = Profile::default();
             profile.limits.memory = 8 << 20;
-            profile.limits.mailbox = Some(100);
+            profile.limits.mailbox = 100;
             if self.engine.load("fuzzed", bytes, profile).await.is_err() {
                 return false;
             }
