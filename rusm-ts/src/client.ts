@@ -186,8 +186,7 @@ async function* until<T>(reader: ItemReader<T>, signal: AbortSignal): AsyncGener
     }
   } finally {
     if (giveUp !== undefined) signal.removeEventListener("abort", giveUp);
-    // A read that still waits ends with the stream.
-    reader.close();
+    void reader.return();
   }
 }
 

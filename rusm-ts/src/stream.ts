@@ -36,15 +36,10 @@ export class ItemReader<T> implements AsyncIterableIterator<T> {
     return this.#inTurn(() => this.#next());
   }
 
-  /** Ends the stream, and a `next` that still waits. */
+  /** Ends the stream at once, and does not wait for a `next` that still waits. */
   return(): Promise<IteratorResult<T, undefined>> {
     this.#end();
     return Promise.resolve({ done: true, value: undefined });
-  }
-
-  /** Ends the stream at once, whatever still waits for an item. */
-  close(): void {
-    this.#end();
   }
 
   #inTurn<R>(run: () => Promise<R>): Promise<R> {
