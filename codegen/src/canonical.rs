@@ -39,7 +39,7 @@ pub(crate) fn text(contract: &Contract, name: &str, params: &[Type], shape: &Sha
 
 fn spell(contract: &Contract, ty: &Type) -> String {
     let inner = |ty: &Type| spell(contract, ty);
-    ty.spell(",", &|place| match &contract.types[place].kind {
+    ty.spell(",", "pid", &|place| match &contract.types[place].kind {
         TypeKind::Alias(of) => inner(of),
         TypeKind::Record(fields) => {
             let fields = fields.iter().map(|field| format!("{}:{}", field.name, inner(&field.ty)));

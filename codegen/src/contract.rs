@@ -1,7 +1,8 @@
 /// One WIT interface, read as the contract of a service.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Contract {
-    /// `namespace:package/interface`, without a version: `shop:cart/cart`.
+    /// `namespace:package/interface`, without a version: `shop:cart/cart`. Its functions' keys are made of it, so that
+    /// versions which mean the same on the wire understand each other.
     pub id: String,
     /// The package's version, if it has one.
     pub version: Option<String>,
@@ -15,8 +16,21 @@ pub struct Contract {
     pub constructor: Option<Function>,
     /// All other functions, in the order of the interface.
     pub functions: Vec<Function>,
+    /// Functions that are left out, each with its place, because a feature gates them: `@unstable(feature = fast)`.
+    pub gated: Vec<Gated>,
     /// The contract as WIT text that stands alone.
     pub wit: String,
+}
+
+/// A function that is in the WIT and not in the contract.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Gated {
+    /// Its name.
+    pub function: String,
+    /// The feature that gates it.
+    pub feature: String,
+    /// File, line and column.
+    pub place: String,
 }
 
 /// A named type.
@@ -68,9 +82,9 @@ pub struct Case {
 }
 
 impl Type {
-    /// In WIT's spelling; what is between two types, and what stands for a named one, is the caller's.
-    pub(crate) fn spell(&self, comma: &str, named: &dyn Fn(usize) -> String) -> String {
-        let inner = |ty: &Type| ty.spell(comma, named);
+    /// In WIT's spelling; what is between two types, what a pid is called, and what stands for a named type, is the caller's.
+    pub(crate) fn spell(&self, comma: &str, pid: &str, named: &dyn Fn(usize) -> String) -> String {
+        let inner = |ty: &Type| ty.spell(comma, pid, named);
         let word = match self {
             Self::Bool => "bool",
             Self::U8 => "u8",
@@ -85,7 +99,7 @@ impl Type {
             Self::F64 => "f64",
             Self::Char => "char",
             Self::String => "string",
-            Self::Pid => "pid",
+            Self::Pid => pid,
             Self::List(of) => return format!("list<{}>", inner(of)),
             Self::Option(of) => return format!("option<{}>", inner(of)),
             Self::Result(ok, error) => {
@@ -213,28 +227,23 @@ pub enum Shape {
     },
 }
 
-/// Names that the clients need for themselves, each with the reason.
-pub const RESERVED_FUNCTIONS: [(&str, &str); 13] = [
-    ("spawn", "clients start a service with it"),
-    ("spawn-with", "clients start a service with it"),
-    ("child", "clients describe a supervisor's child with it"),
-    ("named", "clients find a service by name with it"),
-    ("from-pid", "clients are made of a pid with it"),
-    ("pid", "clients answer their pid with it"),
-    ("monitor", "clients watch a service with it"),
-    ("with-deadline", "clients set their deadline with it"),
-    ("call-start", "clients begin several calls with it"),
-    ("info", "services get system events with it"),
-    ("terminate", "services are told of their end with it"),
-    ("then", "it would make a TypeScript client awaitable by accident"),
-    ("constructor", "every JavaScript object has one"),
-];
-
-/// Names that the generated modules need for themselves.
-pub(crate) const RESERVED_TYPES: [&str; 8] =
-    ["client", "service", "starter", "spawner", "promise", "uint8-array", "async-iterable", "self"];
-
 impl Contract {
+    /// The id with the package's version, as WIT writes it: `shop:cart/cart@1.2.0`. What tells contracts apart.
+    pub fn versioned_id(&self) -> String {
+        match &self.version {
+            None => self.id.clone(),
+            Some(version) => format!("{}@{version}", self.id),
+        }
+    }
+
+    /// Whether this is its id, with its version or without any.
+    pub fn is_called(&self, id: &str) -> bool {
+        match id.split_once('@') {
+            None => self.id == id,
+            Some((name, version)) => self.id == name && self.version.as_deref() == Some(version),
+        }
+    }
+
     /// The function with this key, the constructor included.
     pub fn function(&self, key: u32) -> Option<&Function> {
         self.all_functions().find(|function| function.key == key)

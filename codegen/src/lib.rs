@@ -7,6 +7,7 @@
 mod canonical;
 mod contract;
 mod load;
+mod names;
 mod nearest;
 mod printer;
 pub mod rust;
@@ -15,9 +16,7 @@ pub mod typescript;
 #[cfg(feature = "host")]
 pub mod value;
 
-pub use contract::{
-    Case, Contract, Field, Function, Param, RESERVED_FUNCTIONS, Shape, Type, TypeDef, TypeKind,
-};
+pub use contract::{Case, Contract, Field, Function, Gated, Param, Shape, Type, TypeDef, TypeKind};
 pub use load::{ContractError, Wit};
 pub use nearest::nearest;
 

@@ -1,12 +1,15 @@
-use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use wit_parser::{InterfaceId, PackageId, Resolve, SourceMap, Span, UnresolvedPackageGroup};
+use wit_parser::{InterfaceId, PackageId, PackageName, Resolve, SourceMap, Span, UnresolvedPackageGroup};
 
 use crate::{ACTOR_WIT, Contract, nearest};
 
 mod reader;
+mod source;
+mod type_names;
+
+use reader::Strictness;
 
 /// Why there is no such contract, or not one that a service can have. The text says file and line where there is one.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -32,6 +35,16 @@ pub enum ContractError {
         /// The known name that is closest.
         nearest: Option<String>,
         /// All known names.
+        known: Vec<String>,
+    },
+    /// There are several of that name, and none of them is the project's own.
+    #[error("there are several versions of `{wanted}` in {folder}: {}; write which one", known.join(", "))]
+    Ambiguous {
+        /// The contract that was asked for.
+        wanted: String,
+        /// Where it was looked for.
+        folder: String,
+        /// What it may be.
         known: Vec<String>,
     },
     /// A contract cannot contain this.
@@ -60,6 +73,8 @@ pub struct Wit {
     resolve: Resolve,
     folder: PathBuf,
     files: Vec<PathBuf>,
+    /// The packages that the folder's own files define, dependencies apart.
+    own: Vec<PackageName>,
 }
 
 impl Wit {
@@ -68,10 +83,10 @@ impl Wit {
     /// # Errors
     /// [`ContractError::Unreadable`] or [`ContractError::Syntax`].
     pub fn load(folder: &Path) -> Result<Self, ContractError> {
-        let mut resolve = with_actor()?;
-        let mut files = Vec::new();
-        load_folder(&mut resolve, folder, &mut files)?;
-        Ok(Self { resolve, folder: folder.into(), files })
+        let mut wit =
+            Self { resolve: with_actor()?, folder: folder.into(), files: Vec::new(), own: Vec::new() };
+        wit.load_folder()?;
+        Ok(wit)
     }
 
     /// Reads the text of one file, which may hold several packages.
@@ -81,10 +96,11 @@ impl Wit {
     pub fn parse(name: &str, text: &str) -> Result<Self, ContractError> {
         let mut resolve = with_actor()?;
         let mut map = SourceMap::new();
-        map.push_str(name, text);
+        map.push_str(name, source::prepared(name, text)?);
         let group = map.parse().map_err(|(map, error)| syntax(&error.render(&map)))?;
+        let own = names(&group);
         push(&mut resolve, group, Vec::new())?;
-        Ok(Self { resolve, folder: name.into(), files: Vec::new() })
+        Ok(Self { resolve, folder: name.into(), files: Vec::new(), own })
     }
 
     /// Every file that was read: what a build has to watch.
@@ -92,44 +108,162 @@ impl Wit {
         &self.files
     }
 
-    /// The ids of all interfaces with functions, outside the actor world.
-    pub fn contracts(&self) -> Vec<String> {
-        let ids =
-            self.resolve.interfaces.iter().filter_map(|(id, interface)| {
-                (!interface.functions.is_empty()).then(|| self.id(id)).flatten()
-            });
-        ids.filter(|id| !id.starts_with("rusm:actor/")).collect::<BTreeSet<_>>().into_iter().collect()
+    /// All interfaces with functions, outside the actor world: those of the folder's own packages first.
+    pub fn contracts(&self) -> Vec<ContractId> {
+        let ids = self.resolve.interfaces.iter().filter(|(_, interface)| !interface.functions.is_empty());
+        let mut ids: Vec<ContractId> = ids.filter_map(|(place, _)| self.id(place)).collect();
+        ids.retain(|id| !id.name.starts_with("rusm:actor/"));
+        ids.sort_by(|a, b| (!a.own, &a.name, &a.version).cmp(&(!b.own, &b.name, &b.version)));
+        ids
     }
 
-    /// Reads an interface, named as `namespace:package/interface`, as a contract. A version may be left out.
+    /// Reads an interface, named as `namespace:package/interface` with or without `@version`, as a contract. Without a
+    /// version it is the folder's own package's, or the only one.
     ///
     /// # Errors
-    /// [`ContractError::NotFound`] or [`ContractError::Unsupported`].
+    /// [`ContractError::NotFound`], [`ContractError::Ambiguous`] or [`ContractError::Unsupported`].
     pub fn contract(&self, id: &str) -> Result<Contract, ContractError> {
-        let wanted = id.split('@').next().unwrap_or(id);
-        let found =
-            self.resolve.interfaces.iter().find(|(place, _)| self.id(*place).as_deref() == Some(wanted));
-        let Some((place, _)) = found else {
-            let known = self.contracts();
-            let nearest = nearest(wanted, known.iter().map(String::as_str)).map(str::to_owned);
-            let folder = self.folder.display().to_string();
-            return Err(ContractError::NotFound { wanted: wanted.into(), folder, nearest, known });
-        };
-        reader::read(&self.resolve, place, wanted)
+        let (place, id) = self.find(id)?;
+        reader::read(&self.resolve, place, &id.name, Strictness::Generate)
     }
 
-    fn id(&self, interface: InterfaceId) -> Option<String> {
+    /// Reads an interface of a component that was built: no code will be made of it, so its names may be any.
+    #[cfg(feature = "host")]
+    pub(crate) fn built_contract(&self, id: &str) -> Result<Contract, ContractError> {
+        let (place, id) = self.find(id)?;
+        reader::read(&self.resolve, place, &id.name, Strictness::Read)
+    }
+
+    fn find(&self, wanted: &str) -> Result<(InterfaceId, ContractId), ContractError> {
+        let (name, version) = match wanted.split_once('@') {
+            Some((name, version)) => (name, Some(version)),
+            None => (wanted, None),
+        };
+        let places = self.resolve.interfaces.iter().map(|(place, _)| place);
+        let named: Vec<(InterfaceId, ContractId)> = places
+            .filter_map(|place| Some((place, self.id(place)?)))
+            .filter(|(_, id)| id.name == name)
+            .collect();
+        let mut fitting: Vec<_> = named
+            .iter()
+            .filter(|(_, id)| version.is_none_or(|version| id.version.as_deref() == Some(version)))
+            .collect();
+        if fitting.len() > 1 && fitting.iter().any(|(_, id)| id.own) {
+            fitting.retain(|(_, id)| id.own);
+        }
+        let folder = self.folder.display().to_string();
+        let known =
+            |ids: &mut dyn Iterator<Item = &ContractId>| ids.map(ToString::to_string).collect::<Vec<_>>();
+        match fitting.as_slice() {
+            [found] => Ok((*found).clone()),
+            [] if !named.is_empty() => {
+                let known = known(&mut named.iter().map(|(_, id)| id));
+                Err(ContractError::NotFound { wanted: wanted.into(), folder, nearest: None, known })
+            }
+            [] => {
+                let all = self.contracts();
+                let nearest = nearest(name, all.iter().map(|id| id.name.as_str())).map(str::to_owned);
+                let known = known(&mut all.iter());
+                Err(ContractError::NotFound { wanted: wanted.into(), folder, nearest, known })
+            }
+            several => {
+                let known = known(&mut several.iter().map(|(_, id)| id));
+                Err(ContractError::Ambiguous { wanted: wanted.into(), folder, known })
+            }
+        }
+    }
+
+    fn id(&self, interface: InterfaceId) -> Option<ContractId> {
         let interface = &self.resolve.interfaces[interface];
         let package = &self.resolve.packages[interface.package?].name;
-        Some(format!("{}:{}/{}", package.namespace, package.name, interface.name.as_ref()?))
+        Some(ContractId {
+            name: format!("{}:{}/{}", package.namespace, package.name, interface.name.as_ref()?),
+            version: package.version.as_ref().map(ToString::to_string),
+            own: self.own.contains(package),
+        })
+    }
+
+    fn load_folder(&mut self) -> Result<(), ContractError> {
+        let main = parse_folder(&self.folder, &mut self.files)?.ok_or_else(|| ContractError::Unreadable {
+            path: self.folder.display().to_string(),
+            why: "it has no .wit file".into(),
+        })?;
+        self.own = names(&main);
+        let mut dependencies = Vec::new();
+        let mut skipped = Vec::new();
+        let deps = self.folder.join("deps");
+        for path in if deps.is_dir() { entries(&deps)? } else { Vec::new() } {
+            let group = if path.is_dir() {
+                if path.join("deps").is_dir() {
+                    skipped.push(path.join("deps"));
+                }
+                parse_folder(&path, &mut self.files)?
+            } else if path.extension().is_some_and(|end| end == "wit") {
+                Some(parse_files(std::slice::from_ref(&path), &mut self.files)?)
+            } else {
+                skipped.push(path);
+                None
+            };
+            let Some(mut group) = group else { continue };
+            group.nested.retain(|nested| !self.resolve.package_names.contains_key(&nested.name));
+            if !self.resolve.package_names.contains_key(&group.main.name) {
+                dependencies.push(group);
+            }
+        }
+        if self.resolve.package_names.contains_key(&main.main.name) {
+            return Ok(());
+        }
+        push(&mut self.resolve, main, dependencies).map(|_| ()).map_err(|error| with_skipped(error, &skipped))
     }
 }
 
-/// What the parser says, and what it does not: how a keyword becomes a name.
+/// Which interface a contract is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ContractId {
+    /// `namespace:package/interface`.
+    pub name: String,
+    /// The package's version, if it has one.
+    pub version: Option<String>,
+    /// Whether it is of the folder's own packages, and of no dependency.
+    pub own: bool,
+}
+
+impl std::fmt::Display for ContractId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.name)?;
+        self.version.as_ref().map_or(Ok(()), |version| write!(f, "@{version}"))
+    }
+}
+
+/// The packages that a group of files defines.
+fn names(group: &UnresolvedPackageGroup) -> Vec<PackageName> {
+    std::iter::once(&group.main).chain(&group.nested).map(|package| package.name.clone()).collect()
+}
+
+/// A package that is missing may be in what was passed over.
+fn with_skipped(error: ContractError, skipped: &[PathBuf]) -> ContractError {
+    match error {
+        ContractError::Syntax(text) if text.contains("not found") && !skipped.is_empty() => {
+            let skipped = skipped.iter().map(|path| format!("\n  {} was not read", path.display()));
+            let skipped: String = skipped.collect();
+            ContractError::Syntax(format!(
+                "{text}{skipped}\na package is a .wit file in `deps/`, or a folder there with .wit files in it"
+            ))
+        }
+        other => other,
+    }
+}
+
+/// What the parser says, and what it does not: how a keyword becomes a name, and what old words are now.
 fn syntax(text: &str) -> ContractError {
     let keyword = text.split_once("found keyword `").and_then(|(_, rest)| rest.split('`').next());
-    let hint = keyword.map(|word| format!("\nto use the keyword as a name, write `%{word}`"));
-    ContractError::Syntax(format!("{}{}", text.trim_end(), hint.unwrap_or_default()))
+    let old = [("float32", "f32"), ("float64", "f64")].into_iter().find(|(old, _)| text.contains(*old));
+    let hint = match (keyword, old) {
+        (_, Some((old, new))) => format!("\n`{old}` is written `{new}` now"),
+        (Some(word), None) => format!("\nto use the keyword as a name, write `%{word}`"),
+        (None, None) => String::new(),
+    };
+    ContractError::Syntax(format!("{}{hint}", text.trim_end()))
 }
 
 fn with_actor() -> Result<Resolve, ContractError> {
@@ -139,35 +273,10 @@ fn with_actor() -> Result<Resolve, ContractError> {
     }
     let group = map.parse().map_err(|(map, error)| syntax(&error.render(&map)))?;
     let mut resolve = Resolve::new();
+    // What a feature gates is read, so that it can be named where it is left out.
+    resolve.all_features = true;
     push(&mut resolve, group, Vec::new())?;
     Ok(resolve)
-}
-
-fn load_folder(
-    resolve: &mut Resolve,
-    folder: &Path,
-    files: &mut Vec<PathBuf>,
-) -> Result<PackageId, ContractError> {
-    let main = parse_folder(folder, files)?;
-    if let Some(known) = resolve.package_names.get(&main.main.name) {
-        return Ok(*known);
-    }
-    let mut dependencies = Vec::new();
-    let deps = folder.join("deps");
-    for path in if deps.is_dir() { entries(&deps)? } else { Vec::new() } {
-        let mut group = if path.is_dir() {
-            parse_folder(&path, files)?
-        } else if path.extension().is_some_and(|end| end == "wit") {
-            parse_files(std::slice::from_ref(&path), files)?
-        } else {
-            continue;
-        };
-        group.nested.retain(|nested| !resolve.package_names.contains_key(&nested.name));
-        if !resolve.package_names.contains_key(&group.main.name) {
-            dependencies.push(group);
-        }
-    }
-    push(resolve, main, dependencies)
 }
 
 fn push(
@@ -179,21 +288,22 @@ fn push(
     pushed.map_err(|error| syntax(&error.render(&resolve.source_map)))
 }
 
-fn parse_folder(folder: &Path, files: &mut Vec<PathBuf>) -> Result<UnresolvedPackageGroup, ContractError> {
+/// None of a folder without WIT files.
+fn parse_folder(
+    folder: &Path,
+    files: &mut Vec<PathBuf>,
+) -> Result<Option<UnresolvedPackageGroup>, ContractError> {
     let mut found = entries(folder)?;
     found.retain(|path| path.is_file() && path.extension().is_some_and(|end| end == "wit"));
-    if found.is_empty() {
-        let path = folder.display().to_string();
-        return Err(ContractError::Unreadable { path, why: "it has no .wit file".into() });
-    }
-    parse_files(&found, files)
+    if found.is_empty() { Ok(None) } else { parse_files(&found, files).map(Some) }
 }
 
 fn parse_files(paths: &[PathBuf], files: &mut Vec<PathBuf>) -> Result<UnresolvedPackageGroup, ContractError> {
     let mut map = SourceMap::new();
     for path in paths {
         let text = fs::read_to_string(path).map_err(|why| unreadable(path, &why))?;
-        map.push_str(&path.display().to_string(), text);
+        let name = path.display().to_string();
+        map.push_str(&name, source::prepared(&name, &text)?);
         files.push(path.clone());
     }
     map.parse().map_err(|(map, error)| syntax(&error.render(&map)))

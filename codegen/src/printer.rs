@@ -15,7 +15,9 @@ pub(crate) fn print(contract: &Contract) -> String {
     docs(&mut out, 0, &contract.docs);
     line(&mut out, 0, &format!("interface {} {{", id(&contract.name)));
     if mentions_pid(contract) {
-        line(&mut out, 1, "use rusm:actor/types@0.1.0.{pid};");
+        let own = pid_name(contract);
+        let own = if own == "pid" { own } else { format!("pid as {own}") };
+        line(&mut out, 1, &format!("use rusm:actor/types@0.1.0.{{{own}}};"));
     }
     for def in &contract.types {
         docs(&mut out, 1, &def.docs);
@@ -79,8 +81,42 @@ pub(crate) fn signature(contract: &Contract, function: &Function) -> String {
     format!("{}: func({}){answer}", id(&function.name), params.join(", "))
 }
 
-fn spell(contract: &Contract, ty: &Type) -> String {
-    ty.spell(", ", &|place| id(&contract.types[place].name))
+/// What a named type is, in a line: `enum { none, some }`.
+#[cfg(feature = "host")]
+pub(crate) fn shape(contract: &Contract, place: usize) -> String {
+    let cases = |word: &str, cases: &[Case]| {
+        let case = |case: &Case| match &case.ty {
+            None => id(&case.name),
+            Some(ty) => format!("{}({})", id(&case.name), spell(contract, ty)),
+        };
+        format!("{word} {{ {} }}", cases.iter().map(case).collect::<Vec<_>>().join(", "))
+    };
+    match &contract.types[place].kind {
+        TypeKind::Alias(of) => spell(contract, of),
+        TypeKind::Record(fields) => {
+            let field = |field: &crate::Field| format!("{}: {}", id(&field.name), spell(contract, &field.ty));
+            format!("record {{ {} }}", fields.iter().map(field).collect::<Vec<_>>().join(", "))
+        }
+        TypeKind::Variant(of) => cases("variant", of),
+        TypeKind::Enum(of) => cases("enum", of),
+        TypeKind::Flags(of) => cases("flags", of),
+    }
+}
+
+pub(crate) fn spell(contract: &Contract, ty: &Type) -> String {
+    ty.spell(", ", &pid_name(contract), &|place| id(&contract.types[place].name))
+}
+
+/// What the contract's text calls a pid: another thing in it may have that name.
+fn pid_name(contract: &Contract) -> String {
+    let types = contract.types.iter().map(|def| def.name.as_str());
+    let taken: Vec<&str> =
+        types.chain(contract.all_functions().map(|function| function.name.as_str())).collect();
+    let mut name = "pid".to_owned();
+    while taken.contains(&name.as_str()) {
+        name.insert_str(0, "actor-");
+    }
+    name
 }
 
 fn result(ok: Option<String>, error: Option<String>) -> String {

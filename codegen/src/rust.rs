@@ -5,6 +5,7 @@
 use proc_macro2::{Ident, Literal, TokenStream};
 use quote::{ToTokens, format_ident, quote};
 
+use crate::names::{Language, type_names};
 use crate::{Contract, Function, Shape, Type, TypeKind};
 
 mod client;
@@ -19,18 +20,30 @@ pub struct Options {
     pub later: Vec<String>,
 }
 
+/// What the module of a contract is called: like its interface, and like no word of the language.
+pub fn module_name(contract: &Contract) -> Ident {
+    names::module(&contract.name)
+}
+
+/// The function of a contract whose method has this name: `get_url` of `get-URL`.
+pub fn function_of_method<'a>(contract: &'a Contract, method: &Ident) -> Option<&'a Function> {
+    let plain = |ident: &Ident| ident.to_string().trim_start_matches("r#").to_owned();
+    contract.functions.iter().find(|function| plain(&names::method(&function.name)) == plain(method))
+}
+
 /// The module of a contract, called like its interface.
 pub fn module(contract: &Contract, options: &Options) -> TokenStream {
-    let emitter = Emitter { contract, options };
-    let name = names::snake(&contract.name);
+    let types = type_names(Language::Rust, contract).iter().map(|name| names::ident(name)).collect();
+    let emitter = Emitter { contract, options, types };
+    let name = module_name(contract);
     let docs = docs(&contract.docs);
-    let id = &contract.id;
+    let id = contract.versioned_id();
     let types = emitter.types();
     let service = emitter.service();
     let client = emitter.client();
     quote! {
         #docs
-        #[allow(dead_code, unused_imports, unused_mut, unused_variables, clippy::all, clippy::pedantic, reason = "generated from the contract")]
+        #[allow(dead_code, unused_imports, unused_mut, unused_variables, non_camel_case_types, clippy::all, clippy::pedantic, reason = "generated from the contract")]
         pub mod #name {
             use ::rusm_rs::__rt as rt;
 
@@ -58,6 +71,8 @@ pub fn source(contract: &Contract, options: &Options) -> String {
 struct Emitter<'a> {
     contract: &'a Contract,
     options: &'a Options,
+    /// What each type of the contract is called.
+    types: Vec<Ident>,
 }
 
 impl Emitter<'_> {
@@ -95,7 +110,7 @@ impl Emitter<'_> {
                 let parts = parts.iter().map(inner);
                 quote!((#(#parts,)*))
             }
-            Type::Named(place) => names::camel(&self.contract.types[*place].name).into_token_stream(),
+            Type::Named(place) => self.types[*place].to_token_stream(),
         }
     }
 

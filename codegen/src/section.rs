@@ -2,7 +2,7 @@
 //!
 //! Linkers join sections of one name, so the section is a row of records, each self-delimiting: the length of what
 //! follows (`u32`, little endian), the role (0 implements, 1 uses), the id's length (`u8`) and the id
-//! (`shop:cart/cart`), and the contract as WIT text. Rust guests carry it inside of their core module, TypeScript ones
+//! (`shop:cart/cart@1.2.0`), and the contract as WIT text. Rust guests carry it inside of their core module, TypeScript ones
 //! beside it.
 
 use crate::Contract;
@@ -23,7 +23,8 @@ pub enum Role {
 
 /// One record of the section.
 pub fn record(role: Role, contract: &Contract) -> Vec<u8> {
-    let id = contract.id.as_bytes();
+    let id = contract.versioned_id();
+    let id = id.as_bytes();
     let id = &id[..id.len().min(usize::from(u8::MAX))];
     let mut payload = vec![role as u8, id.len() as u8];
     payload.extend_from_slice(id);
@@ -98,8 +99,8 @@ fn read_records(data: &[u8], contracts: &mut Contracts) -> Result<(), SectionErr
             1 => &mut contracts.uses,
             _ => return Err(damaged()),
         };
-        if known.iter().all(|contract| contract.id != id) {
-            let parsed = Wit::parse(&id, wit).and_then(|wit| wit.contract(&id));
+        if known.iter().all(|contract| contract.versioned_id() != id) {
+            let parsed = Wit::parse(&id, wit).and_then(|wit| wit.built_contract(&id));
             known.push(parsed.map_err(|source| SectionError::Contract { id, source })?);
         }
         rest = after;

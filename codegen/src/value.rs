@@ -6,7 +6,7 @@ use wasm_wave::untyped::UntypedFuncCall;
 use wasm_wave::value::{Type as WaveType, Value};
 use wasm_wave::wasm::{WasmType as _, WasmTypeKind, WasmValue, WasmValueError};
 
-use crate::{Case, Contract, Function, Shape, Type, TypeKind};
+use crate::{Case, Contract, Function, Shape, Type, TypeKind, printer};
 
 /// Why a text is no call, or no value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -46,21 +46,33 @@ pub fn parse_call<'a>(contract: &'a Contract, text: &str) -> Result<(&'a Functio
 /// # Errors
 /// [`TextError`].
 pub fn parse_arguments(contract: &Contract, function: &Function, text: &str) -> Result<Vec<u8>, TextError> {
-    let expected = signature(contract, function);
+    let types: Vec<&Type> = function.params.iter().map(|param| &param.ty).collect();
+    let expected = format!("{}{}", signature(contract, function), definitions(contract, &types));
     let invalid = |what: String| TextError::Invalid { what, expected: expected.clone() };
-    let types: Vec<WaveType> = function.params.iter().map(|param| wave_type(contract, &param.ty)).collect();
+    let waves: Vec<WaveType> = types.iter().map(|ty| wave_type(contract, ty)).collect();
     let text = format!("call{}", text.trim());
-    let call = UntypedFuncCall::parse(&text).map_err(|error| invalid(error.to_string()))?;
+    let call = UntypedFuncCall::parse(&text)
+        .map_err(|error| invalid(format!("{error}{}", percent(contract, &types, &text))))?;
     let values = match call.params_node() {
-        None => absent(&types).ok_or_else(|| invalid("there are no arguments".into()))?,
+        None => absent(&waves).ok_or_else(|| invalid("there are no arguments".into()))?,
         Some(node) => {
             let nodes = node.as_tuple().map_err(|error| invalid(error.to_string()))?;
-            for (node, ty) in nodes.zip(&types) {
-                if let Some(field) = unknown_field(node, ty, call.source()) {
+            for ((node, wave), param) in nodes.zip(&waves).zip(&function.params) {
+                if let Some(field) = unknown_field(node, wave, call.source()) {
                     return Err(invalid(format!("there is no field `{field}`")));
                 }
+                node.to_wasm_value::<Value>(wave, call.source()).map_err(|error| {
+                    let text = &call.source()[node.span()];
+                    let ty = printer::spell(contract, &param.ty);
+                    let hint = percent(contract, &[&param.ty], text);
+                    invalid(format!(
+                        "parameter `{}`: `{text}` is no `{ty}`: {}{hint}",
+                        param.name,
+                        error.kind()
+                    ))
+                })?;
             }
-            call.to_wasm_params(&types).map_err(|error| invalid(error.to_string()))?
+            call.to_wasm_params(&waves).map_err(|error| invalid(error.to_string()))?
         }
     };
     let mut writer = Writer::new();
@@ -104,9 +116,66 @@ pub fn print_next(contract: &Contract, ty: &Type, reader: &mut Reader<'_>) -> Re
     Ok(wasm_wave::to_string(&value).unwrap_or_default())
 }
 
+/// What the named types in a signature are, and those in them: a line each.
+fn definitions(contract: &Contract, types: &[&Type]) -> String {
+    let mut places = Vec::new();
+    types.iter().for_each(|ty| mention(contract, ty, &mut places));
+    let line = |place: &usize| {
+        format!("\n  where {} is {}", contract.types[*place].name, printer::shape(contract, *place))
+    };
+    places.iter().map(line).collect()
+}
+
+/// Adds the named types in a type, each before those in it, and once.
+fn mention(contract: &Contract, ty: &Type, places: &mut Vec<usize>) {
+    match ty {
+        Type::List(of) | Type::Option(of) => mention(contract, of, places),
+        Type::Result(ok, error) => {
+            [ok, error].into_iter().flatten().for_each(|ty| mention(contract, ty, places));
+        }
+        Type::Tuple(parts) => parts.iter().for_each(|ty| mention(contract, ty, places)),
+        Type::Named(place) if !places.contains(place) => {
+            places.push(*place);
+            match &contract.types[*place].kind {
+                TypeKind::Alias(of) => mention(contract, of, places),
+                TypeKind::Record(fields) => {
+                    fields.iter().for_each(|field| mention(contract, &field.ty, places))
+                }
+                TypeKind::Variant(cases) => {
+                    cases
+                        .iter()
+                        .filter_map(|case| case.ty.as_ref())
+                        .for_each(|ty| mention(contract, ty, places));
+                }
+                TypeKind::Enum(_) | TypeKind::Flags(_) => {}
+            }
+        }
+        _ => {}
+    }
+}
+
+/// A case that has the name of one of WAVE's own words is written with `%`; says so where the text has it without.
+fn percent(contract: &Contract, types: &[&Type], text: &str) -> String {
+    let mut places = Vec::new();
+    types.iter().for_each(|ty| mention(contract, ty, &mut places));
+    let mut cases = places.iter().flat_map(|place| match &contract.types[*place].kind {
+        TypeKind::Variant(cases) | TypeKind::Enum(cases) => cases.as_slice(),
+        _ => &[],
+    });
+    let is_bare = |word: &str| {
+        let mut words = text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '-' || c == '%'));
+        words.any(|other| other == word)
+    };
+    let case = cases.find(|case| WAVE_WORDS.contains(&case.name.as_str()) && is_bare(&case.name));
+    case.map(|case| format!("; the case `{0}` is written `%{0}`", case.name)).unwrap_or_default()
+}
+
+/// Words that stand for values in WAVE.
+const WAVE_WORDS: [&str; 8] = ["true", "false", "inf", "nan", "none", "some", "ok", "err"];
+
 /// A function as it stands in the contract.
 pub fn signature(contract: &Contract, function: &Function) -> String {
-    crate::printer::signature(contract, function)
+    printer::signature(contract, function)
 }
 
 fn unknown(contract: &Contract, name: &str) -> TextError {
@@ -396,5 +465,25 @@ mod tests {
         assert!(error(r#"put({sku: "a", quantity: 2}, [], {})"#).contains("no field `quantity`"));
         assert!(error("put(1)").contains("put: func(item: item"), "{}", error("put(1)"));
         assert_eq!(parse_call(&contract, "maybe()").unwrap().1, [0]);
+        let text = error(r#"put({sku: "a"}, [], {z})"#);
+        assert!(text.starts_with("parameter `f`: `{z}` is no `f`: "), "{text}");
+        assert!(text.ends_with("where f is flags { x, y }"), "{text}");
+    }
+
+    #[test]
+    fn a_case_that_is_a_word_of_wave_is_written_with_a_percent_sign() {
+        let text = "package t:e; interface e { enum word { none, some, ok, true, inf, get } variant v { none, some(u32) }
+            w: func(a: word); many: func(a: list<v>, b: option<word>); }";
+        let contract = Wit::parse("c.wit", text).unwrap().contract("t:e/e").unwrap();
+        let error = |text: &str| parse_call(&contract, text).unwrap_err().to_string();
+        for word in ["none", "ok", "true", "inf", "some"] {
+            let text = error(&format!("w({word})"));
+            assert!(text.contains(&format!("the case `{word}` is written `%{word}`")), "{text}");
+            assert!(text.contains("where word is enum { none, some, ok, true, inf, get }"), "{text}");
+            assert!(parse_call(&contract, &format!("w(%{word})")).is_ok(), "{word}");
+        }
+        assert!(error("many([some(1)], get)").contains("`%some`"), "{}", error("many([some(1)], get)"));
+        assert!(parse_call(&contract, "many([%some(1), %none], %ok)").is_ok());
+        assert!(!error("w(absent)").contains('%'), "{}", error("w(absent)"));
     }
 }

@@ -73,13 +73,30 @@ fn what_a_contract_cannot_contain_is_named_with_its_place_and_what_to_use_instea
         ("f: func(a: stream<u8>) -> stream<u8>;", "a stream in and a stream out"),
         ("f: func(a: stream<u8>);", "a stream into a function without a result; write `-> result`"),
         ("f: async func() -> u8;", "`f` is an `async func`; write `func`"),
-        (
-            "then: func() -> u8;",
-            "a function cannot be called `then`, because it would make a TypeScript client awaitable",
-        ),
         ("init: func() -> u8;", "a constructor answers only whether it accepts"),
         ("init: func(s: stream<u8>) -> result;", "a constructor with a stream"),
-        ("record client { a: u8 }\nf: func(c: client);", "a type cannot be called `client`"),
+        (
+            "enum h { a,\nsha-256,\nsha256 }\nf: func() -> h;",
+            "wit/cart.wit:6:1: `sha-256` and `sha256` are both `Sha256` in Rust; rename one of them",
+        ),
+        (
+            "record h { ipv-4: u32, ipv4: u32 }\nf: func() -> h;",
+            "`ipv-4` and `ipv4` are both `ipv4` in TypeScript",
+        ),
+        (
+            "flags h { sha-256, sha256 }\nf: func() -> h;",
+            "`sha-256` and `sha256` are both `sha256` in TypeScript",
+        ),
+        (
+            "get-x-2: func() -> string;\nget-x2: func() -> u32;",
+            "`get-x-2` and `get-x2` are both `getX2` in TypeScript",
+        ),
+        ("f: func(a-1: u8, a1: u8);", "`a-1` and `a1` are both `a1` in TypeScript"),
+        ("record a-b { a: u8 }\nrecord A-b { a: u8 }\nf: func(a: a-b, b: A-b);", "are both `AB` in Rust"),
+        (
+            "f: func(a: tuple<u8, u8, u8, u8, u8, u8, u8, u8, u8, u8, u8, u8, u8>);",
+            "a tuple of more than 12 parts; write a record",
+        ),
         ("f: func(v: list<u8, 4>) -> u8;", "a list of fixed length"),
         ("f: func(v: map<string, u8>) -> u8;", "a `map`; write `list<tuple<k, v>>`"),
     ];
@@ -141,6 +158,161 @@ fn a_component_gives_its_contracts_back_with_the_same_keys() {
 }
 
 #[test]
+fn a_version_says_which_package_is_meant_and_the_projects_own_is_the_first() {
+    let folder = project(&[
+        ("main.wit", "package demo:shop@2.0.0; interface cart { add: func(sku: string, qty: u32) -> u32; }"),
+        ("deps/one/x.wit", "package demo:shop@1.0.0; interface cart { add: func(sku: string) -> u32; }"),
+        ("deps/two.wit", "package demo:bank@1.0.0; interface till { pay: func(); }"),
+        ("deps/three.wit", "package demo:bank@1.1.0; interface till { pay: func(); }"),
+    ]);
+    let wit = Wit::load(folder.path()).expect("it reads");
+    let params = |id: &str| {
+        wit.contract(id).map(|contract| (contract.versioned_id(), contract.functions[0].params.len()))
+    };
+    assert_eq!(params("demo:shop/cart"), Ok(("demo:shop/cart@2.0.0".into(), 2)));
+    assert_eq!(params("demo:shop/cart@2.0.0"), Ok(("demo:shop/cart@2.0.0".into(), 2)));
+    assert_eq!(params("demo:shop/cart@1.0.0"), Ok(("demo:shop/cart@1.0.0".into(), 1)));
+    for unknown in ["9.9.9", "nonsense", ""] {
+        let text = params(&format!("demo:shop/cart@{unknown}")).expect_err("there is none").to_string();
+        assert!(
+            text.contains("it has demo:shop/cart@2.0.0, demo:shop/cart@1.0.0")
+                || text.contains("it has demo:shop/cart@1.0.0, demo:shop/cart@2.0.0"),
+            "{text}"
+        );
+    }
+    let text = params("demo:bank/till").expect_err("which of them").to_string();
+    assert!(
+        text.contains("several versions of `demo:bank/till`")
+            && text.contains("@1.0.0, demo:bank/till@1.1.0; write which one"),
+        "{text}"
+    );
+    let ids: Vec<String> = wit.contracts().iter().map(ToString::to_string).collect();
+    assert_eq!(
+        ids,
+        ["demo:shop/cart@2.0.0", "demo:bank/till@1.0.0", "demo:bank/till@1.1.0", "demo:shop/cart@1.0.0"]
+    );
+}
+
+#[test]
+fn folders_of_dependencies_without_wit_are_passed_over_and_named_where_a_package_is_missing() {
+    let folder = project(&[
+        ("main.wit", "package t:x; interface greeter { ping: func() -> string; }"),
+        ("deps/r/README.md", "hi"),
+        ("deps/log.wasm", ""),
+    ]);
+    std::fs::create_dir(folder.path().join("deps/empty")).expect("a folder");
+    Wit::load(folder.path()).expect("it reads");
+    let folder = project(&[
+        ("main.wit", "package t:x; interface greeter { use o:log/log.{level}; ping: func() -> level; }"),
+        ("deps/log.wasm", ""),
+        ("deps/o/o.wit", "package o:o; interface o { f: func(); }"),
+        ("deps/o/deps/log/log.wit", "package o:log; interface log { type level = u8; }"),
+    ]);
+    let text = Wit::load(folder.path()).expect_err("a package is missing").to_string();
+    assert!(
+        text.contains("deps/log.wasm was not read") && text.contains("deps/o/deps was not read"),
+        "{text}"
+    );
+    assert!(mistake("f: func(a: float32);").ends_with("`float32` is written `f32` now"));
+}
+
+#[test]
+fn only_the_contract_that_is_asked_for_is_read_strictly() {
+    let text = "package t:x; interface greeter { ping: func() -> string; }
+        interface streams { resource input-stream { read: func(len: u64) -> list<u8>; } }
+        interface jobs { run: async func() -> string; }
+        interface twins { enum h { a-1, a1 } f: func() -> h; }";
+    let wit = Wit::parse("a.wit", text).expect("it reads");
+    wit.contract("t:x/greeter").expect("a contract");
+    for other in ["streams", "jobs", "twins"] {
+        wit.contract(&format!("t:x/{other}")).expect_err(other);
+    }
+}
+
+#[test]
+fn aliases_name_types_and_no_name_depends_on_an_order() {
+    let text = |functions: &str| {
+        format!(
+            "package t:c; interface ea {{ enum error-code {{ x, y }} }} interface eb {{ enum error-code {{ x, z }} }}
+            interface ec {{ enum error-code {{ x, w }} record pair {{ code: error-code }} enum pid {{ a }} }}
+            interface x {{ use ea.{{error-code as a-error}}; use eb.{{error-code}}; use ec.{{pair, pid as own-pid}};
+            use rusm:actor/types@0.1.0.{{pid}}; {functions} }}"
+        )
+    };
+    let names = |functions: &str| {
+        let contract =
+            Wit::parse("a.wit", &text(functions)).and_then(|wit| wit.contract("t:c/x")).expect("a contract");
+        let again =
+            Wit::parse("b.wit", &contract.wit).and_then(|wit| wit.contract("t:c/x")).expect("its text");
+        let keys =
+            |contract: &Contract| contract.functions.iter().map(|function| function.key).collect::<Vec<_>>();
+        assert_eq!(keys(&again), keys(&contract));
+        let mut names: Vec<String> = contract.types.into_iter().map(|def| def.name).collect();
+        names.sort();
+        names
+    };
+    let (one, two) = ("f: func(a: a-error, b: error-code) -> own-pid;", "g: func(c: pair) -> pid;");
+    assert_eq!(names(&format!("{one} {two}")), ["a-error", "ec-error-code", "error-code", "own-pid", "pair"]);
+    assert_eq!(names(&format!("{two} {one}")), names(&format!("{one} {two}")));
+    // A function may have the name of a type that comes along.
+    let text =
+        "package t:c; interface t { record get { a: u8 } record outer { a: get } record rusm-pid { a: u8 } }
+        interface x { use t.{outer}; get: func(a: outer); pid: func() -> outer; }";
+    let contract = Wit::parse("a.wit", text).and_then(|wit| wit.contract("t:c/x")).expect("a contract");
+    Wit::parse("b.wit", &contract.wit).and_then(|wit| wit.contract("t:c/x")).expect(&contract.wit);
+}
+
+#[test]
+fn what_a_feature_gates_is_left_out_and_named() {
+    let contract =
+        contract("@unstable(feature = fast)\nbulk: func() -> u32;\n@since(version = 1.0.0)\nping: func();")
+            .expect("a contract");
+    assert_eq!(contract.functions.len(), 1);
+    let gated = &contract.gated[0];
+    assert_eq!((&*gated.function, &*gated.feature), ("bulk", "fast"));
+    assert!(gated.place.starts_with("wit/cart.wit:5:"), "{}", gated.place);
+}
+
+#[test]
+fn no_text_ends_whoever_reads_it() {
+    function("/**/\nf: func();");
+    function("/***/\n/** a */ f: func(/**/);");
+    // Twice itself, thirty times over: four lines spell out to gigabytes.
+    let mut twice = String::from("record t0 { a: u8 }\n");
+    for at in 1..40 {
+        twice += &format!("record t{at} {{ a: t{0}, b: t{0} }}\n", at - 1);
+    }
+    assert!(mistake(&format!("{twice}f: func(a: t39);")).contains("more than 4 MiB when they are spelt out"));
+    let list = format!("f: func(a: {}u8{});", "list<".repeat(100_000), ">".repeat(100_000));
+    assert!(mistake(&list).contains("nested more than 200 deep"));
+    let mut chain = String::from("type t0 = u8;\n");
+    for at in 1..20_000 {
+        chain += &format!("record t{at} {{ a: t{} }}\n", at - 1);
+    }
+    assert!(mistake(&format!("{chain}f: func(a: t19999);")).contains("nested more than 200 deep"));
+    // Whatever is read first.
+    let all: String = (0..20_000).map(|at| format!("f-{at}: func(a: t{at});\n")).collect();
+    let text = mistake(&format!("{chain}{all}"));
+    assert!(text.contains("nested more than 200 deep"), "{text}");
+    let name = "a".repeat(300);
+    let text = format!("package a:b; interface {name} {{ f: func(); }}");
+    let error = Wit::parse("a.wit", &text)
+        .and_then(|wit| wit.contract(&format!("a:b/{name}")))
+        .expect_err("too long");
+    assert!(error.to_string().contains("more than 255 bytes"), "{error}");
+}
+
+fn project(files: &[(&str, &str)]) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().expect("a folder");
+    for (name, text) in files {
+        let path = folder.path().join(name);
+        std::fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+        std::fs::write(path, text).expect("a file");
+    }
+    folder
+}
+
+#[test]
 fn a_keyword_as_a_name_gets_a_hint() {
     let text = mistake("take: func(own: u8);");
     assert!(text.ends_with("to use the keyword as a name, write `%own`"), "{text}");
@@ -151,7 +323,11 @@ fn a_keyword_as_a_name_gets_a_hint() {
 fn modules_of_interfaces_with_one_name_go_into_files_of_their_own() {
     let contract = |package: &str, name: &str| {
         let text = format!("package {package};\n\ninterface {name} {{ f: func(); }}\n");
-        Wit::parse("wit/a.wit", &text).and_then(|wit| wit.contract(&format!("{package}/{name}")))
+        let id = match package.split_once('@') {
+            None => format!("{package}/{name}"),
+            Some((package, version)) => format!("{package}/{name}@{version}"),
+        };
+        Wit::parse("wit/a.wit", &text).and_then(|wit| wit.contract(&id))
     };
     let all: Result<Vec<Contract>, ContractError> =
         [("shop:one", "cart"), ("shop:two", "cart"), ("shop:one", "stock")]
@@ -160,4 +336,11 @@ fn modules_of_interfaces_with_one_name_go_into_files_of_their_own() {
             .collect();
     let names = rusm_codegen::typescript::file_names(&all.expect("contracts"));
     assert_eq!(names, ["shop-one-cart.ts", "shop-two-cart.ts", "stock.ts"]);
+    let all: Result<Vec<Contract>, ContractError> =
+        [("a:b-c", "d"), ("a-b:c", "d"), ("s:s@2.0.0", "cart"), ("s:s@1.0.0", "cart")]
+            .map(|(package, name)| contract(package, name))
+            .into_iter()
+            .collect();
+    let names = rusm_codegen::typescript::file_names(&all.expect("contracts"));
+    assert_eq!(names, ["a_b-c_d.ts", "a-b_c_d.ts", "cart.ts", "cart@1.0.0.ts"]);
 }

@@ -1,7 +1,8 @@
 use proc_macro2::{Span, TokenStream};
-use quote::{format_ident, quote};
-use rusm_codegen::rust;
+use quote::quote;
 use rusm_codegen::section::Role;
+use rusm_codegen::{Shape, rust};
+use syn::ext::IdentExt as _;
 use syn::parse::{Parse, ParseStream};
 use syn::punctuated::Punctuated;
 use syn::{Error, Ident, Item, LitStr, Token, parenthesized};
@@ -33,24 +34,19 @@ fn try_expand(arguments: TokenStream, item: TokenStream) -> Result<TokenStream, 
     let found = Found::load(&id)?;
     let mut options = rust::Options::default();
     for function in &later {
-        let wanted = function.to_string().trim_start_matches("r#").replace('_', "-");
-        let known = found.contract.functions.iter().find(|known| known.name == wanted);
-        match known.map(|known| &known.shape) {
-            Some(rusm_codegen::Shape::Call { .. } | rusm_codegen::Shape::StreamIn { .. }) => {
-                options.later.push(wanted);
-            }
-            Some(_) => {
-                return Err(Error::new(function.span(), "only a function with a result can answer later"));
-            }
-            None => {
-                let text = format!("the contract `{}` has no function `{wanted}`", found.contract.id);
-                return Err(Error::new(function.span(), text));
-            }
+        let Some(known) = rust::function_of_method(&found.contract, function) else {
+            let text =
+                format!("the contract `{}` has no function with the method `{function}`", found.contract.id);
+            return Err(Error::new(function.span(), text));
+        };
+        if !matches!(known.shape, Shape::Call { .. } | Shape::StreamIn { .. }) {
+            return Err(Error::new(function.span(), "only a function with a result can answer later"));
         }
+        options.later.push(known.name.clone());
     }
     let module = rust::module(&found.contract, &options);
     let embedded = found.embed(Role::Implements);
-    let contract = module_name(&found.contract.name);
+    let contract = rust::module_name(&found.contract);
     Ok(quote! {
         #item
         #module
@@ -99,18 +95,15 @@ impl Parse for Arguments {
             }
             let functions;
             parenthesized!(functions in input);
-            later = Punctuated::<Ident, Token![,]>::parse_terminated(&functions)?.into_iter().collect();
+            later = Punctuated::<Ident, Token![,]>::parse_terminated_with(&functions, Ident::parse_any)?
+                .into_iter()
+                .collect();
         }
         if !input.is_empty() {
             return Err(input.error("unexpected; the arguments are the contract and `later(..)`"));
         }
         Ok(Self { id, later })
     }
-}
-
-fn module_name(interface: &str) -> Ident {
-    let snake = interface.replace('-', "_");
-    syn::parse_str::<Ident>(&snake).unwrap_or_else(|_| format_ident!("r#{snake}"))
 }
 
 const USAGE: &str =

@@ -196,14 +196,14 @@ function answer<T>(
   refusal: ((reader: Reader) => unknown) | undefined,
 ): T {
   if (refusal === undefined) return decodeAll(reply, decode);
-  const result = decodeAll(reply, (r) =>
-    r.result(
-      () => decode(r),
-      () => refusal(r),
-    ),
-  );
-  if (result.tag === "ok") return result.val;
-  throw new RusmError("refused", `refused: ${describe(result.val)}`, { payload: result.val });
+  let payload: unknown;
+  const value = decodeAll(reply, (r) => {
+    if (r.tag(2) === 0) return { val: decode(r) };
+    payload = refusal(r);
+    return undefined;
+  });
+  if (value !== undefined) return value.val;
+  throw new RusmError("refused", `refused: ${describe(payload)}`, { payload });
 }
 
 function decodeAll<T>(bytes: Uint8Array, decode: (reader: Reader) => T): T {

@@ -1,7 +1,16 @@
 // What generated code calls. Not for users: it changes with the generator.
 export { Client } from "./client.ts";
-export { type Dispatch, type Entry, serve, serveInPlainValues, start } from "./service.ts";
+export {
+  type Answer,
+  type Dispatch,
+  type Entry,
+  serve,
+  serveInPlainValues,
+  start,
+  type StreamAnswer,
+} from "./service.ts";
 export { childOf, type ChildOptions, type ChildSpec } from "./supervisor.ts";
+export type { CallOptions, Pid, Result, SpawnOptions, Target } from "./types.ts";
 export { DecodeError, type DecodeErrorKind, EncodeError } from "./wire/error.ts";
 export { Reader } from "./wire/reader.ts";
 export { NO_BYTES, type Writer, writing, written } from "./wire/writer.ts";

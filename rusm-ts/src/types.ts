@@ -56,8 +56,13 @@ export type Filter =
   /** Down, exit and timer events. */
   | { tag: "system" };
 
-/** A result inside of another type. At the top of a function it is returned or thrown instead. */
-export type Result<T, E> = { tag: "ok"; val: T } | { tag: "err"; val: E };
+/**
+ * A result inside of another type. At the top of a function it is returned or thrown instead. A side without a value is
+ * its tag alone: `{ tag: "err" }`.
+ */
+export type Result<T, E> = Side<"ok", T> | Side<"err", E>;
+
+type Side<Tag, T> = [T] extends [undefined] ? { tag: Tag; val?: undefined } : { tag: Tag; val: T };
 
 /** What every call takes. */
 export interface CallOptions {

@@ -1,15 +1,33 @@
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
+use heck::ToUpperCamelCase as _;
 use wit_parser::{
-    Docs, Function as WitFunction, FunctionKind, InterfaceId, Resolve, Span, Type as WitType, TypeDefKind,
-    TypeId, TypeOwner,
+    Docs, Function as WitFunction, FunctionKind, InterfaceId, Resolve, Span, Stability, Type as WitType,
+    TypeDefKind, TypeId, TypeOwner,
 };
 
-use super::{ContractError, place};
-use crate::contract::{RESERVED_FUNCTIONS, RESERVED_TYPES};
-use crate::{Case, Contract, Field, Function, Param, Shape, Type, TypeDef, TypeKind, canonical, printer};
+use super::{ContractError, place, type_names};
+use crate::names::{self, Kind};
+use crate::{
+    Case, Contract, Field, Function, Gated, Param, Shape, Type, TypeDef, TypeKind, canonical, printer,
+};
 
-pub(super) fn read(resolve: &Resolve, id: InterfaceId, name: &str) -> Result<Contract, ContractError> {
+/// What a contract is read for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Strictness {
+    /// To make code of it: its names have to be names in every language.
+    Generate,
+    /// To know what a component is a service of.
+    #[cfg(feature = "host")]
+    Read,
+}
+
+pub(super) fn read(
+    resolve: &Resolve,
+    id: InterfaceId,
+    name: &str,
+    strictness: Strictness,
+) -> Result<Contract, ContractError> {
     let interface = &resolve.interfaces[id];
     let version = interface.package.and_then(|package| resolve.packages[package].name.version.as_ref());
     let contract = Contract {
@@ -20,10 +38,21 @@ pub(super) fn read(resolve: &Resolve, id: InterfaceId, name: &str) -> Result<Con
         types: Vec::new(),
         constructor: None,
         functions: Vec::new(),
+        gated: Vec::new(),
         wit: String::new(),
     };
-    let mut reader = Reader { resolve, contract, places: HashMap::new() };
+    let mut reader =
+        Reader { resolve, contract, places: HashMap::new(), read: Vec::new(), depth: 0, spelt: 0 };
+    if reader.contract.versioned_id().len() > LONGEST_ID {
+        let what = format!("a contract whose name has more than {LONGEST_ID} bytes");
+        return Err(reader.unsupported(interface.span, what, "shorten it"));
+    }
     for function in interface.functions.values() {
+        if let Stability::Unstable { feature, .. } = &function.stability {
+            let (name, place) = (function.name.clone(), place(resolve, function.span));
+            reader.contract.gated.push(Gated { function: name, feature: feature.clone(), place });
+            continue;
+        }
         let read = reader.function(function)?;
         if let Some(twin) = reader.contract.function(read.key) {
             let what = format!("`{}` and `{}` have the same key on the wire", twin.name, read.name);
@@ -33,6 +62,10 @@ pub(super) fn read(resolve: &Resolve, id: InterfaceId, name: &str) -> Result<Con
             Shape::Constructor { .. } => reader.contract.constructor = Some(read),
             _ => reader.contract.functions.push(read),
         }
+    }
+    reader.name_types(id);
+    if strictness == Strictness::Generate {
+        reader.check_names(id)?;
     }
     let mut contract = reader.contract;
     contract.wit = printer::print(&contract);
@@ -44,6 +77,21 @@ struct Reader<'a> {
     contract: Contract,
     /// Where each named type that was read stands.
     places: HashMap<TypeId, usize>,
+    /// What was read of each, by its place.
+    read: Vec<ReadType>,
+    /// How many types the one that is being read is nested in.
+    depth: usize,
+    /// How long the canonical texts of the functions are so far, in bytes.
+    spelt: usize,
+}
+
+/// A type that stands in the contract, and what it comes to with every named type spelt out.
+struct ReadType {
+    id: TypeId,
+    /// How long it is in canonical text, at least, in bytes.
+    length: usize,
+    /// How many types it is nested.
+    depth: usize,
 }
 
 /// A type in a signature: one that the wire carries, or a stream beside it.
@@ -71,10 +119,6 @@ impl Reader<'_> {
                 ));
             }
         }
-        if let Some((name, why)) = RESERVED_FUNCTIONS.iter().find(|(name, _)| *name == function.name) {
-            let what = format!("a function cannot be called `{name}`, because {why}");
-            return Err(self.unsupported(span, what, "choose another name"));
-        }
         let mut params = Vec::new();
         let mut stream = None;
         for (place, param) in function.params.iter().enumerate() {
@@ -97,6 +141,7 @@ impl Reader<'_> {
         let result = function.result.as_ref().map(|ty| self.signature(ty, span)).transpose()?;
         let shape = self.shape(function, stream, result)?;
         let types: Vec<Type> = params.iter().map(|param| param.ty.clone()).collect();
+        self.bound(&types, &shape, span)?;
         let canonical = canonical::text(&self.contract, &function.name, &types, &shape);
         let key = canonical::key(&canonical);
         Ok(Function {
@@ -179,6 +224,44 @@ impl Reader<'_> {
         self.ty(ty, span).map(Signature::Plain)
     }
 
+    /// A few lines of WIT can spell out to more than a machine holds: each record twice in the next.
+    fn bound(&mut self, params: &[Type], shape: &Shape, span: Span) -> Result<(), ContractError> {
+        let (item, result) = match shape {
+            Shape::Constructor { refusal } => (None, refusal.as_ref().and_then(Option::as_ref)),
+            Shape::Call { result } => (None, Some(result)),
+            Shape::Cast => (None, None),
+            Shape::StreamOut { item, refusal } => (Some(item), refusal.as_ref().and_then(Option::as_ref)),
+            Shape::StreamIn { item, result, .. } => (Some(item), Some(result)),
+        };
+        for ty in params.iter().chain(item).chain(result) {
+            self.spelt = self.spelt.saturating_add(self.size(ty).0);
+        }
+        if self.spelt <= LONGEST_SPELT {
+            return Ok(());
+        }
+        let what = format!(
+            "a contract whose types come to more than {} MiB when they are spelt out",
+            LONGEST_SPELT >> 20
+        );
+        Err(self.unsupported(span, what, "split it, or pass what repeats as a list"))
+    }
+
+    /// How long a type is in canonical text, at least, and how many types it is nested.
+    fn size(&self, ty: &Type) -> (usize, usize) {
+        let all = |types: &mut dyn Iterator<Item = &Type>| {
+            types.map(|ty| self.size(ty)).fold((1, 0), |(length, depth), (other, nested)| {
+                (other.saturating_add(length), depth.max(nested + 1))
+            })
+        };
+        match ty {
+            Type::List(of) | Type::Option(of) => all(&mut std::iter::once(&**of)),
+            Type::Result(ok, error) => all(&mut [ok, error].into_iter().flatten().map(|ty| &**ty)),
+            Type::Tuple(parts) => all(&mut parts.iter()),
+            Type::Named(place) => (self.read[*place].length, self.read[*place].depth),
+            _ => (1, 0),
+        }
+    }
+
     fn item(&mut self, item: Option<&WitType>, span: Span) -> Result<Type, ContractError> {
         match item {
             Some(item) => self.ty(item, span),
@@ -208,11 +291,26 @@ impl Reader<'_> {
                     "write `string`, or a variant of your own",
                 ));
             }
-            WitType::Id(id) => return self.defined(*id, span),
+            WitType::Id(id) => {
+                self.depth += 1;
+                let read =
+                    if self.depth > DEEPEST { Err(self.too_deep(span)) } else { self.defined(*id, span) };
+                self.depth -= 1;
+                return read;
+            }
         })
     }
 
+    fn too_deep(&self, span: Span) -> ContractError {
+        self.unsupported(
+            span,
+            format!("types that are nested more than {DEEPEST} deep"),
+            "pass a list of them",
+        )
+    }
+
     fn defined(&mut self, id: TypeId, span: Span) -> Result<Type, ContractError> {
+        let id = type_names::origin(self.resolve, id);
         let def = &self.resolve.types[id];
         let span = if def.span.is_known() && def.name.is_some() { def.span } else { span };
         let unsupported = |what: &str, instead: &str| Err(self.unsupported(span, what.into(), instead));
@@ -236,13 +334,6 @@ impl Reader<'_> {
         }
         if self.is_pid(id) {
             return Ok(Type::Pid);
-        }
-        if let TypeDefKind::Type(of) = &def.kind
-            && let WitType::Id(of) = of
-            && self.resolve.types[*of].name == def.name
-        {
-            // `use other.{name}`: the same type.
-            return self.defined(*of, span);
         }
         match &def.name {
             Some(_) => self.named(id, span),
@@ -295,10 +386,29 @@ impl Reader<'_> {
             TypeDefKind::Type(of) => TypeKind::Alias(self.ty(of, span)?),
             other => TypeKind::Alias(self.anonymous(&other.clone(), span)?),
         };
-        let name = self.unique_name(id, span)?;
-        self.contract.types.push(TypeDef { name, docs: docs(&def.docs), kind });
-        self.places.insert(id, self.contract.types.len() - 1);
-        Ok(Type::Named(self.contract.types.len() - 1))
+        let (length, depth) = self.size_of(&kind);
+        if depth > DEEPEST {
+            return Err(self.too_deep(span));
+        }
+        self.contract.types.push(TypeDef { name: String::new(), docs: docs(&def.docs), kind });
+        self.read.push(ReadType { id, length, depth });
+        self.places.insert(id, self.read.len() - 1);
+        Ok(Type::Named(self.read.len() - 1))
+    }
+
+    /// As [`Self::size`], of what a named type is.
+    fn size_of(&self, kind: &TypeKind) -> (usize, usize) {
+        let parts: Vec<(&str, Option<&Type>)> = match kind {
+            TypeKind::Alias(of) => return self.size(of),
+            TypeKind::Record(fields) => fields.iter().map(|field| (&*field.name, Some(&field.ty))).collect(),
+            TypeKind::Variant(cases) | TypeKind::Enum(cases) | TypeKind::Flags(cases) => {
+                cases.iter().map(|case| (&*case.name, case.ty.as_ref())).collect()
+            }
+        };
+        parts.iter().fold((1, 1), |(length, depth): (usize, usize), (name, ty)| {
+            let (other, nested) = ty.map_or((0, 0), |ty| self.size(ty));
+            (length.saturating_add(other).saturating_add(name.len()), depth.max(nested + 1))
+        })
     }
 
     fn anonymous(&mut self, kind: &TypeDefKind, span: Span) -> Result<Type, ContractError> {
@@ -334,27 +444,67 @@ impl Reader<'_> {
         })
     }
 
-    /// Types of other interfaces come in under their own name, with that of their interface where it is taken.
-    fn unique_name(&self, id: TypeId, span: Span) -> Result<String, ContractError> {
-        let def = &self.resolve.types[id];
-        let name = def.name.clone().unwrap_or_default();
-        if RESERVED_TYPES.contains(&name.as_str()) {
-            let what = format!("a type cannot be called `{name}`: the generated module needs that name");
-            return Err(self.unsupported(span, what, "choose another name"));
+    /// The names that the interface has for its types, and ones for those of others that it has none for.
+    fn name_types(&mut self, interface: InterfaceId) {
+        let local = type_names::local(self.resolve, interface);
+        let functions = self.resolve.interfaces[interface].functions.keys();
+        let taken: HashSet<String> =
+            local.values().chain(functions).map(|name| name.to_upper_camel_case()).collect();
+        let foreign: Vec<TypeId> =
+            self.read.iter().map(|read| read.id).filter(|id| !local.contains_key(id)).collect();
+        let foreign = type_names::foreign(self.resolve, &foreign, taken);
+        for (def, read) in self.contract.types.iter_mut().zip(&self.read) {
+            let name = local.get(&read.id).or_else(|| foreign.get(&read.id));
+            def.name = name.cloned().unwrap_or_default();
         }
-        let taken = |name: &str| self.contract.types.iter().any(|other| other.name == name);
-        if !taken(&name) {
-            return Ok(name);
+    }
+
+    /// Names that WIT tells apart and a language does not: `sha-256` and `sha256` are both `Sha256`.
+    fn check_names(&self, interface: InterfaceId) -> Result<(), ContractError> {
+        let interface = &self.resolve.interfaces[interface];
+        let types = self.contract.types.iter().zip(&self.read);
+        self.distinct(
+            Kind::Type,
+            &types.map(|(def, read)| (&*def.name, self.resolve.types[read.id].span)).collect::<Vec<_>>(),
+        )?;
+        let functions = interface.functions.values();
+        let functions: Vec<_> =
+            functions.filter(|function| !matches!(function.stability, Stability::Unstable { .. })).collect();
+        self.distinct(
+            Kind::Function,
+            &functions.iter().map(|function| (&*function.name, function.span)).collect::<Vec<_>>(),
+        )?;
+        for function in functions {
+            let params = function.params.iter().map(|param| (&*param.name, param.span));
+            self.distinct(Kind::Param, &params.collect::<Vec<_>>())?;
         }
-        let owner = match def.owner {
-            TypeOwner::Interface(owner) => self.resolve.interfaces[owner].name.clone(),
-            _ => None,
-        };
-        let longer = format!("{}-{name}", owner.unwrap_or_default());
-        if taken(&longer) {
-            return Err(self.unsupported(span, format!("two types called `{longer}`"), "rename one of them"));
+        for read in &self.read {
+            let (kind, names): (Kind, Vec<(&str, Span)>) = match &self.resolve.types[read.id].kind {
+                TypeDefKind::Record(record) => {
+                    (Kind::Field, record.fields.iter().map(|field| (&*field.name, field.span)).collect())
+                }
+                TypeDefKind::Flags(flags) => {
+                    (Kind::Field, flags.flags.iter().map(|flag| (&*flag.name, flag.span)).collect())
+                }
+                TypeDefKind::Variant(variant) => {
+                    (Kind::Case, variant.cases.iter().map(|case| (&*case.name, case.span)).collect())
+                }
+                TypeDefKind::Enum(of) => {
+                    (Kind::Case, of.cases.iter().map(|case| (&*case.name, case.span)).collect())
+                }
+                _ => continue,
+            };
+            self.distinct(kind, &names)?;
         }
-        Ok(longer)
+        Ok(())
+    }
+
+    fn distinct(&self, kind: Kind, names: &[(&str, Span)]) -> Result<(), ContractError> {
+        let Some(clash) = names::clash(kind, names.iter().map(|(name, _)| *name)) else { return Ok(()) };
+        let (first, (second, span)) = (names[clash.first].0, names[clash.second]);
+        let what =
+            format!("`{first}` and `{second}` are both `{}` in {}", clash.spelt, clash.language.name());
+        Err(self.unsupported(span, what, "rename one of them"))
     }
 
     fn is_pid(&self, id: TypeId) -> bool {
@@ -392,5 +542,14 @@ fn docs(docs: &Docs) -> String {
 /// The function that answers spawn.
 const CONSTRUCTOR: &str = "init";
 
-/// As many as the wire's tuples have.
-const LONGEST_TUPLE: usize = 16;
+/// As many parts as a tuple of Rust may have and still be compared, printed and hashed.
+const LONGEST_TUPLE: usize = 12;
+
+/// How deep types may be nested in all: guests write and read them by recursion, on stacks of half a MiB.
+pub(super) const DEEPEST: usize = 200;
+
+/// The types of all functions of a contract, spelt out, in bytes: a hundred times what large contracts have.
+const LONGEST_SPELT: usize = 4 << 20;
+
+/// A contract's record in a component has a byte for the length of its name.
+const LONGEST_ID: usize = 255;

@@ -1,4 +1,5 @@
-use super::{Emitter, Function, Ident, Shape, TokenStream, Type, TypeKind, docs, names, quote};
+use super::names::{self, Locals};
+use super::{Emitter, Function, Ident, Shape, TokenStream, Type, TypeKind, docs, quote};
 
 /// A parameter of a client's method.
 struct ClientParam {
@@ -83,31 +84,35 @@ impl Emitter<'_> {
                 quote!(rt::Option::Some(#key))
             },
         );
-        let encode = encode(&params);
+        let locals = Locals::of(function);
+        let (component, spawn, writer) = (locals.own("component"), locals.own("spawn"), locals.own("writer"));
+        let encode = encode(&params, &writer);
         quote! {
             /// Starts the service and waits until its constructor is done.
-            pub fn spawn(component: &str #(, #names: #types)*) -> rt::Result<Self, rt::SpawnError<#error>> {
-                Self::spawn_with(rt::Spawn::new(component) #(, #names)*)
+            pub fn spawn(#component: &str #(, #names: #types)*) -> rt::Result<Self, rt::SpawnError<#error>> {
+                Self::spawn_with(rt::Spawn::new(#component) #(, #names)*)
             }
 
             /// The same with options: link, monitor, name, capabilities, deadline.
-            pub fn spawn_with(spawn: rt::Spawn #(, #names: #types)*) -> rt::Result<Self, rt::SpawnError<#error>> {
+            pub fn spawn_with(#spawn: rt::Spawn #(, #names: #types)*) -> rt::Result<Self, rt::SpawnError<#error>> {
                 #encode
-                rt::Client::spawn(spawn, CONTRACT, #key, rusm_writer.into_bytes()).map(|core| Self { core })
+                rt::Client::spawn(#spawn, CONTRACT, #key, #writer.into_bytes()).map(|core| Self { core })
             }
 
             /// The service as the child of a supervisor, which starts it with these arguments each time.
-            pub fn child(spawn: rt::Spawn #(, #names: #types)*) -> rt::ChildSpec {
+            pub fn child(#spawn: rt::Spawn #(, #names: #types)*) -> rt::ChildSpec {
                 #encode
-                rt::ChildSpec::typed(spawn, CONTRACT, #key, rusm_writer.into_bytes())
+                rt::ChildSpec::typed(#spawn, CONTRACT, #key, #writer.into_bytes())
             }
         }
     }
 
     fn client_method(&self, function: &Function) -> TokenStream {
-        let (text, name, key) = (docs(&function.docs), names::snake(&function.name), self.key(function));
+        let (text, name, key) = (docs(&function.docs), names::method(&function.name), self.key(function));
         let params = self.client_params(function);
-        let encode = encode(&params);
+        let locals = Locals::of(Some(function));
+        let writer = locals.own("writer");
+        let encode = encode(&params, &writer);
         let mut heads: Vec<TokenStream> = heads(&params);
         let (value, error) = self.answer(function);
         let decoder = decoder(&value, error.as_ref());
@@ -118,14 +123,14 @@ impl Emitter<'_> {
                 #text
                 pub fn #name(&self #(, #heads)*) -> rt::Result<(), rt::SendError> {
                     #encode
-                    self.core.cast(#key, rusm_writer)
+                    self.core.cast(#key, #writer)
                 }
             },
             Shape::Call { .. } => quote! {
                 #text
                 pub fn #name(&self #(, #heads)*) -> rt::Result<#value, #failure> {
                     #encode
-                    #decoder(self.core.call(#key, rusm_writer))
+                    #decoder(self.core.call(#key, #writer))
                 }
             },
             Shape::StreamOut { item, .. } => {
@@ -140,20 +145,21 @@ impl Emitter<'_> {
                     #text
                     pub fn #name(&self #(, #heads)*) -> rt::Result<#value, #failure> {
                         #encode
-                        self.core.stream_out::<#item, #error>(#key, rusm_writer, #accepted)
+                        self.core.stream_out::<#item, #error>(#key, #writer, #accepted)
                     }
                 }
             }
             Shape::StreamIn { name: stream, place, item, .. } => {
-                let (stream, item) = (names::snake(stream), self.ty(item));
+                let (stream, item) = (names::param(stream), self.ty(item));
+                let (feed, pending) = (locals.own("feed"), locals.own("pending"));
                 heads.insert(*place, quote!(#stream: impl rt::IntoIterator<Item = #item>));
                 quote! {
                     #text
                     pub fn #name(&self #(, #heads)*) -> rt::Result<#value, #failure> {
                         #encode
-                        let (feed, pending) = self.core.stream_in(#key, rusm_writer, #decoder);
-                        rt::feed(feed, #stream);
-                        pending.wait()
+                        let (#feed, #pending) = self.core.stream_in(#key, #writer, #decoder);
+                        rt::feed(#feed, #stream);
+                        #pending.wait()
                     }
                 }
             }
@@ -161,9 +167,10 @@ impl Emitter<'_> {
     }
 
     fn starter_method(&self, function: &Function) -> Option<TokenStream> {
-        let (text, name, key) = (docs(&function.docs), names::snake(&function.name), self.key(function));
+        let (text, name, key) = (docs(&function.docs), names::method(&function.name), self.key(function));
         let params = self.client_params(function);
-        let (encode, heads) = (encode(&params), heads(&params));
+        let writer = Locals::of(Some(function)).own("writer");
+        let (encode, heads) = (encode(&params, &writer), heads(&params));
         let (value, error) = self.answer(function);
         let decoder = decoder(&value, error.as_ref());
         let failure = failure(error.as_ref());
@@ -173,7 +180,7 @@ impl Emitter<'_> {
                 #text
                 pub fn #name(&self #(, #heads)*) -> #pending {
                     #encode
-                    self.core.call_start(#key, rusm_writer, #decoder)
+                    self.core.call_start(#key, #writer, #decoder)
                 }
             }),
             Shape::StreamIn { item, .. } => {
@@ -182,7 +189,7 @@ impl Emitter<'_> {
                     #text
                     pub fn #name(&self #(, #heads)*) -> (rt::StreamWriter<#item>, #pending) {
                         #encode
-                        self.core.stream_in(#key, rusm_writer, #decoder)
+                        self.core.stream_in(#key, #writer, #decoder)
                     }
                 })
             }
@@ -192,7 +199,7 @@ impl Emitter<'_> {
 
     fn client_params(&self, function: &Function) -> Vec<ClientParam> {
         let param = |param: &crate::Param| {
-            let name = names::snake(&param.name);
+            let name = names::param(&param.name);
             let ty = self.ty(&param.ty);
             let (ty, value) = match self.contract.resolved(&param.ty) {
                 Type::String => (quote!(impl rt::AsRef<str>), quote!(rt::AsRef::<str>::as_ref(&#name))),
@@ -221,11 +228,11 @@ fn heads(params: &[ClientParam]) -> Vec<TokenStream> {
     params.iter().map(head).collect()
 }
 
-fn encode(params: &[ClientParam]) -> TokenStream {
+fn encode(params: &[ClientParam], writer: &Ident) -> TokenStream {
     let values = params.iter().map(|param| &param.value);
     quote! {
-        let mut rusm_writer = rt::Writer::new();
-        #(rt::Encode::encode(#values, &mut rusm_writer);)*
+        let mut #writer = rt::Writer::new();
+        #(rt::Encode::encode(#values, &mut #writer);)*
     }
 }
 

@@ -8,7 +8,7 @@ impl Emitter<'_> {
         let init = self.init();
         quote! {
             /// What a service of this contract does.
-            pub trait Service: Sized + 'static {
+            pub trait Service: ::core::marker::Sized + 'static {
                 #constructor
                 #(#methods)*
 
@@ -51,10 +51,10 @@ impl Emitter<'_> {
     }
 
     fn method(&self, function: &Function) -> TokenStream {
-        let (text, name) = (docs(&function.docs), names::snake(&function.name));
+        let (text, name) = (docs(&function.docs), names::method(&function.name));
         let mut params = self.params(function);
         if let Shape::StreamIn { name, place, item, .. } = &function.shape {
-            let (name, item) = (names::snake(name), self.ty(item));
+            let (name, item) = (names::param(name), self.ty(item));
             params.insert(*place, quote!(#name: rt::StreamReader<#item>));
         }
         let (value, error) = self.answer(function);
@@ -72,7 +72,8 @@ impl Emitter<'_> {
         match &function.shape {
             Shape::Cast => quote!(#text fn #name(&mut self, #(#params),*);),
             _ if self.is_later(function) => {
-                quote!(#text fn #name(&mut self, #(#params,)* reply: rt::Reply<#answer>);)
+                let reply = names::Locals::of(Some(function)).own("reply");
+                quote!(#text fn #name(&mut self, #(#params,)* #reply: rt::Reply<#answer>);)
             }
             _ => quote!(#text fn #name(&mut self, #(#params),*) -> #answer;),
         }
@@ -80,7 +81,7 @@ impl Emitter<'_> {
 
     fn params(&self, function: &Function) -> Vec<TokenStream> {
         let param = |param: &crate::Param| {
-            let (name, ty) = (names::snake(&param.name), self.ty(&param.ty));
+            let (name, ty) = (names::param(&param.name), self.ty(&param.ty));
             quote!(#name: #ty)
         };
         function.params.iter().map(param).collect()
@@ -92,16 +93,16 @@ impl Emitter<'_> {
                 if key != 0 {
                     return rt::Result::Err(rt::Outcome::UnknownFunction);
                 }
-                rt::Result::Ok(S::init())
+                rt::Result::Ok(<S as Service>::init())
             };
         };
         let key = self.key(function);
         let decode = decode(function, &quote!(return rt::Result::Err));
         let locals = locals(function);
         let made = match self.answer(function).1 {
-            None => quote!(rt::Result::Ok(S::init(#(#locals),*))),
+            None => quote!(rt::Result::Ok(<S as Service>::init(#(#locals),*))),
             Some(_) => quote! {
-                S::init(#(#locals),*).map_err(|error| rt::Outcome::Refused(rt::encode(&error)))
+                <S as Service>::init(#(#locals),*).map_err(|error| rt::Outcome::Refused(rt::encode(&error)))
             },
         };
         quote! {
@@ -114,7 +115,7 @@ impl Emitter<'_> {
     }
 
     fn arm(&self, function: &Function) -> TokenStream {
-        let (key, name) = (self.key(function), names::snake(&function.name));
+        let (key, name) = (self.key(function), names::method(&function.name));
         let decode = decode(function, &quote!(return rt::Answer::from));
         let mut locals: Vec<TokenStream> = locals(function).iter().map(|local| quote!(#local)).collect();
         if let Shape::StreamIn { place, .. } = &function.shape {
@@ -124,7 +125,7 @@ impl Emitter<'_> {
         if later && !matches!(function.shape, Shape::Cast) {
             locals.push(quote!(call.later()));
         }
-        let called = quote!(service.#name(#(#locals),*));
+        let called = quote!(<S as Service>::#name(service #(, #locals)*));
         let answered = match &function.shape {
             _ if later => quote!({ #called; rt::Answer::from(rt::Outcome::Later) }),
             Shape::Cast => quote!({ #called; rt::Answer::done() }),

@@ -8,7 +8,7 @@ impl Emitter<'_> {
     }
 
     fn definition(&self, place: usize, def: &TypeDef) -> TokenStream {
-        let name = names::camel(&def.name);
+        let name = self.types[place].clone();
         let text = docs(&def.docs);
         let body = match &def.kind {
             TypeKind::Alias(of) => {
@@ -36,7 +36,7 @@ impl Emitter<'_> {
     }
 
     fn record(&self, name: &Ident, fields: &[Field]) -> TokenStream {
-        let names: Vec<Ident> = fields.iter().map(|field| names::snake(&field.name)).collect();
+        let names: Vec<Ident> = fields.iter().map(|field| names::field(&field.name)).collect();
         let types = fields.iter().map(|field| self.ty(&field.ty));
         let texts = fields.iter().map(|field| docs(&field.docs));
         quote! {
@@ -58,12 +58,12 @@ impl Emitter<'_> {
 
     fn variant(&self, name: &Ident, cases: &[Case]) -> TokenStream {
         let definitions = cases.iter().map(|case| {
-            let (text, case_name) = (docs(&case.docs), names::camel(&case.name));
+            let (text, case_name) = (docs(&case.docs), names::case(&case.name));
             let payload = case.ty.as_ref().map(|ty| self.ty(ty)).map(|ty| quote!((#ty)));
             quote!(#text #case_name #payload)
         });
         let encoders = cases.iter().enumerate().map(|(tag, case)| {
-            let (tag, case_name) = (Literal::u64_suffixed(tag as u64), names::camel(&case.name));
+            let (tag, case_name) = (Literal::u64_suffixed(tag as u64), names::case(&case.name));
             match &case.ty {
                 None => quote!(Self::#case_name => writer.varint(#tag)),
                 Some(_) => quote!(Self::#case_name(value) => {
@@ -74,7 +74,7 @@ impl Emitter<'_> {
         });
         let last = cases.len().saturating_sub(1);
         let decoders = cases.iter().enumerate().map(|(tag, case)| {
-            let case_name = names::camel(&case.name);
+            let case_name = names::case(&case.name);
             let pattern =
                 if tag == last { quote!(_) } else { Literal::u32_unsuffixed(tag as u32).into_token_stream() };
             let payload = case.ty.as_ref().map(|_| quote!((rt::Decode::decode(reader)?)));
@@ -146,7 +146,7 @@ impl Emitter<'_> {
 }
 
 fn flags_struct(name: &Ident, flags: &[Case]) -> TokenStream {
-    let names: Vec<Ident> = flags.iter().map(|flag| names::snake(&flag.name)).collect();
+    let names: Vec<Ident> = flags.iter().map(|flag| names::field(&flag.name)).collect();
     let texts = flags.iter().map(|flag| docs(&flag.docs));
     let places = (0..flags.len()).map(Literal::usize_unsuffixed);
     let count = Literal::usize_unsuffixed(flags.len());

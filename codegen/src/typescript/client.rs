@@ -1,13 +1,11 @@
-use heck::ToLowerCamelCase as _;
-
-use super::{Emitter, local};
+use super::{Emitter, local, method};
 use crate::{Function, Param, Shape, Type};
 
 impl Emitter<'_> {
     /// What reads the replies and refusals: made once, for a function made at each call is half a microsecond.
     fn readers(&mut self) {
         for function in &self.contract.functions {
-            let name = function.name.to_lower_camel_case();
+            let name = method(&function.name);
             let reply = match &function.shape {
                 Shape::Constructor { .. } | Shape::Cast => continue,
                 Shape::Call { result } | Shape::StreamIn { result, .. } => self.decode_value(result),
@@ -27,24 +25,25 @@ impl Emitter<'_> {
         self.readers();
         let class = self.class();
         self.docs("", &self.contract.docs.clone());
-        self.line(&format!("export class {class} extends Client {{"));
+        self.line(&format!("export class {class} extends $.Client {{"));
         self.line("  /** What `service` needs to know of this contract. */");
-        self.line(&format!("  static readonly dispatch: Dispatch<{class}Service> = dispatch;"));
+        self.line(&format!("  static readonly dispatch: $.Dispatch<{class}Service> = $dispatch;"));
         self.line("");
         self.spawn();
         self.line("  /** A client of whoever has this name at each call. Checks that there is one now, with all of the contract. */");
+        let promise = self.global("Promise");
         self.line(&format!(
-            "  static async named(name: string, options: CallOptions = {{}}): Promise<{class}> {{"
+            "  static async named(name: string, options: $.CallOptions = {{}}): {promise}<{class}> {{"
         ));
         self.line(&format!(
-            "    return new {class}(await Client.findNamed(name, dispatch.contract), options);"
+            "    return new {class}(await $.Client.findNamed(name, $dispatch.contract), options);"
         ));
         self.line("  }");
         self.line("");
         self.line("  /** A client of this process, without a check. */");
-        self.line(&format!("  static fromPid(pid: Pid, options: CallOptions = {{}}): {class} {{"));
+        self.line(&format!("  static fromPid(pid: $.Pid, options: $.CallOptions = {{}}): {class} {{"));
         self.line(&format!(
-            "    return new {class}({{ tag: \"process\", val: pid }} satisfies Target, options);"
+            "    return new {class}({{ tag: \"process\", val: pid }} satisfies $.Target, options);"
         ));
         self.line("  }");
         self.line("");
@@ -64,34 +63,38 @@ impl Emitter<'_> {
         let constructor = self.contract.constructor.as_ref();
         let mut params = vec!["component: string".to_owned()];
         params.extend(constructor.iter().flat_map(|function| self.params(function, false)));
-        params.push("options: SpawnOptions = {}".into());
+        params.push("options: $.SpawnOptions = {}".into());
         let (write, body) = constructor
             .as_ref()
-            .map_or_else(|| (String::new(), "NO_BYTES".into()), |function| self.body(function));
+            .map_or_else(|| (String::new(), "$.NO_BYTES".into()), |function| self.body(function));
         let key = constructor.map_or_else(|| "undefined".into(), |function| function.key.to_string());
         let refusal = constructor.map_or_else(|| NOTHING.into(), |function| self.decode_refusal(function));
         self.line("  /** Starts the service and waits until its constructor is done. */");
-        self.line(&format!("  static async spawn({}): Promise<{class}> {{", params.join(", ")));
+        self.line(&format!(
+            "  static async spawn({}): {}<{class}> {{",
+            params.join(", "),
+            self.global("Promise")
+        ));
         self.out.push_str(&write);
         self.line(&format!(
-            "    const started = await Client.start(component, dispatch.contract, {key}, {body}, options, {refusal});"
+            "    const started = await $.Client.start(component, $dispatch.contract, {key}, {body}, options, {refusal});"
         ));
         self.line(&format!("    return new {class}(started.target, started.options);"));
         self.line("  }");
         self.line("");
         let last = params.len() - 1;
-        params[last] = "options: ChildOptions = {}".into();
+        params[last] = "options: $.ChildOptions = {}".into();
         self.line("  /** The service as the child of a supervisor, which starts it with these arguments each time. */");
-        self.line(&format!("  static child({}): ChildSpec {{", params.join(", ")));
+        self.line(&format!("  static child({}): $.ChildSpec {{", params.join(", ")));
         self.out.push_str(&write);
-        self.line(&format!("    return childOf(component, dispatch.contract, {key}, {body}, options);"));
+        self.line(&format!("    return $.childOf(component, $dispatch.contract, {key}, {body}, options);"));
         self.line("  }");
         self.line("");
     }
 
     fn method(&mut self, function: &Function) {
         self.docs("  ", &function.docs);
-        let name = function.name.to_lower_camel_case();
+        let name = method(&function.name);
         let mut params = self.params(function, false);
         let (write, body) = self.body(function);
         let (value, error) = self.answer(function);
@@ -103,25 +106,25 @@ impl Emitter<'_> {
             Shape::Constructor { .. } => return,
             Shape::Cast => ("void".to_owned(), format!("this._cast({key}, {body})")),
             Shape::Call { .. } => (
-                format!("Promise<{value}>"),
+                format!("{}<{value}>", self.global("Promise")),
                 format!("return this._call({key}, {body}, options, {reply}{refusal})"),
             ),
             Shape::StreamOut { .. } => (
-                format!("AsyncIterable<{value}>"),
+                format!("{}<{value}>", self.global("AsyncIterable")),
                 format!("return this._streamOut({key}, {body}, options, {reply}{refusal})"),
             ),
             Shape::StreamIn { name: stream, item, .. } => {
                 let stream = local(stream);
-                let encode = format!("(w: Writer, v: {}) => {}", self.ty(item), self.encode(item, "v"));
+                let encode = format!("(w: $.Writer, v: {}) => {}", self.ty(item), self.encode(item, "v"));
                 let items = format!("{stream}, {encode}");
                 (
-                    format!("Promise<{value}>"),
+                    format!("{}<{value}>", self.global("Promise")),
                     format!("return this._streamIn({key}, {body}, {items}, options, {reply}{refusal})"),
                 )
             }
         };
         if !matches!(function.shape, Shape::Cast) {
-            params.push("options?: CallOptions".into());
+            params.push("options?: $.CallOptions".into());
         }
         self.line(&format!("  {name}({}): {returns} {{", params.join(", ")));
         self.out.push_str(&write);
@@ -145,17 +148,17 @@ impl Emitter<'_> {
 
     /// What reads a value of this type.
     fn reader(&self, ty: &Type) -> String {
-        format!("(r: Reader): {} => {}", self.ty(ty), self.decode(ty))
+        format!("(r: $.Reader): {} => {}", self.ty(ty), self.decode(ty))
     }
 
     /// The arguments of a call on the wire: the lines that write them, and the bytes.
     fn body(&self, function: &Function) -> (String, String) {
         if function.params.is_empty() {
-            return (String::new(), "NO_BYTES".into());
+            return (String::new(), "$.NO_BYTES".into());
         }
         let write = |param: &Param| format!("    {};\n", self.encode(&param.ty, &local(&param.name)));
         let writes: String = function.params.iter().map(write).collect();
-        (format!("    const w = writing();\n{writes}"), "written(w)".into())
+        (format!("    const w = $.writing();\n{writes}"), "$.written(w)".into())
     }
 }
 

@@ -1,39 +1,35 @@
-use heck::ToLowerCamelCase as _;
-
-use super::Emitter;
-use crate::{Type, TypeDef, TypeKind};
+use super::{Emitter, flag_name};
+use crate::{Type, TypeKind};
 
 impl Emitter<'_> {
     /// The functions that write and read a named type.
-    pub(super) fn codec(&mut self, def: &TypeDef) {
-        let name = self.type_name(def);
+    pub(super) fn codec(&mut self, place: usize) {
+        let (def, name) = (&self.contract.types[place], self.types[place].clone());
         match &def.kind {
             TypeKind::Alias(_) => return,
             TypeKind::Record(fields) => {
-                self.line(&format!("function encode{name}(w: Writer, v: {name}): void {{"));
+                self.line(&format!("function $encode{name}(w: $.Writer, v: {name}): void {{"));
                 for field in fields {
-                    let own = field.name.to_lower_camel_case();
+                    let own = self.field(&field.name, &field.ty);
                     let write = self.encode(&field.ty, &format!("v.{own}"));
                     self.line(&format!("  {write};"));
                 }
                 self.line("}");
                 self.line("");
-                self.line(&format!("function decode{name}(r: Reader): {name} {{"));
+                self.line(&format!("function $decode{name}(r: $.Reader): {name} {{"));
                 for field in fields {
-                    let own = field.name.to_lower_camel_case();
+                    let own = self.field(&field.name, &field.ty);
                     let read = self.decode(&field.ty);
                     self.line(&format!("  const {own}_ = {read};"));
                 }
                 let pairs: Vec<String> = fields
                     .iter()
                     .map(|field| {
-                        let own = field.name.to_lower_camel_case();
-                        match self.contract.resolved(&field.ty) {
+                        let own = self.field(&field.name, &field.ty);
+                        match self.may_be_absent(&field.ty) {
                             // With `exactOptionalPropertyTypes`, an absent field is not one that is undefined.
-                            Type::Option(of) if !self.is_option(of) => {
-                                format!("...({own}_ === undefined ? {{}} : {{ {own}: {own}_ }})")
-                            }
-                            _ => format!("{own}: {own}_"),
+                            true => format!("...({own}_ === undefined ? {{}} : {{ {own}: {own}_ }})"),
+                            false => format!("{own}: {own}_"),
                         }
                     })
                     .collect();
@@ -41,7 +37,7 @@ impl Emitter<'_> {
                 self.line("}");
             }
             TypeKind::Variant(cases) => {
-                self.line(&format!("function encode{name}(w: Writer, v: {name}): void {{"));
+                self.line(&format!("function $encode{name}(w: $.Writer, v: {name}): void {{"));
                 self.line("  switch (v.tag) {");
                 for (tag, case) in cases.iter().enumerate() {
                     self.line(&format!("    case \"{}\":", case.name));
@@ -57,7 +53,7 @@ impl Emitter<'_> {
                 self.line("  }");
                 self.line("}");
                 self.line("");
-                self.line(&format!("function decode{name}(r: Reader): {name} {{"));
+                self.line(&format!("function $decode{name}(r: $.Reader): {name} {{"));
                 self.line(&format!("  switch (r.tag({})) {{", cases.len()));
                 let last = cases.len().saturating_sub(1);
                 for (tag, case) in cases.iter().enumerate() {
@@ -72,25 +68,25 @@ impl Emitter<'_> {
             }
             TypeKind::Enum(cases) => {
                 let names: Vec<String> = cases.iter().map(|case| format!("\"{}\"", case.name)).collect();
-                let table = format!("{}Cases", name.to_lower_camel_case());
+                let table = format!("$casesOf{name}");
                 self.line(&format!("const {table}: readonly {name}[] = [{}];", names.join(", ")));
                 self.line("");
-                self.line(&format!("function encode{name}(w: Writer, v: {name}): void {{"));
+                self.line(&format!("function $encode{name}(w: $.Writer, v: {name}): void {{"));
                 self.line(&format!("  w.enum(\"{}\", {table}, v);", def.name));
                 self.line("}");
                 self.line("");
-                self.line(&format!("function decode{name}(r: Reader): {name} {{"));
+                self.line(&format!("function $decode{name}(r: $.Reader): {name} {{"));
                 self.line(&format!("  return r.enum({table});"));
                 self.line("}");
             }
             TypeKind::Flags(flags) => {
-                let own: Vec<String> = flags.iter().map(|flag| flag.name.to_lower_camel_case()).collect();
+                let own: Vec<String> = flags.iter().map(|flag| flag_name(&flag.name)).collect();
                 let reads: Vec<String> = own.iter().map(|flag| format!("v.{flag}")).collect();
-                self.line(&format!("function encode{name}(w: Writer, v: {name}): void {{"));
+                self.line(&format!("function $encode{name}(w: $.Writer, v: {name}): void {{"));
                 self.line(&format!("  w.flags([{}]);", reads.join(", ")));
                 self.line("}");
                 self.line("");
-                self.line(&format!("function decode{name}(r: Reader): {name} {{"));
+                self.line(&format!("function $decode{name}(r: $.Reader): {name} {{"));
                 self.line(&format!("  const bits = r.flags({});", flags.len()));
                 let pairs: Vec<String> = own
                     .iter()
@@ -129,7 +125,7 @@ impl Emitter<'_> {
             Type::Option(of) => format!("w.option({value}, (v) => {})", self.encode(of, "v")),
             Type::Result(ok, error) => {
                 let side = |ty: &Option<Box<Type>>| match ty {
-                    None => "() => {}".into(),
+                    None => "undefined".into(),
                     Some(ty) => format!("(v) => {}", self.encode(ty, "v")),
                 };
                 format!("w.result({value}, {}, {})", side(ok), side(error))
@@ -144,7 +140,7 @@ impl Emitter<'_> {
             }
             Type::Named(place) => match &self.contract.types[*place].kind {
                 TypeKind::Alias(of) => self.encode(of, value),
-                _ => format!("encode{}(w, {value})", self.type_name(&self.contract.types[*place])),
+                _ => format!("$encode{}(w, {value})", self.types[*place]),
             },
         }
     }
@@ -172,10 +168,11 @@ impl Emitter<'_> {
             Type::Option(of) => format!("r.option(() => {})", self.decode(of)),
             Type::Result(ok, error) => {
                 let side = |ty: &Option<Box<Type>>| match ty {
-                    None => "() => undefined".into(),
+                    None => "undefined".into(),
                     Some(ty) => format!("() => {}", self.decode(ty)),
                 };
-                format!("r.result({}, {})", side(ok), side(error))
+                let (value, failure) = (self.payload(ok.as_deref()), self.payload(error.as_deref()));
+                format!("r.result<{value}, {failure}>({}, {})", side(ok), side(error))
             }
             Type::Tuple(parts) => {
                 let reads: Vec<String> = parts.iter().map(|ty| self.decode(ty)).collect();
@@ -184,7 +181,7 @@ impl Emitter<'_> {
             }
             Type::Named(place) => match &self.contract.types[*place].kind {
                 TypeKind::Alias(of) => self.decode(of),
-                _ => format!("decode{}(r)", self.type_name(&self.contract.types[*place])),
+                _ => format!("$decode{}(r)", self.types[*place]),
             },
         }
     }

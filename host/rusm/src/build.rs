@@ -240,7 +240,7 @@ impl Builder<'_> {
         }
         let mut records = Vec::new();
         for (contract, module) in self.contracts.iter().zip(file_names(self.contracts)) {
-            if report.contract.as_ref() == Some(&contract.id) {
+            if report.contract.as_deref().is_some_and(|id| id == contract.versioned_id()) {
                 records.extend(section::record(Role::Implements, contract));
             }
             if report.modules.contains(&module) {

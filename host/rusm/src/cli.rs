@@ -11,7 +11,7 @@ use rusm_engine::{Engine, EngineConfig};
 use rusm_setup::{Home, Need, State, Terminal};
 
 use crate::control::{self, ControlError, Watch};
-use crate::{BuildError, CallRequest, Language, Node, Project, Socket, scaffold};
+use crate::{BuildError, Built, CallRequest, Language, Node, Project, Socket, scaffold};
 
 mod caps;
 mod escape;
@@ -258,13 +258,32 @@ fn new(folder: &std::path::Path, language: Language) -> anyhow::Result<()> {
 
 fn generate(project: &Project) -> anyhow::Result<()> {
     for path in project.generate()? {
-        say!("wrote {}", path.strip_prefix(project.root()).unwrap_or(&path).display());
+        let done = if path.exists() { "wrote" } else { "removed" };
+        say!("{done} {}", path.strip_prefix(project.root()).unwrap_or(&path).display());
+    }
+    let left_out = project.left_out()?;
+    for line in left_out.gated.iter().chain(&left_out.dependencies) {
+        say!("note: {line}");
     }
     Ok(())
 }
 
+/// Builds the project, and says what could be missing from it.
+fn built(project: &Project) -> anyhow::Result<Vec<Built>> {
+    let built = project.build(&mut Terminal::new());
+    let left_out = project.left_out().unwrap_or_default();
+    let of_dependencies = match &built {
+        Err(BuildError::Compile { tool: "tsc" | "the bundler", .. }) => left_out.dependencies.as_slice(),
+        _ => &[],
+    };
+    for line in left_out.gated.iter().chain(of_dependencies) {
+        let _ = writeln!(std::io::stderr(), "note: {}", shown(line));
+    }
+    Ok(built?)
+}
+
 fn build(project: &Project) -> anyhow::Result<()> {
-    for built in project.build(&mut Terminal::new())? {
+    for built in built(project)? {
         let size = std::fs::metadata(&built.path).map(|file| file.len() / 1024).unwrap_or_default();
         let path = built.path.strip_prefix(project.root()).unwrap_or(&built.path).display().to_string();
         say!("{}: {path} ({size} KiB)", built.name);
@@ -274,7 +293,7 @@ fn build(project: &Project) -> anyhow::Result<()> {
 
 fn start(project: &Project, no_build: bool) -> anyhow::Result<()> {
     let claim = Socket::of(project.root()).and_then(Socket::claim)?;
-    let components = if no_build { project.built()? } else { project.build(&mut Terminal::new())? };
+    let components = if no_build { project.built()? } else { built(project)? };
     let log = Log::start();
     let asked = Asked::listen()?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
@@ -367,11 +386,11 @@ fn paint(colours: bool) -> impl Fn(&str, &str) -> String {
 
 impl Project {
     /// What was built before.
-    fn built(&self) -> Result<Vec<crate::Built>, BuildError> {
+    fn built(&self) -> Result<Vec<Built>, BuildError> {
         let built = self.manifest().components.iter().map(|(name, decl)| {
             let own = self.root().join(&decl.path);
             let path = if own.is_file() { own } else { self.artifact(name) };
-            crate::Built { name: name.clone(), path }
+            Built { name: name.clone(), path }
         });
         Ok(built.collect())
     }

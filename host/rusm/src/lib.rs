@@ -17,5 +17,5 @@ pub use build::{BuildError, Built};
 pub use control::{CallRequest, Claim, ControlError, Info, Socket, Watch, call, info};
 pub use manifest::{ChildDecl, ComponentDecl, JavaScript, Manifest, ManifestError, SupervisorDecl, What};
 pub use node::{BootError, Node};
-pub use project::{Project, ProjectError};
+pub use project::{LeftOut, Project, ProjectError};
 pub use scaffold::{Language, scaffold};

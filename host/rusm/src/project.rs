@@ -1,7 +1,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use rusm_codegen::{Contract, Wit};
+use rusm_codegen::{Contract, ContractError, Gated, Wit};
 
 use crate::{Manifest, ManifestError};
 
@@ -89,18 +89,53 @@ impl Project {
         self.state().join("build").join(format!("{component}.wasm"))
     }
 
-    /// The contracts of the project's `wit/` folder; none if there is none.
+    /// The contracts of the project's `wit/` folder, its own first; none if there is none. Interfaces of dependencies that
+    /// are no contracts are [left out](Self::left_out).
     ///
     /// # Errors
     /// The first mistake in them.
-    pub fn contracts(&self) -> Result<Vec<Contract>, rusm_codegen::ContractError> {
-        let folder = self.root.join("wit");
-        if !folder.is_dir() {
-            return Ok(Vec::new());
-        }
-        let wit = Wit::load(&folder)?;
-        wit.contracts().iter().map(|id| wit.contract(id)).collect()
+    pub fn contracts(&self) -> Result<Vec<Contract>, ContractError> {
+        let Some(wit) = self.wit()? else { return Ok(Vec::new()) };
+        let read = wit.contracts().into_iter().map(|id| (id.own, wit.contract(&id.to_string())));
+        read.filter(|(own, contract)| *own || contract.is_ok()).map(|(_, contract)| contract).collect()
     }
+
+    /// What of the `wit/` folder cannot be called, and why: functions of the project's own contracts that a feature gates,
+    /// and interfaces of dependencies that are no contracts.
+    ///
+    /// # Errors
+    /// As [`Self::contracts`].
+    pub fn left_out(&self) -> Result<LeftOut, ContractError> {
+        let mut left_out = LeftOut::default();
+        let Some(wit) = self.wit()? else { return Ok(left_out) };
+        for id in wit.contracts() {
+            match wit.contract(&id.to_string()) {
+                Ok(contract) if id.own => left_out.gated.extend(contract.gated.iter().map(|gated| {
+                    let Gated { function, feature, place } = gated;
+                    format!(
+                        "{place}: `{function}` of {id} is left out, because the feature `{feature}` gates it"
+                    )
+                })),
+                Ok(_) => {}
+                Err(error) => left_out.dependencies.push(format!("{id} is no contract: {error}")),
+            }
+        }
+        Ok(left_out)
+    }
+
+    fn wit(&self) -> Result<Option<Wit>, ContractError> {
+        let folder = self.root.join("wit");
+        folder.is_dir().then(|| Wit::load(&folder)).transpose()
+    }
+}
+
+/// What of a `wit/` folder cannot be called: a line each.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LeftOut {
+    /// Functions of the project's own contracts that a feature gates.
+    pub gated: Vec<String>,
+    /// Interfaces of dependencies that are no contracts.
+    pub dependencies: Vec<String>,
 }
 
 const MANIFEST: &str = "rusm.toml";

@@ -208,8 +208,12 @@ export class Reader {
     return this.bool() ? { tag: "some", val: read() } : { tag: "none" };
   }
 
-  result<T, E>(ok: () => T, error: () => E): Result<T, E> {
-    return this.tag(2) === 0 ? { tag: "ok", val: ok() } : { tag: "err", val: error() };
+  /** A side without a value has no function that reads it. */
+  result<T, E>(ok: (() => T) | undefined, error: (() => E) | undefined): Result<T, E> {
+    const isOk = this.tag(2) === 0;
+    const tag = isOk ? "ok" : "err";
+    const read = isOk ? ok : error;
+    return (read === undefined ? { tag } : { tag, val: read() }) as Result<T, E>;
   }
 
   tag(cases: number): number {

@@ -199,17 +199,28 @@ export class Writer {
 
   /** An option of an option, which `undefined` alone cannot tell. */
   nestedOption<T>(value: { tag: "some"; val: T } | { tag: "none" }, write: (value: T) => void): void {
-    this.byte(value.tag === "some" ? 1 : 0);
-    if (value.tag === "some") write(value.val);
+    if (value?.tag === "some") {
+      this.byte(1);
+      write(value.val);
+    } else if (value?.tag === "none") {
+      this.byte(0);
+    } else {
+      this.unknownCase("option", value);
+    }
   }
 
-  result<T, E>(value: Result<T, E>, ok: (value: T) => void, error: (value: E) => void): void {
+  /** A side without a value has no function that writes it. */
+  result<T, E>(
+    value: Result<T, E>,
+    ok: ((value: T) => void) | undefined,
+    error: ((value: E) => void) | undefined,
+  ): void {
     if (value?.tag === "ok") {
       this.byte(0);
-      ok(value.val as T);
+      ok?.(value.val as T);
     } else if (value?.tag === "err") {
       this.byte(1);
-      error(value.val as E);
+      error?.(value.val as E);
     } else {
       this.unknownCase("result", value);
     }

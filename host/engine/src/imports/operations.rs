@@ -245,7 +245,7 @@ fn admit(
 
 fn used_contract(guest: &Guest, id: &str) -> Result<rusm_codegen::Contract, String> {
     let contracts = guest.component.contracts();
-    let known = contracts.uses.iter().chain(&contracts.implements).find(|contract| contract.id == id);
+    let known = contracts.uses.iter().chain(&contracts.implements).find(|contract| contract.is_called(id));
     known
         .cloned()
         .ok_or_else(|| format!("component `{}` does not carry the contract `{id}`", guest.component.name))
