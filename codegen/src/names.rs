@@ -130,8 +130,9 @@ pub(crate) fn clash<'a>(kind: Kind, names: impl Iterator<Item = &'a str> + Clone
 /// Words that Rust takes as no raw identifier either.
 const NEVER_RAW: [&str; 4] = ["self", "super", "crate", "Self"];
 
-/// What a Rust client or service has besides the functions of its contract.
-const RUST_METHODS: [&str; 11] = [
+/// What a Rust client or service has besides the functions of its contract. The last two are methods of every value that
+/// come before a client's own.
+const RUST_METHODS: [&str; 13] = [
     "spawn",
     "spawn_with",
     "child",
@@ -143,6 +144,8 @@ const RUST_METHODS: [&str; 11] = [
     "call_start",
     "info",
     "terminate",
+    "into",
+    "try_into",
 ];
 
 /// What a generated Rust module has besides the types of its contract.

@@ -24,6 +24,11 @@
 //!
 //! A client: `let counter = counter::Client::spawn("counter", 7)?; counter.next()?`. Several calls at once:
 //! `let (a, b) = (one.call_start().next(), two.call_start().next()); (a.wait()?, b.wait()?)`.
+//!
+//! Names of the contract become `snake_case`, types and cases `CamelCase`, words of the language raw identifiers. Functions
+//! called as a method that clients or services have anyway (`spawn`, `spawn-with`, `child`, `named`, `from-pid`, `pid`,
+//! `with-deadline`, `monitor`, `call-start`, `info`, `terminate`, `into`, `try-into`) get a `_`, types called `client`,
+//! `service`, `starter` or `self` the word `Type`.
 
 // The macros name this crate from inside of it, too.
 extern crate self as rusm_rs;

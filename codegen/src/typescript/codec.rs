@@ -128,7 +128,8 @@ impl Emitter<'_> {
                     None => "undefined".into(),
                     Some(ty) => format!("(v) => {}", self.encode(ty, "v")),
                 };
-                format!("w.result({value}, {}, {})", side(ok), side(error))
+                let (of_ok, of_error) = (self.payload(ok.as_deref()), self.payload(error.as_deref()));
+                format!("w.result<{of_ok}, {of_error}>({value}, {}, {})", side(ok), side(error))
             }
             Type::Tuple(parts) => {
                 let writes: Vec<String> = parts
@@ -171,8 +172,8 @@ impl Emitter<'_> {
                     None => "undefined".into(),
                     Some(ty) => format!("() => {}", self.decode(ty)),
                 };
-                let (value, failure) = (self.payload(ok.as_deref()), self.payload(error.as_deref()));
-                format!("r.result<{value}, {failure}>({}, {})", side(ok), side(error))
+                let (of_ok, of_error) = (self.payload(ok.as_deref()), self.payload(error.as_deref()));
+                format!("r.result<{of_ok}, {of_error}>({}, {})", side(ok), side(error))
             }
             Type::Tuple(parts) => {
                 let reads: Vec<String> = parts.iter().map(|ty| self.decode(ty)).collect();

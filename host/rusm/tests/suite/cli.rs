@@ -228,6 +228,51 @@ fn what_a_component_is_made_of_is_built_again_when_it_changes() {
 }
 
 #[test]
+fn generated_modules_follow_the_wit_folder() {
+    let folder = new("follows", "ts");
+    let wit = folder.join("wit");
+    let own = fs::read_dir(&wit).expect("a folder").flatten().next().expect("the template's contract").path();
+    let whole = fs::read_to_string(&own).expect("the template's contract");
+    let dependency = |name: &str, text: &str| {
+        fs::create_dir_all(wit.join("deps").join(name)).expect("a folder");
+        fs::write(wit.join("deps").join(name).join("x.wit"), text).expect("a file");
+    };
+    dependency("io", "package wasi:io@0.2.0; interface streams { resource s { read: func() -> list<u8>; } }");
+    dependency("old", "package demo:shop@1.0.0; interface cart { add: func(); }");
+    dependency("new", "package demo:shop@2.0.0; interface cart { add: func(); put: func(); }");
+    fs::create_dir_all(wit.join("deps/empty")).expect("a folder");
+    fs::write(&own, whole.replacen("interface ", "/**/\ninterface ", 1)).expect("it can be written");
+    let generated = rusm(&folder, &["gen"], "");
+    let said = text(&generated.stdout);
+    assert!(generated.status.success(), "{}", text(&generated.stderr));
+    assert!(
+        said.contains("note: wasi:io/streams@0.2.0 is no contract") && said.contains("a resource"),
+        "{said}"
+    );
+    let module = |name: &str| folder.join("src/gen").join(name);
+    fs::write(module("mine.ts"), "export const mine = 1;\n").expect("a file");
+    assert!(module("cart.ts").is_file() && module("cart@2.0.0.ts").is_file());
+    let put = |name: &str| fs::read_to_string(module(name)).expect("a module").contains("  put(");
+    assert_eq!((put("cart.ts"), put("cart@2.0.0.ts")), (false, true));
+
+    // The contract that the service has is gone, and a feature gates a function of the one that is there.
+    let gated = whole.replacen(
+        "interface greeter {",
+        "interface host {\n    @unstable(feature = fast)\n    bulk: func();",
+        1,
+    );
+    assert_ne!(gated, whole, "the template has changed");
+    fs::write(&own, gated).expect("it can be written");
+    let failed = rusm(&folder, &["build"], "");
+    let said = text(&failed.stderr);
+    assert_eq!(failed.status.code(), Some(1));
+    assert!(said.contains("./gen/greeter.ts"), "{said}");
+    assert!(said.contains("`bulk` of") && said.contains("because the feature `fast` gates it"), "{said}");
+    assert!(said.contains("note: wasi:io/streams@0.2.0 is no contract"), "{said}");
+    assert!(!module("greeter.ts").exists() && module("host.ts").is_file() && module("mine.ts").is_file());
+}
+
+#[test]
 fn names_of_packages_of_our_own_are_no_names_of_projects() {
     for name in ["rusm", "rusm-rs", "rusm-ts", "rusm-anything"] {
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);

@@ -8,6 +8,7 @@ mod foreign;
 mod hostile;
 mod limits;
 mod loading;
+mod names;
 mod pairs;
 mod readme;
 mod supervision;

@@ -55,6 +55,10 @@ impl TestNode {
         Self { node }
     }
 
+    pub fn of(node: Node) -> Self {
+        Self { node }
+    }
+
     pub fn node(&self) -> &Node {
         &self.node
     }
@@ -145,7 +149,7 @@ impl TestNode {
 const STARLING: &str = "-starling";
 
 /// Tests run beside each other, in processes of their own: one of them builds, the others find it built.
-fn build() -> (Project, Vec<Built>) {
+pub fn build() -> (Project, Vec<Built>) {
     let project = Project::find(folder()).expect("the test project");
     std::fs::create_dir_all(project.state()).expect("a folder for the lock");
     let lock = File::create(project.state().join("test.lock")).expect("a lock file");

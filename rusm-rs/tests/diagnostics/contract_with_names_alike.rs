@@ -1,0 +1,3 @@
+rusm_rs::contract!("test:mistakes/with-names-alike");
+
+fn main() {}

@@ -1,3 +1,0 @@
-rusm_rs::contract!("test:mistakes/with-reserved-name");
-
-fn main() {}
