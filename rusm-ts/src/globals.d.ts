@@ -5,13 +5,75 @@ interface String {
   toWellFormed(): string;
 }
 
-interface AbortSignal {
+interface EventInit {
+  bubbles?: boolean;
+  cancelable?: boolean;
+  composed?: boolean;
+}
+
+interface Event {
+  readonly type: string;
+  readonly bubbles: boolean;
+  readonly cancelable: boolean;
+  readonly composed: boolean;
+  readonly defaultPrevented: boolean;
+  readonly target: EventTarget | null;
+  readonly currentTarget: EventTarget | null;
+  readonly timeStamp: number;
+  composedPath(): EventTarget[];
+  preventDefault(): void;
+  stopPropagation(): void;
+  stopImmediatePropagation(): void;
+}
+
+declare var Event: { new (type: string, init?: EventInit): Event };
+
+interface CustomEvent<T = unknown> extends Event {
+  readonly detail: T;
+}
+
+declare var CustomEvent: { new <T>(type: string, init?: EventInit & { detail?: T }): CustomEvent<T> };
+
+interface AddEventListenerOptions {
+  capture?: boolean;
+  once?: boolean;
+  passive?: boolean;
+  signal?: AbortSignal;
+}
+
+interface EventListenerObject {
+  handleEvent(event: Event): void;
+}
+
+interface EventTarget {
+  addEventListener(
+    type: string,
+    listener: ((event: Event) => void) | EventListenerObject | null,
+    options?: boolean | AddEventListenerOptions,
+  ): void;
+  removeEventListener(
+    type: string,
+    listener: ((event: Event) => void) | EventListenerObject | null,
+    options?: boolean | { capture?: boolean },
+  ): void;
+  dispatchEvent(event: Event): boolean;
+}
+
+declare var EventTarget: { new (): EventTarget };
+
+interface DOMException extends Error {
+  readonly code: number;
+}
+
+declare var DOMException: {
+  new (message?: string, name?: string | { name?: string; cause?: unknown }): DOMException;
+};
+
+interface AbortSignal extends EventTarget {
   readonly aborted: boolean;
   readonly reason: unknown;
-  onabort: ((event: { type: "abort"; target: AbortSignal }) => void) | null;
+  onabort: ((event: Event) => void) | null;
   throwIfAborted(): void;
-  addEventListener(type: "abort", listener: (event: { type: "abort"; target: AbortSignal }) => void): void;
-  removeEventListener(type: "abort", listener: (event: { type: "abort"; target: AbortSignal }) => void): void;
 }
 
 declare var AbortSignal: {
@@ -20,6 +82,54 @@ declare var AbortSignal: {
   timeout(ms: number): AbortSignal;
   any(signals: Iterable<AbortSignal>): AbortSignal;
 };
+
+interface URL {
+  href: string;
+  readonly origin: string;
+  protocol: string;
+  username: string;
+  password: string;
+  host: string;
+  hostname: string;
+  port: string;
+  pathname: string;
+  search: string;
+  readonly searchParams: URLSearchParams;
+  hash: string;
+  toString(): string;
+  toJSON(): string;
+}
+
+declare var URL: {
+  new (url: string | URL, base?: string | URL): URL;
+  canParse(url: string | URL, base?: string | URL): boolean;
+  parse(url: string | URL, base?: string | URL): URL | null;
+};
+
+interface URLSearchParams {
+  readonly size: number;
+  append(name: string, value: string): void;
+  delete(name: string, value?: string): void;
+  get(name: string): string | null;
+  getAll(name: string): string[];
+  has(name: string, value?: string): boolean;
+  set(name: string, value: string): void;
+  sort(): void;
+  forEach(run: (value: string, name: string, all: URLSearchParams) => void, self?: unknown): void;
+  entries(): IterableIterator<[string, string]>;
+  keys(): IterableIterator<string>;
+  values(): IterableIterator<string>;
+  [Symbol.iterator](): IterableIterator<[string, string]>;
+  toString(): string;
+}
+
+declare var URLSearchParams: {
+  new (
+    init?: string | URLSearchParams | Iterable<readonly string[]> | Record<string, string>,
+  ): URLSearchParams;
+};
+
+declare function structuredClone<T>(value: T, options?: { transfer?: readonly ArrayBuffer[] }): T;
 
 interface AbortController {
   readonly signal: AbortSignal;
@@ -53,7 +163,20 @@ declare var console: {
   info(...values: unknown[]): void;
   warn(...values: unknown[]): void;
   error(...values: unknown[]): void;
-  assert(condition?: boolean, ...values: unknown[]): void;
+  assert(condition?: unknown, ...values: unknown[]): void;
+  dir(value?: unknown): void;
+  dirxml(...values: unknown[]): void;
+  group(...values: unknown[]): void;
+  groupCollapsed(...values: unknown[]): void;
+  groupEnd(): void;
+  count(label?: string): void;
+  countReset(label?: string): void;
+  time(label?: string): void;
+  timeLog(label?: string, ...values: unknown[]): void;
+  timeEnd(label?: string): void;
+  timeStamp(label?: string): void;
+  table(data?: unknown, columns?: readonly string[]): void;
+  clear(): void;
 };
 
 declare var crypto: {

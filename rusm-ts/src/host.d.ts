@@ -112,6 +112,8 @@ declare module "rusm:actor/timers@0.1.0" {
 }
 
 declare module "rusm:actor/logging@0.1.0" {
+  /** What was logged: of the stand-in for the host, in tests. */
+  export const lines: string[];
   export function log(
     level: "trace" | "debug" | "info" | "warn" | "error",
     message: string,
@@ -122,6 +124,26 @@ declare module "rusm:actor/logging@0.1.0" {
 declare module "rusm:actor/text@0.1.0" {
   export function encode(text: string): Uint8Array;
   export function decode(bytes: Uint8Array): string | null;
+}
+
+/** The parts of a URL. */
+interface HostUrl {
+  href: string;
+  origin: string;
+  protocol: string;
+  username: string;
+  password: string;
+  host: string;
+  hostname: string;
+  port: string;
+  pathname: string;
+  search: string;
+  hash: string;
+}
+
+declare module "rusm:actor/url@0.1.0" {
+  export function parse(text: string, base: string | null): HostUrl | null;
+  export function change(href: string, part: Exclude<keyof HostUrl, "origin">, value: string): HostUrl | null;
 }
 
 declare module "rusm:actor/wait-async@0.1.0" {

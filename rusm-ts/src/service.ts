@@ -421,13 +421,24 @@ async function guarded<T>(run: () => Promise<T>): Promise<T> {
 /** Ends this process as crashed. */
 export function crash(thrown: unknown): never {
   const error = thrown instanceof Error ? thrown : undefined;
-  let text = error === undefined ? `thrown: ${String(thrown)}` : `${error.name}: ${error.message}`;
+  let text = error === undefined ? `thrown: ${shown(thrown)}` : `${error.name}: ${error.message}`;
+  if (error instanceof ReferenceError && ABSENT.some((name) => error.message.startsWith(`${name} is not `))) {
+    text += "; it is not in rusm-ts yet: see the package's README for what is";
+  }
   if (error instanceof RusmError && error.reason !== undefined) text += ` (${describeReason(error.reason)})`;
   const backtrace = wellFormed(typeof error?.stack === "string" ? error.stack : "");
   return exit({
     tag: "crash",
     val: { text: wellFormed(text), backtrace, component: "", process: self(), function: "" },
   });
+}
+
+function shown(thrown: unknown): string {
+  try {
+    return String(thrown);
+  } catch {
+    return `a value of type ${typeof thrown}`;
+  }
 }
 
 /** A raw process, to be exported by default. */
@@ -469,3 +480,24 @@ const NOTHING: Outcome = { tag: "reply", val: NO_BYTES };
 
 /** A reader may take a day over one chunk: its end is noticed in any case. */
 const STREAM_PATIENCE_MS = 24 * 3_600_000;
+
+/** Of the web's APIs, what users look for and do not find. */
+const ABSENT = [
+  "fetch",
+  "Request",
+  "Response",
+  "Headers",
+  "Blob",
+  "File",
+  "FormData",
+  "ReadableStream",
+  "WritableStream",
+  "TransformStream",
+  "CompressionStream",
+  "DecompressionStream",
+  "WebSocket",
+  "EventSource",
+  "Worker",
+  "BroadcastChannel",
+  "MessageChannel",
+];

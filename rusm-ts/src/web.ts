@@ -2,16 +2,25 @@
 import { AbortController, AbortSignal } from "./web/abort.ts";
 import { console } from "./web/console.ts";
 import { crypto } from "./web/crypto.ts";
-import { absent } from "./web/absent.ts";
+import { structuredClone } from "./web/clone.ts";
+import { CustomEvent, DOMException, Event, EventTarget, reportListenerErrors } from "./web/events.ts";
 import { random } from "./web/random.ts";
+import { crash } from "./service.ts";
 import { TextDecoder, TextEncoder } from "./web/text.ts";
+import { URL, URLSearchParams } from "./web/url.ts";
 import { clearInterval, clearTimeout, performance, setInterval, setTimeout } from "./web/timers.ts";
 
 const globals: Record<string, unknown> = {
   AbortController,
   AbortSignal,
+  CustomEvent,
+  DOMException,
+  Event,
+  EventTarget,
   TextDecoder,
   TextEncoder,
+  URL,
+  URLSearchParams,
   clearInterval,
   clearTimeout,
   console,
@@ -19,12 +28,14 @@ const globals: Record<string, unknown> = {
   performance,
   setInterval,
   setTimeout,
-  ...absent,
+  structuredClone,
 };
 
 for (const [name, value] of Object.entries(globals)) {
   Object.defineProperty(globalThis, name, { value, writable: true, configurable: true, enumerable: false });
 }
+
+reportListenerErrors(crash);
 
 Object.defineProperty(Math, "random", {
   value: random,

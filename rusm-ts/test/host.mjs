@@ -69,3 +69,35 @@ export const start = absent("start");
 export const startUnder = absent("startUnder");
 export const startChild = absent("startChild");
 export const join = absent("join");
+
+const parts = (url) => {
+  const names = [
+    "href",
+    "origin",
+    "protocol",
+    "username",
+    "password",
+    "host",
+    "hostname",
+    "port",
+    "pathname",
+    "search",
+  ];
+  return Object.fromEntries([...names, "hash"].map((name) => [name, url[name]]));
+};
+export const parse = (text, base) => {
+  try {
+    return parts(new globalThis.URL(text, base ?? undefined));
+  } catch {
+    return null;
+  }
+};
+export const change = (href, part, value) => {
+  try {
+    const url = new globalThis.URL(href);
+    url[part] = value;
+    return parts(url);
+  } catch {
+    return null;
+  }
+};

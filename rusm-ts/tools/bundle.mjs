@@ -1,6 +1,6 @@
 // Makes a component of a package: node bundle.mjs FOLDER WIT TARGET [ENGINE], in the folder of its package.json. ENGINE is
 // `quickjs` or `starlingmonkey`. Prints what the component is made of, as JSON.
-import { writeFileSync } from "node:fs";
+import { rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { basename, join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -36,7 +36,10 @@ const options = {
   format: "esm",
   target: "es2022",
   platform: "neutral",
-  mainFields: ["module", "main"],
+  // As for browsers: what packages have for Node needs Node.
+  mainFields: ["browser", "module", "main"],
+  conditions: ["browser", "module", "production"],
+  define: { "process.env.NODE_ENV": '"production"', global: "globalThis" },
   sourcemap: "external",
   outfile: `${target}.js`,
   write: false,
@@ -63,40 +66,40 @@ const inputs = Object.keys(bundle.metafile.inputs)
   .map((path) => resolve(path));
 
 // The module runs once here, as it will when the component is made: its default export says which contract it serves.
-const stubs = {
-  name: "stubs",
-  setup(build) {
-    build.onResolve({ filter: /^(rusm|wasi):/ }, ({ path }) => ({ path, namespace: "stub" }));
-    build.onLoad({ filter: /.*/, namespace: "stub" }, ({ path }) => ({
-      contents: `module.exports = new Proxy({}, { get: (_, name) => name === "__esModule" ? true : () => {
-        throw new Error("the host's " + String(name) + " (${path}) cannot be called while the component is built: " +
-          "call it from a function of the service");
-      } });`,
-      loader: "js",
-    }));
-  },
-};
-const probe = await esbuild.build({
-  ...options,
-  plugins: [...engine.plugins, stubs],
-  sourcemap: false,
-  metafile: false,
-});
-const probeUrl = `data:text/javascript;base64,${Buffer.from(probe.outputFiles[0].text).toString("base64")}`;
-// Node's own globals come back afterwards: the bundle brings its own.
+const probe = `${target}.probe.mjs`;
+writeFileSync(`${target}.map`, map);
+writeFileSync(probe, `${withoutHost(script)}\n//# sourceMappingURL=${basename(target)}.map\n`);
+process.setSourceMapsEnabled(true);
+// Node's own globals come back afterwards: the bundle brings its own, and what the engine lacks must be absent here, too.
+const node = process;
 const saved = new Map(
   Object.getOwnPropertyNames(globalThis).map((name) => [
     name,
     Object.getOwnPropertyDescriptor(globalThis, name),
   ]),
 );
+for (const name of engine.absent) Reflect.deleteProperty(globalThis, name);
 let contract, run;
 try {
-  ({ contract, run } = await import(probeUrl));
+  const made = import(pathToFileURL(probe));
+  // A promise that nobody awaits may fail as well.
+  const failed = new Promise((_, reject) => node.once("unhandledRejection", reject));
+  ({ contract, run } = await Promise.race([made, failed]));
+  await Promise.race([new Promise((resolve) => saved.get("setImmediate").value(resolve)), failed]);
 } catch (error) {
   restore();
-  fail(`${main}: it fails while the component is built:\n${error?.stack ?? error}`);
+  const frames = String(error?.stack ?? "")
+    .split("\n")
+    .filter((line) => /^\s+at /.test(line));
+  const own = frames.filter((line) => !/node:|data:|\/tools\/bundle\.mjs/.test(line));
+  const text = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+  rmSync(probe, { force: true });
+  if (error?.host === undefined)
+    fail(`${main}: it fails while the component is built: ${text}\n${own.join("\n")}`);
+  const place = own.find((line) => !line.includes("/rusm-ts/")) ?? own[0] ?? "";
+  fail(`${/\(?([^\s()]+)\)?$/.exec(place)?.[1] ?? main}: ${error.message}`);
 }
+rmSync(probe, { force: true });
 restore();
 if (typeof contract !== "string" && typeof run !== "function") {
   const forms = "`export default service(Contract, { .. })` or `export default main(async () => { .. })`";
@@ -106,11 +109,33 @@ const world = engine.worlds[typeof contract === "string" ? "service" : "raw"];
 
 try {
   writeFileSync(target, await componentize(script, witPath, world));
-  writeFileSync(`${target}.map`, map);
 } catch (error) {
   fail(`${main}: it cannot be made a component:\n${error?.message ?? error}`);
 }
 process.stdout.write(JSON.stringify({ contract: contract ?? null, modules, inputs }));
+
+/** The script with functions in the place of the host's that say they are not there yet. No line moves. */
+function withoutHost(script) {
+  const stub = (name, path) => {
+    const text =
+      `the host's \`${name}\` (${path}) cannot be called while the component is built; ` +
+      "call it from a function of the service";
+    const made = `Object.assign(new Error(${JSON.stringify(text)}), { host: true })`;
+    return `export const ${name} = () => { throw ${made}; };`;
+  };
+  const imports = /^import\s*(?:(?:\{([^}]*)\}|\*\s*as\s+([\w$]+))\s*from\s*)?"((?:rusm|wasi):[^"]+)";?$/gm;
+  return script.replace(imports, (whole, list = "", all, path) => {
+    const names = list.split(",").map((item) => item.trim().split(/\s+as\s+/)[0]);
+    if (all !== undefined) {
+      const uses = script.matchAll(new RegExp(`(?<![\\w$.])${all.replaceAll("$", "\\$")}\\.([\\w$]+)`, "g"));
+      names.push(...Array.from(uses, (use) => use[1]));
+    }
+    const stubs = [...new Set(names)].filter((name) => name !== "").map((name) => stub(name, path));
+    const what = all === undefined ? `{${list.replace(/\n/g, " ")}}` : `* as ${all}`;
+    const lines = "\n".repeat(whole.split("\n").length - 1);
+    return `import ${what} from "data:text/javascript,${encodeURIComponent(stubs.join(""))}";${lines}`;
+  });
+}
 
 function restore() {
   for (const [name, descriptor] of saved) {

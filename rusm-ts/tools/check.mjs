@@ -1,6 +1,6 @@
 // Checks the types of a component: node check.mjs FOLDER, in the folder of its package.json.
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
@@ -12,7 +12,8 @@ const tsc = join(require.resolve("typescript/package.json"), "../bin/tsc");
 const own = [folder, process.cwd()].map((at) => join(at, "tsconfig.json")).find((path) => existsSync(path));
 const base = own ?? require.resolve("rusm-ts/tsconfig.base.json");
 // The user's settings, for this component's files alone.
-const config = join(mkdtempSync(join(tmpdir(), "rusm-")), "tsconfig.json");
+const made = mkdtempSync(join(tmpdir(), "rusm-"));
+const config = join(made, "tsconfig.json");
 writeFileSync(
   config,
   JSON.stringify({ extends: base, compilerOptions: { noEmit: true }, include: [join(folder, "**/*.ts")] }),
@@ -26,6 +27,7 @@ const run = spawnSync(
     encoding: "utf8",
   },
 );
+rmSync(made, { recursive: true });
 process.stdout.write(run.stdout);
 process.stderr.write(run.stderr);
 process.exit(run.status ?? 1);

@@ -15,6 +15,7 @@ mod supervision;
 mod table;
 mod text;
 mod timers;
+mod url;
 mod wait;
 mod wait_async;
 
@@ -37,6 +38,7 @@ fn register(linker: &mut Linker<Guest>, lane: Lane) -> wasmtime::Result<Vec<&'st
     logging::add(imports)?;
     supervision::add(imports)?;
     text::add(imports)?;
+    url::add(imports)?;
     wait::add(imports)?;
     core_module::add(imports)?;
     if lane == Lane::Async {

@@ -1,43 +1,42 @@
-import { clearTimeout, setTimeout } from "./timers.ts";
+import { DOMException, Event, EventTarget } from "./events.ts";
+import { setTimeout } from "./timers.ts";
 
-type Listener = (event: { type: "abort"; target: AbortSignal }) => void;
+let aborts = 0;
 
-/** `AbortSignal`, as far as cancelling goes. */
-export class AbortSignal {
-  onabort: Listener | null = null;
-  #aborted = false;
+/** `AbortSignal`. */
+export class AbortSignal extends EventTarget {
+  onabort: ((event: Event) => unknown) | null = null;
+  /** When it was aborted, among all signals; 0 if it is not. */
+  #aborted = 0;
   #reason: unknown;
-  #listeners = new Set<Listener>();
+  /** Those that it follows, of `any`. */
+  #sources: readonly AbortSignal[] = [];
+  /** Whether it listens to them: only while somebody listens to it, so that a long-lived one keeps nobody else. */
+  #follows = false;
 
   get aborted(): boolean {
-    return this.#aborted;
+    this.#look();
+    return this.#aborted > 0;
   }
 
   get reason(): unknown {
+    this.#look();
     return this.#reason;
   }
 
   throwIfAborted(): void {
-    if (this.#aborted) throw this.#reason;
-  }
-
-  addEventListener(type: string, listener: Listener): void {
-    if (type === "abort") this.#listeners.add(listener);
-  }
-
-  removeEventListener(type: string, listener: Listener): void {
-    if (type === "abort") this.#listeners.delete(listener);
+    if (this.aborted) throw this.#reason;
   }
 
   /** Not for users: what `AbortController.abort` does. */
   static signal(signal: AbortSignal, reason: unknown): void {
-    if (signal.#aborted) return;
-    signal.#aborted = true;
-    signal.#reason = reason ?? domError("AbortError", "This operation was aborted");
-    const event = { type: "abort", target: signal } as const;
+    if (signal.#aborted > 0) return;
+    signal.#abort(++aborts, reason ?? new DOMException("This operation was aborted", "AbortError"));
+    const event = new Event("abort");
+    event.target = event.currentTarget = signal;
     signal.onabort?.(event);
-    for (const listener of signal.#listeners) listener(event);
-    signal.#listeners.clear();
+    signal.dispatchEvent(event);
+    signal._listeners = undefined;
   }
 
   static abort(reason?: unknown): AbortSignal {
@@ -48,20 +47,54 @@ export class AbortSignal {
 
   static timeout(ms: number): AbortSignal {
     const signal = new AbortSignal();
-    const timer = setTimeout(() => {
-      AbortSignal.signal(signal, domError("TimeoutError", "The operation was aborted due to timeout"));
-    }, ms);
-    signal.addEventListener("abort", () => clearTimeout(timer));
+    const reason = (): DOMException =>
+      new DOMException("The operation was aborted due to timeout", "TimeoutError");
+    setTimeout(() => AbortSignal.signal(signal, reason()), ms);
     return signal;
   }
 
   static any(signals: Iterable<AbortSignal>): AbortSignal {
     const all = new AbortSignal();
-    for (const signal of signals) {
-      if (signal.aborted) return AbortSignal.abort(signal.reason);
-      signal.addEventListener("abort", () => AbortSignal.signal(all, signal.reason));
-    }
+    all.#sources = [...signals].flatMap((signal) =>
+      signal.#sources.length > 0 ? signal.#sources : [signal],
+    );
     return all;
+  }
+
+  /** Whether one that it follows was aborted since. */
+  #look(): void {
+    if (this.#aborted > 0) return;
+    let first: AbortSignal | undefined;
+    for (const source of this.#sources) {
+      if (source.#aborted > 0 && (first === undefined || source.#aborted < first.#aborted)) first = source;
+    }
+    if (first !== undefined) this.#abort(first.#aborted, first.#reason);
+  }
+
+  #abort(when: number, reason: unknown): void {
+    this.#aborted = when;
+    this.#reason = reason;
+    this.#unfollow();
+    this.#sources = [];
+  }
+
+  readonly #follow = (event: Event): void => AbortSignal.signal(this, (event.target as AbortSignal).reason);
+
+  #unfollow(): void {
+    if (this.#follows) for (const source of this.#sources) source.removeEventListener("abort", this.#follow);
+    this.#follows = false;
+  }
+
+  override _changed(): void {
+    const wanted = this.#sources.length > 0 && (this._listeners ?? []).length > 0;
+    if (wanted === this.#follows) return;
+    if (!wanted) return this.#unfollow();
+    this.#follows = true;
+    for (const source of this.#sources) source.addEventListener("abort", this.#follow);
+  }
+
+  override get [Symbol.toStringTag](): string {
+    return "AbortSignal";
   }
 }
 
@@ -72,10 +105,8 @@ export class AbortController {
   abort(reason?: unknown): void {
     AbortSignal.signal(this.signal, reason);
   }
-}
 
-function domError(name: string, message: string): Error {
-  const error = new Error(message);
-  error.name = name;
-  return error;
+  get [Symbol.toStringTag](): string {
+    return "AbortController";
+  }
 }

@@ -5,14 +5,20 @@ import { sleep } from "rusm:actor/wait-async@0.1.0";
 import { crash } from "../service.ts";
 import { read } from "../task.ts";
 
+/** Timers that were set and neither fired for the last time nor were cleared. */
+const alive = new Set<number>();
+/** What those of them that wait now wait for. */
 const running = new Map<number, HostFuture<boolean>>();
 let last = 0;
 
 /** Runs a function once, so many milliseconds from now. It runs between messages, too. */
 export function setTimeout(run: (...args: unknown[]) => void, ms = 0, ...args: unknown[]): number {
   const id = ++last;
-  void wait(id, ms).then((fired) => {
-    if (fired) call(run, args);
+  // Not within the promise: what the host says to it is for the caller.
+  const future = sleep(delay(ms));
+  alive.add(id);
+  void wait(id, future).then(() => {
+    if (alive.delete(id)) call(run, args);
   });
   return id;
 }
@@ -20,21 +26,24 @@ export function setTimeout(run: (...args: unknown[]) => void, ms = 0, ...args: u
 /** Runs a function again and again. */
 export function setInterval(run: (...args: unknown[]) => void, ms = 0, ...args: unknown[]): number {
   const id = ++last;
+  const each = (): HostFuture<boolean> => sleep(Math.max(1, delay(ms)));
+  let future = each();
+  alive.add(id);
   const again = async (): Promise<void> => {
-    while (await wait(id, Math.max(1, delay(ms)))) call(run, args);
+    for (;;) {
+      await wait(id, future);
+      if (!alive.has(id)) return;
+      call(run, args);
+      if (!alive.has(id)) return;
+      future = each();
+    }
   };
   void again();
   return id;
 }
 
 export function clearTimeout(id: number | undefined): void {
-  const future = running.get(id ?? 0);
-  if (future === undefined) {
-    if (id !== undefined) cleared.add(id);
-    return;
-  }
-  running.delete(id ?? 0);
-  future.cancelRead();
+  if (id !== undefined && alive.delete(id)) running.get(id)?.cancelRead();
 }
 
 export const clearInterval = clearTimeout;
@@ -47,19 +56,15 @@ export const performance = {
   },
 };
 
-/** Intervals that were cleared by their own function, while they did not wait. */
-const cleared = new Set<number>();
-
-/** Whether the time passed; false if the timer was cleared. */
-async function wait(id: number, ms: number): Promise<boolean> {
-  if (cleared.delete(id)) return false;
-  const future = sleep(delay(ms));
+/** Waits until the time has passed or the timer was cleared. */
+async function wait(id: number, future: HostFuture<boolean>): Promise<void> {
   running.set(id, future);
   try {
     await read(future);
-    return running.delete(id);
   } catch {
-    return false;
+    // It was cleared.
+  } finally {
+    running.delete(id);
   }
 }
 

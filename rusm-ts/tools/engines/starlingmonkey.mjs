@@ -26,6 +26,17 @@ export const starlingmonkey = {
   imports: ['import { runOf, serverOf } from "rusm-ts/starlingmonkey";'],
   exports: ["export const server = serverOf(serve(made));", "export const run = runOf(start(made));"],
   plugins: [adapters],
+  // Of what Node has.
+  absent: [
+    "fetch",
+    "WebSocket",
+    "EventSource",
+    "Buffer",
+    "process",
+    "navigator",
+    "setImmediate",
+    "clearImmediate",
+  ],
   worlds: { service: "service", raw: "raw" },
 
   async load(require) {

@@ -174,6 +174,10 @@ table! {
         ENCODE "encode": Itself;
         DECODE "decode": Itself;
     }
+    url "rusm:actor/url@0.1.0" {
+        PARSE "parse": Itself;
+        CHANGE "change": Itself;
+    }
     supervisors "rusm:actor/supervisors@0.1.0" {
         START "start": Grant(&["spawn", "register"]);
         START_UNDER "start-under": Steer, Grant(&["spawn", "register"]);

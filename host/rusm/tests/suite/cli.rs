@@ -189,7 +189,7 @@ fn a_typescript_service_is_checked_against_its_contract() {
             "Type '{ tag: \"shameless\"; }' is not assignable to type 'Refusal'",
         ),
         ("words = given;", "words = given + untold;", "Cannot find name 'untold'"),
-        ("greeted.push(name);", "structuredClone(name);", "Cannot find name 'structuredClone'"),
+        ("greeted.push(name);", "fetch(name);", "Cannot find name 'fetch'"),
     ];
     for (right, wrong, message) in mistakes {
         assert!(whole.contains(right), "the template has changed: {right}");
@@ -199,6 +199,33 @@ fn a_typescript_service_is_checked_against_its_contract() {
         assert_eq!(failed.status.code(), Some(1), "{wrong}: {said}");
         assert!(said.contains(message) && said.contains("main.ts("), "{wrong}: {said}");
     }
+}
+
+#[test]
+fn what_cannot_be_called_while_a_component_is_built_is_said_with_its_place() {
+    let folder = new("early", "ts");
+    let main = folder.join("src/main.ts");
+    let whole = fs::read_to_string(&main).expect("the template's service");
+    let line = whole.lines().count() + 1;
+    for (early, place, said) in [
+        ("console.log(\"early\");", 9, "the host's `log` (rusm:actor/logging@0.1.0) cannot be called"),
+        ("setTimeout(() => {}, 10);", 1, "the host's `sleep`"),
+        ("export const id = crypto.randomUUID();", 26, "the host's `randomBytes`"),
+        ("export const at = new URL(\"https://a.example\");", 19, "the host's `parse`"),
+        ("void (async () => { await 1; console.log(1); })();", 38, "the host's `log`"),
+    ] {
+        fs::write(&main, format!("{whole}{early}\n")).expect("it can be written");
+        let failed = rusm(&folder, &["build"], "");
+        let error = text(&failed.stderr);
+        assert_eq!(failed.status.code(), Some(1), "{early}: {error}");
+        let expected = format!("src/main.ts:{line}:{place}: {said}");
+        assert!(error.contains(&expected), "{early}: {error}\n  expected {expected}");
+        assert!(!error.contains("data:"), "{error}");
+    }
+    fs::write(&main, format!("{whole}if (\"fetch\" in globalThis) throw new Error(\"own\");\n"))
+        .expect("a file");
+    let built = rusm(&folder, &["build"], "");
+    assert!(built.status.success(), "{}", text(&built.stderr));
 }
 
 #[test]

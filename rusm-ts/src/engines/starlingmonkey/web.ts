@@ -1,14 +1,11 @@
 /// <reference path="../../globals.d.ts" />
 // The engine has most of the web's APIs; what it has not, and what must know of messages, is installed on `globalThis`.
-import { absent } from "../../web/absent.ts";
 import { console } from "../../web/console.ts";
 import { random } from "../../web/random.ts";
 import { clearInterval, clearTimeout, setInterval, setTimeout } from "../../web/timers.ts";
 
-/** The engine has it, but the host gives no HTTP. */
-const UNUSABLE = ["fetch"];
-
-const missing = Object.entries(absent).filter(([name]) => UNUSABLE.includes(name) || !(name in globalThis));
+// The engine has it, but the host gives no HTTP.
+Reflect.deleteProperty(globalThis, "fetch");
 
 for (const [name, value] of Object.entries({
   clearInterval,
@@ -16,7 +13,6 @@ for (const [name, value] of Object.entries({
   console,
   setInterval,
   setTimeout,
-  ...Object.fromEntries(missing),
 })) {
   Object.defineProperty(globalThis, name, { value, writable: true, configurable: true, enumerable: false });
 }

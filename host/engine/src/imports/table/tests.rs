@@ -57,7 +57,9 @@ fn each_lane_has_what_its_world_has_and_no_more() {
         let mut world: Names = worlds.iter().flat_map(|world| in_wit(world)).collect();
         // For guests of either lane.
         world.extend(
-            in_wit("imports-async").into_iter().filter(|(name, _)| name.starts_with("rusm:actor/text@")),
+            in_wit("imports-async").into_iter().filter(|(name, _)| {
+                name.starts_with("rusm:actor/text@") || name.starts_with("rusm:actor/url@")
+            }),
         );
         world.insert(beside());
         assert_eq!(named(&taken), world, "{lane:?}");

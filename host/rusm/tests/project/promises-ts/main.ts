@@ -34,20 +34,17 @@ export default service(Promises, {
   async web() {
     const before = performance.now();
     await new Promise<void>((resolve) => queueMicrotask(resolve));
-    const missing = globalThis as unknown as Record<string, new () => unknown>;
-    const said = ["fetch", "URL", "structuredClone"].map((name) => {
-      try {
-        return String(new missing[name]!());
-      } catch (error) {
-        return String(error);
-      }
-    });
+    const said = ["fetch", "URL", "structuredClone"].map((name) => `${name} ${typeof Reflect.get(globalThis, name)}`);
+    const url = new URL("../b?x=1", "https://ÄB.example/c/d");
+    url.searchParams.append("y", "é");
+    url.port = "8080";
     const text = "an ünusual text, which is longer than a short one: 😀";
     const bytes = new TextEncoder().encode(text);
     const cancelled = AbortSignal.timeout(1);
     await new Promise<void>((resolve) => cancelled.addEventListener("abort", () => resolve()));
     return [
       ...said,
+      `${url} ${URL.canParse("nothing")} ${structuredClone(new Map([[1, url.host]])).get(1)}`,
       `${bytes.length} ${new TextDecoder().decode(bytes) === text}`,
       new TextDecoder().decode(new Uint8Array([...bytes, 0xff])).slice(-3),
       new TextEncoder().encode(text + "\ud800").slice(-3).join(),
