@@ -35,7 +35,7 @@ pub(crate) fn exit_reason(guest: &mut Guest, error: &wasmtime::Error) -> ExitRea
         None => (trap_text(error), frames),
     };
     // What the guest made of a refusal says less than why it was refused.
-    let text = match guest.limiter.take_refused() {
+    let text = match guest.limiter.take_refused().or_else(|| guest.wasi.take_refused()) {
         Some(why) => format!("{text} ({why})"),
         None => text,
     };

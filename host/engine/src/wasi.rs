@@ -1,6 +1,10 @@
 //! The WASI that guests import: made from the process's profile, with its output captured.
 
+use std::sync::LazyLock;
+
+use rustix::process::{Resource, getrlimit};
 use wasmtime::component::ResourceTable;
+use wasmtime_wasi::p2::DynPollable;
 use wasmtime_wasi::p2::pipe::MemoryInputPipe;
 use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 
@@ -21,11 +25,41 @@ pub(crate) struct LazyWasi {
     command: Option<Box<Command>>,
     context: Option<Box<WasiCtx>>,
     table: Option<Box<ResourceTable>>,
+    files: Files,
+}
+
+/// How many files are open at most: counting them at each call would cost more than the calls.
+#[derive(Default)]
+struct Files {
+    /// When they were counted last.
+    open: usize,
+    /// Since then.
+    calls: usize,
+    /// Why no more may be opened.
+    refused: Option<String>,
+}
+
+impl Files {
+    /// What is open now, if that is more than may be. One call opens two files at most.
+    fn too_many(&mut self, table: &mut ResourceTable, most: usize) -> Option<usize> {
+        self.calls += 1;
+        if self.open + 2 * self.calls <= most {
+            return None;
+        }
+        self.open = table.iter_mut().filter(|entry| !entry.is::<DynPollable>()).count();
+        self.calls = 0;
+        (self.open > most).then_some(self.open)
+    }
 }
 
 impl LazyWasi {
     pub(crate) fn new(command: Option<Box<Command>>) -> Self {
-        Self { command, context: None, table: None }
+        Self { command, ..Self::default() }
+    }
+
+    /// Why it may open nothing more, once.
+    pub(crate) fn take_refused(&mut self) -> Option<String> {
+        self.files.refused.take()
     }
 }
 
@@ -35,16 +69,35 @@ impl WasiView for Guest {
             self.wasi.context = Some(Box::new(context(self)));
         }
         let most = self.profile.limits.handles;
-        let LazyWasi { context, table, .. } = &mut self.wasi;
+        let files_most = self.profile.limits.files.min(*NODES_FILES);
+        let LazyWasi { context, table, files, .. } = &mut self.wasi;
         let table = table.get_or_insert_with(|| {
             let mut table = ResourceTable::new();
             table.set_max_capacity(most);
             Box::new(table)
         });
+        if let Some(open) = files.too_many(table, files_most) {
+            // It may still run for a moment, and opens nothing more then.
+            table.set_max_capacity(0);
+            let text = format!(
+                "{open} files, folders, sockets and streams of them are open; the limit `files` of its capabilities, here \
+                 {files_most}, sets how many that may be"
+            );
+            files.refused = Some(text.clone());
+            self.context.runtime().crash(self.context.pid(), text);
+        }
         // It was made above.
         WasiCtxView { ctx: context.get_or_insert_default(), table }
     }
 }
+
+/// What a guest may have open at most: the node keeps some for its sockets, its cache and its log.
+static NODES_FILES: LazyLock<usize> = LazyLock::new(|| {
+    let most = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+    usize::try_from(most).unwrap_or(usize::MAX).saturating_sub(KEPT_FILES).max(8)
+});
+
+const KEPT_FILES: usize = 64;
 
 fn context(guest: &mut Guest) -> WasiCtx {
     let mut builder = WasiCtx::builder();

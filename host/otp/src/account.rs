@@ -81,6 +81,10 @@ impl State {
              capabilities sets how much that may be",
             Overdrawn { most }
         );
+        self.crash(pid, text)
+    }
+
+    fn crash(&mut self, pid: Pid, text: String) -> Option<Arc<Body>> {
         let component = self.label.clone().unwrap_or_default();
         let crash = Crash { text, backtrace: String::new(), component, pid, function: String::new() };
         self.doom(ExitReason::Crash(Arc::new(crash)))
@@ -124,6 +128,12 @@ impl Runtime {
             wake(body);
         }
         charged
+    }
+
+    /// Ends a process for what it holds elsewhere, with a text that names the limit: as soon as it can be, as by a kill.
+    pub fn crash(&self, pid: Pid, text: String) {
+        let body = self.state(pid).and_then(|mut state| state.crash(pid, text));
+        wake(body);
     }
 
     /// Notes that so many bytes are no longer kept for a process.

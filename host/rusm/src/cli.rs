@@ -11,6 +11,7 @@ use rusm_engine::{Engine, EngineConfig};
 use rusm_setup::{Home, Need, State, Terminal};
 
 use crate::control::{self, ControlError, Watch};
+use crate::descriptors;
 use crate::{BuildError, Built, CallRequest, Language, Node, Project, Socket, scaffold};
 
 mod caps;
@@ -294,6 +295,7 @@ fn build(project: &Project) -> anyhow::Result<()> {
 fn start(project: &Project, no_build: bool) -> anyhow::Result<()> {
     let claim = Socket::of(project.root()).and_then(Socket::claim)?;
     let components = if no_build { project.built()? } else { built(project)? };
+    descriptors::raise();
     let log = Log::start();
     let asked = Asked::listen()?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;

@@ -6,6 +6,7 @@
 mod build;
 pub mod cli;
 mod control;
+mod descriptors;
 mod generate;
 mod manifest;
 mod node;

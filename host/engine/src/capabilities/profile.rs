@@ -46,6 +46,9 @@ pub struct Limits {
     /// Open handles of WASI, and calls under way together with open streams: so many of either, 100,000 by default. What is
     /// beyond is refused, calls as `overloaded`.
     pub handles: usize,
+    /// Files, folders, sockets and streams of them that are open; past it the process crashes. 256 by default, and never more
+    /// than the node's own limit less those that it keeps for itself.
+    pub files: usize,
     /// Timers that are set; past it the process crashes. 100,000 by default.
     pub timers: usize,
     /// Bytes a second of standard output, standard error and log lines; what is more is dropped, and counted. 1 MiB by
@@ -73,6 +76,7 @@ impl Default for Limits {
             host_memory: 16 << 20,
             processes: None,
             handles: 100_000,
+            files: 256,
             timers: 100_000,
             output: 1 << 20,
             host_call: 64 << 20,

@@ -56,6 +56,7 @@ fn limits(limits: &Limits) -> String {
     row("processes", limits.processes.map_or_else(none, |most| most.to_string()));
     row("instances", limits.instances.map_or_else(none, |most| most.to_string()));
     row("handles", limits.handles.to_string());
+    row("files", limits.files.to_string());
     row("timers", limits.timers.to_string());
     row("output", format!("{} a second", mib(limits.output)));
     row("host-call", mib(limits.host_call));

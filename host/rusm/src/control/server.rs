@@ -17,6 +17,7 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::time::Instant;
 
 use super::{Answer, Claim, Info, Say};
+use crate::descriptors::{self, Spare};
 
 /// Serves a node's socket until the node ends. A socket that a dead node left is taken over.
 pub(crate) fn listen(engine: Engine, claim: Claim) -> io::Result<Listening> {
@@ -29,9 +30,12 @@ pub(crate) fn listen(engine: Engine, claim: Claim) -> io::Result<Listening> {
     fs::set_permissions(path, fs::Permissions::from_mode(0o600))?;
     let task = tokio::spawn(async move {
         let mut failing = false;
+        let mut spare = Spare::default();
         loop {
+            spare.refill();
             let connection = match listener.accept().await {
                 Ok((connection, _)) => connection,
+                Err(error) if descriptors::are_spent(&error) && spare.give() => continue,
                 // Out of file descriptors, mostly: they come back.
                 Err(error) => {
                     if !std::mem::replace(&mut failing, true) {

@@ -231,6 +231,9 @@ impl Building<'_> {
         if let Some(handles) = &raw.handles {
             limits.handles = reader.within(handles.span(), *handles.get_ref(), most(own.handles))?;
         }
+        if let Some(files) = &raw.files {
+            limits.files = reader.within(files.span(), *files.get_ref(), most(own.files))?;
+        }
         if let Some(timers) = &raw.timers {
             limits.timers = reader.within(timers.span(), *timers.get_ref(), most(own.timers))?;
         }

@@ -97,6 +97,7 @@ pub(super) struct Capabilities {
     pub(super) processes: Option<Spanned<u32>>,
     pub(super) instances: Option<Spanned<u32>>,
     pub(super) handles: Option<Spanned<usize>>,
+    pub(super) files: Option<Spanned<usize>>,
     pub(super) timers: Option<Spanned<usize>>,
     pub(super) output: Option<Spanned<String>>,
     pub(super) host_call: Option<Spanned<String>>,

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use rusm_engine::{Kind, Lane, Spawn, Written};
 use rusm_otp::{Context, ExitReason, Message, SpawnOptions};
 
-use crate::support::TestNode;
+use crate::support::{TestNode, folder};
 
 /// Runs a program to its end: how it ended, and what it wrote.
 async fn run(node: &TestNode, component: &str, arguments: &[&str], stdin: &str) -> (ExitReason, Written) {
@@ -31,6 +31,33 @@ async fn output(node: &TestNode, component: &str, arguments: &[&str]) -> String 
     let (reason, written) = run(node, component, arguments, "").await;
     assert_eq!(reason, ExitReason::Normal, "{arguments:?}: {}", String::from_utf8_lossy(&written.stderr));
     String::from_utf8(written.stdout).expect("text").trim_end().to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_program_has_so_many_files_open_and_no_more() {
+    let node = TestNode::boot().await;
+    for component in ["command-rust", "command-core"] {
+        assert_eq!(output(&node, component, &["open", "/out", "100"]).await, "100 open", "{component}");
+        let (reason, written) = run(&node, component, &["open", "/out", "5000"], "").await;
+        match &reason {
+            ExitReason::Crash(crash) => {
+                let text = "the limit `files` of its capabilities, here 256";
+                assert!(crash.text.contains(text), "{component}: {}", crash.text);
+            }
+            // Preview 1's adapter has fewer descriptors, and an error for the next one.
+            _ => assert!(
+                component == "command-core" && written.stdout.starts_with(b"1"),
+                "{reason:?} {written:?}"
+            ),
+        }
+        let left: Vec<_> = std::fs::read_dir(folder().join("out")).expect("a folder").flatten().collect();
+        let left = left.iter().filter(|file| file.file_name().to_string_lossy().starts_with("open-"));
+        let made = left.map(|file| std::fs::remove_file(file.path()).expect("it was made")).count();
+        assert!(made < 600, "{component}: {made} files");
+    }
+    let open = std::fs::read_dir("/proc/self/fd").expect("Linux").count();
+    assert!(open < 200, "{open} descriptors of those that ended");
+    node.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

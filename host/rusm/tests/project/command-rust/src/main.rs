@@ -18,6 +18,14 @@ fn main() {
         }
         ["read", path] => println!("{:?}", std::fs::read_to_string(path).map_err(|error| error.kind())),
         ["write", path, text] => println!("{:?}", std::fs::write(path, text).map_err(|error| error.kind())),
+        ["open", path, count] => {
+            let open = |at: u32| std::fs::File::create(format!("{path}/open-{at}"));
+            let files: Vec<_> = (0..count.parse::<u32>().expect("a number")).map(open).collect();
+            println!("{} open", files.iter().filter(|file| file.is_ok()).count());
+            for at in 0..files.len() {
+                std::fs::remove_file(format!("{path}/open-{at}")).expect("it was made");
+            }
+        }
         ["list", path] => println!("{}", std::fs::read_dir(path).is_ok()),
         ["exit", code] => {
             eprintln!("about to exit");
