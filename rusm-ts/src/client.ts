@@ -14,7 +14,7 @@ import {
 } from "rusm:actor/wait-async@0.1.0";
 
 import { RusmError, fromHost } from "./error.ts";
-import { cancelled, direct, settle, settleThen } from "./future.ts";
+import { cancelled, direct, settle, settleThen, within } from "./future.ts";
 import { DEADLINE_MS, hostOptions } from "./spawn.ts";
 import { ItemReader, writeItems } from "./stream.ts";
 import { read } from "./task.ts";
@@ -138,16 +138,54 @@ export class Client {
   ): Promise<T> {
     const signal = options?.signal ?? this._options.signal;
     if (signal?.aborted === true) throw cancelled(signal);
-    const started = this.#start(key, body, "to-callee", options);
+    const deadline = this._deadline(options);
+    // One that was asked for is for the whole call; the default is for each wait, since a stream may take its time.
+    const isForAll = (options?.deadlineMs ?? this._options.deadlineMs) !== undefined;
+    const limit = isForAll ? within(deadline) : undefined;
+    const started = this.#start(key, body, "to-callee", { deadlineMs: LONGEST_MS });
+    let reply: Promise<Uint8Array> | undefined;
+    const answered = (): Promise<Uint8Array> => {
+      if (reply === undefined) {
+        reply = settle(callWait(started.call), signal);
+        reply.catch(() => undefined);
+      }
+      return limit === undefined ? reply : Promise.race([reply, limit.late]);
+    };
     try {
-      const ended = await writeItems(started.handle, items, encode, this._deadline(options), signal);
+      const ended = await writeItems(
+        started.handle,
+        items,
+        encode,
+        deadline,
+        signal,
+        waitsBeside() ? answered : undefined,
+      );
       // A reader that has seen enough answers anyway; one that does not keep up does not.
       if (ended instanceof RusmError && ended.code === "timeout") throw ended;
+      const bytes = await (limit === undefined ? this.#soon(answered(), deadline) : answered());
+      return answer(bytes, decode, refusal);
     } catch (error) {
       callCancel(started.call);
       throw error;
+    } finally {
+      limit?.clear();
     }
-    return answer(await settle(callWait(started.call), signal), decode, refusal);
+  }
+
+  /** A reply that has to be there before long. */
+  async #soon<T>(reply: Promise<T>, deadline: number): Promise<T> {
+    let settled = false;
+    const settle = (): void => void (settled = true);
+    reply.then(settle, settle);
+    // Mostly it is there already.
+    for (let turn = 0; turn < 4 && !settled; turn++) await undefined;
+    if (settled) return reply;
+    const limit = within(deadline);
+    try {
+      return await Promise.race([reply, limit.late]);
+    } finally {
+      limit.clear();
+    }
   }
 
   #start(
@@ -221,6 +259,14 @@ function describe(value: unknown): string {
     JSON.stringify(value, (_, part: unknown) => (typeof part === "bigint" ? `${part}` : part)) ?? "no reason"
   );
 }
+
+/** Whether a call can be waited for while others go on: StarlingMonkey blocks the process. */
+function waitsBeside(): boolean {
+  return "__cqjs" in globalThis;
+}
+
+/** For what has a limit of its own: 49 days. */
+const LONGEST_MS = 0xffff_ffff;
 
 /** Monitors that came with a spawn. */
 const spawnMonitors = new WeakMap<Target, number>();

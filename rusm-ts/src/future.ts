@@ -1,4 +1,6 @@
 /// <reference path="./host.d.ts" />
+import { sleep } from "rusm:actor/wait-async@0.1.0";
+
 import { fromHost, RusmError } from "./error.ts";
 import { read, readThen } from "./task.ts";
 
@@ -47,6 +49,22 @@ async function readUnlessAborted<T>(future: HostFuture<T>, signal: AbortSignal):
   } finally {
     signal.removeEventListener("abort", cancel);
   }
+}
+
+/** A time limit for what may take longer: it rejects as calls do, unless it is cleared before. */
+export function within(ms: number): { readonly late: Promise<never>; clear(): void } {
+  const future = sleep(ms);
+  let waits = true;
+  const late = readThen(future, (): never => {
+    throw fromHost({ tag: "timeout" });
+  });
+  late.catch(() => (waits = false));
+  return {
+    late,
+    clear(): void {
+      if (waits) future.cancelRead();
+    },
+  };
 }
 
 /** Calls an import that answers with a result at once; the binding throws its error as `payload`. */

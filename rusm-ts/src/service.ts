@@ -4,7 +4,7 @@ import { streamClose } from "rusm:actor/wait-async@0.1.0";
 
 import { describeReason, RusmError } from "./error.ts";
 import { hostKey } from "./spawn.ts";
-import { ItemReader, writeItems } from "./stream.ts";
+import { ItemReader, readerEnded, writeToReader } from "./stream.ts";
 import { enterTask, inOwnTask, leaveTask } from "./task.ts";
 import type { Event, ExitReason } from "./types.ts";
 import { DecodeError } from "./wire/error.ts";
@@ -335,7 +335,7 @@ class Server<S extends object> {
     // It goes on between messages; the reader sets its pace, and its end is no failure of this service.
     void guarded(async () => {
       try {
-        await writeItems(streamEnd, items, (w, item) => value?.(w, item), STREAM_PATIENCE_MS);
+        await writeToReader(streamEnd, items, (w, item) => value?.(w, item), STREAM_PATIENCE_MS);
       } catch (error) {
         if (!(error instanceof RusmError)) console.warn(`a stream of ${entry.name} failed:`, error);
       }
@@ -346,7 +346,8 @@ class Server<S extends object> {
   private async info(
     event: Event | { tag: "demand" | "stream-end" | "delivery"; val: unknown },
   ): Promise<void> {
-    if (event.tag === "demand" || event.tag === "stream-end" || event.tag === "delivery") return;
+    if (event.tag === "stream-end") return readerEnded((event.val as { handle: number }).handle);
+    if (event.tag === "demand" || event.tag === "delivery") return;
     await this.handlers.info?.(event as Event);
   }
 }

@@ -105,6 +105,7 @@ export class ItemReader<T> implements AsyncIterableIterator<T> {
 /**
  * Writes items into a stream, in chunks: at 64 KiB, or when the next item is late. Answers why the reader takes no more, or
  * undefined when it has them all; what the items themselves throw, or the signal's end, aborts the stream and is thrown.
+ * `over` is asked when an item lets itself be awaited: what it answers with ends the writing, wherever the items are.
  */
 export async function writeItems<T>(
   handle: number,
@@ -112,6 +113,7 @@ export async function writeItems<T>(
   encode: (writer: Writer, item: T) => void,
   deadlineMs: number,
   signal?: AbortSignal,
+  over?: () => Promise<unknown>,
 ): Promise<unknown> {
   const writer = new Writer();
   let since = now();
@@ -141,7 +143,7 @@ export async function writeItems<T>(
   };
   try {
     if (Symbol.asyncIterator in items) {
-      await drain(items[Symbol.asyncIterator](), push, flush, signal);
+      await drain(items[Symbol.asyncIterator](), push, flush, signal, over);
     } else {
       for (const item of items) await push(item);
     }
@@ -170,8 +172,10 @@ async function drain<T>(
   push: (item: T) => Promise<void>,
   flush: () => Promise<void>,
   signal: AbortSignal | undefined,
+  over: (() => Promise<unknown>) | undefined,
 ): Promise<void> {
   let finished = false;
+  let waits = false;
   let giveUp: (() => void) | undefined;
   const given =
     signal === undefined
@@ -193,7 +197,12 @@ async function drain<T>(
       // A generator that has its item ready settles within a few turns of the queue.
       for (let turn = 0; turn < 4 && !arrived; turn++) await undefined;
       if (!arrived) await flush();
-      const result = await (given === undefined ? next : Promise.race([next, given]));
+      const ends: Array<Promise<typeof OVER>> = given === undefined ? [] : [given];
+      if (!arrived && over !== undefined) ends.push(over().then(() => OVER));
+      waits = true;
+      const result = await (ends.length === 0 ? next : Promise.race([next, ...ends]));
+      waits = result === OVER;
+      if (result === OVER) return;
       if (result.done === true) {
         finished = true;
         return;
@@ -204,10 +213,35 @@ async function drain<T>(
     if (giveUp !== undefined) signal?.removeEventListener("abort", giveUp);
     if (!finished) {
       const returned = Promise.resolve(source.return?.());
-      // A source that waits for its next item ends only with that: whoever has given up does not wait for it.
-      if (signal?.aborted === true) returned.catch(() => undefined);
+      // A source that waits for its next item ends only with that: nobody waits for it.
+      if (waits) returned.catch(() => undefined);
       else await returned;
     }
+  }
+}
+
+const OVER = Symbol("over");
+
+/** Streams whose reader's end is waited for. */
+const readers = new Map<number, () => void>();
+
+/** The end of a stream's reader, as the host tells it to the process that writes. */
+export function readerEnded(handle: number): void {
+  readers.get(handle)?.();
+}
+
+/** As `writeItems`, for a service: it hears between its messages when the reader leaves, wherever the items are. */
+export async function writeToReader<T>(
+  handle: number,
+  items: AsyncIterable<T> | Iterable<T>,
+  encode: (writer: Writer, item: T) => void,
+  patienceMs: number,
+): Promise<void> {
+  const gone = new Promise<void>((resolve) => readers.set(handle, resolve));
+  try {
+    await writeItems(handle, items, encode, patienceMs, undefined, () => gone);
+  } finally {
+    readers.delete(handle);
   }
 }
 
@@ -260,18 +294,33 @@ export class Sink<T> implements AsyncIterable<T> {
     this.#wake = undefined;
   }
 
-  async *[Symbol.asyncIterator](): AsyncGenerator<T, void, void> {
-    try {
-      for (;;) {
-        while (this.#queue.length > 0) yield this.#queue.shift() as T;
-        if (this.#failure !== undefined) throw this.#failure;
-        if (this.#state !== "open") return;
-        await new Promise<void>((resolve) => {
-          this.#wake = resolve;
-        });
-      }
-    } finally {
+  /** Its reader may leave while it waits: no generator could end then. */
+  [Symbol.asyncIterator](): AsyncIterator<T, undefined> {
+    const end = (): IteratorResult<T, undefined> => {
       this.#state = "ended";
-    }
+      this.#queue.length = 0;
+      return { done: true, value: undefined };
+    };
+    return {
+      next: async () => {
+        for (;;) {
+          if (this.#state === "ended") return end();
+          if (this.#queue.length > 0) return { done: false, value: this.#queue.shift() as T };
+          if (this.#failure !== undefined) {
+            end();
+            throw this.#failure;
+          }
+          if (this.#state !== "open") return end();
+          await new Promise<void>((resolve) => {
+            this.#wake = resolve;
+          });
+        }
+      },
+      return: async () => {
+        const ended = end();
+        this.#notify();
+        return ended;
+      },
+    };
   }
 }

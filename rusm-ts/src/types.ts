@@ -66,7 +66,10 @@ type Side<Tag, T> = [T] extends [undefined] ? { tag: Tag; val?: undefined } : { 
 
 /** What every call takes. */
 export interface CallOptions {
-  /** How long to wait for the reply, in milliseconds; 5,000 by default. */
+  /**
+   * How long the call may take, in milliseconds, its stream to the callee included. Without one, 5,000 for the reply, counted from
+   * the last item: a stream takes as long as it takes.
+   */
   deadlineMs?: number;
   /** Gives the call up: it rejects with the code `cancelled`. */
   signal?: AbortSignal;

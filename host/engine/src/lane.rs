@@ -89,8 +89,8 @@ fn common(lane: Lane) -> Config {
     settings
         .concurrency_support(lane == Lane::Async)
         .epoch_interruption(true)
-        .max_wasm_stack(WASM_STACK)
-        .async_stack_size(WASM_STACK + HOST_STACK)
+        .max_wasm_stack(wasm_stack(lane))
+        .async_stack_size(wasm_stack(lane) + HOST_STACK)
         .wasm_backtrace_max_frames(NonZeroUsize::new(FRAMES))
         // Of use to guests that keep their debug information.
         .wasm_backtrace_details(WasmBacktraceDetails::Enable);
@@ -182,8 +182,14 @@ const TABLES_OF_ONE: u32 = 3;
 /// Over which time the longest lag of a tick is told.
 const LAG_OVER: Duration = Duration::from_secs(1);
 
-/// wasmtime's own default; what goes deeper is a crash of that process.
-const WASM_STACK: usize = 512 << 10;
+/// What goes deeper is a crash of that process. The sync lane has wasmtime's own default. An interpreter's guests have a stack in
+/// their memory, whose end is an error of the language: this one must not be full before.
+fn wasm_stack(lane: Lane) -> usize {
+    match lane {
+        Lane::Sync => 512 << 10,
+        Lane::Async => 24 << 20,
+    }
+}
 
 /// Host functions run on the guest's fiber: an overflow there would end the node, so there is plenty.
 const HOST_STACK: usize = 512 << 10;

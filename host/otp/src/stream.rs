@@ -196,7 +196,7 @@ impl StreamWriter {
 }
 
 impl StreamReader {
-    /// The next chunk; none when the writer is done.
+    /// The next chunk; none when the writer is done, or this end was closed meanwhile.
     ///
     /// # Errors
     /// [`StreamError`] if the writer gave up or ended; what it wrote before is read first.
@@ -209,6 +209,10 @@ impl StreamReader {
                 drop(shared);
                 told.tell();
                 return Poll::Ready(Ok(Some(chunk)));
+            }
+            if shared.reader.end.is_some() {
+                // It was given up here, by a clone of this end.
+                return Poll::Ready(Ok(None));
             }
             match &shared.writer.end {
                 Some(End::Closed) => Poll::Ready(Ok(None)),
@@ -229,10 +233,10 @@ impl StreamReader {
         shared.reader.end.get_or_insert(end);
         shared.chunks.clear();
         shared.bytes = 0;
-        let waker = shared.writer.waker.take();
+        let wakers = [shared.writer.waker.take(), shared.reader.waker.take()];
         let owner = shared.owner.take().filter(|_| first);
         drop(shared);
-        wake(waker);
+        wakers.into_iter().for_each(wake);
         if let Some((runtime, pid, handle)) = owner {
             runtime.notify(pid, Message::StreamEnd { handle, reason });
         }

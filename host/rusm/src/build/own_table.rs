@@ -7,7 +7,6 @@
 //! takes the table from there. What is not exactly of the expected shape is left as it is.
 
 use std::collections::BTreeMap;
-use std::ops::Range;
 
 use wasm_encoder::reencode::{Reencode as _, RoundtripReencoder};
 use wasm_encoder::{
@@ -16,9 +15,10 @@ use wasm_encoder::{
     TableSection, TableType,
 };
 use wasmparser::{
-    Chunk, ElementItems, ElementKind, ExternalKind, Instance, Operator, Parser, Payload, TypeRef, Validator,
-    WasmFeatures,
+    ElementItems, ElementKind, ExternalKind, Instance, Operator, Payload, TypeRef, Validator, WasmFeatures,
 };
+
+use super::sections::{Section, sections};
 
 /// The component with the change; none if it is not one that can be changed so.
 pub(crate) fn own_table(component: &[u8]) -> Option<Vec<u8>> {
@@ -45,36 +45,6 @@ fn change(component: &[u8]) -> Option<Vec<u8>> {
         changed = changed.or(inner);
     }
     changed.map(|_| out.finish())
-}
-
-/// A section as it stands in the file.
-struct Section<'a> {
-    id: u8,
-    bytes: &'a [u8],
-    payload: Payload<'a>,
-}
-
-/// The sections of a component or of a module, without those inside of them.
-fn sections(binary: &[u8]) -> Option<Vec<Section<'_>>> {
-    let mut parser = Parser::new(0);
-    let (mut rest, mut sections) = (binary, Vec::new());
-    while !rest.is_empty() {
-        let Ok(Chunk::Parsed { consumed, payload }) = parser.parse(rest, true) else { return None };
-        rest = &rest[consumed..];
-        if let Payload::ModuleSection { unchecked_range, .. }
-        | Payload::ComponentSection { unchecked_range, .. } = &payload
-        {
-            rest = rest.get(length(unchecked_range)?..)?;
-        }
-        let Some((id, range)) = payload.as_section() else { continue };
-        let bytes = binary.get(usize::try_from(range.start).ok()?..usize::try_from(range.end).ok()?)?;
-        sections.push(Section { id, bytes, payload });
-    }
-    Some(sections)
-}
-
-fn length(range: &Range<u64>) -> Option<usize> {
-    usize::try_from(range.end - range.start).ok()
 }
 
 /// A core instance of the component, and the section that it stands in.
@@ -430,6 +400,8 @@ const BASE: &str = "__table_base";
 
 #[cfg(test)]
 mod tests {
+    use wasmparser::Parser;
+
     use super::*;
 
     /// A component as the linker makes it; where its engine puts its elements is the test's.

@@ -240,6 +240,31 @@ async fn packages_from_npm_work_as_they_are() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_recursion_without_end_is_an_error_that_can_be_caught() {
+    let node = TestNode::boot().await;
+    let mut seen = Vec::new();
+    for kind in 0.. {
+        let pid = node.node().engine().spawn(Spawn::new("promises-ts")).await.expect("it starts").pid;
+        let reply = node.raw_call(pid, node.key("promises-ts", "dive"), vec![kind]).await;
+        match reply.as_deref() {
+            Ok([0]) => break,
+            Ok(text) => seen.push(String::from_utf8_lossy(&text[2..]).into_owned()),
+            Err(error) => panic!("kind {kind}: {error}"),
+        }
+    }
+    assert_eq!(seen.len(), 17);
+    let (plain, others) = seen.split_first().expect("the first kind");
+    let levels =
+        plain.strip_prefix("RangeError: Maximum call stack size exceeded ").expect("one of the stack");
+    assert!(levels.parse::<u32>().expect("a number") > 3000, "{levels} levels");
+    let ends = ["RangeError: Maximum call stack size exceeded", "SyntaxError: too many captures"];
+    for said in others {
+        assert!(ends.iter().any(|end| said.starts_with(end)), "{said}");
+    }
+    node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn odd_values_end_no_typescript_process() {
     let node = TestNode::boot().await;
     let seen = node.call("promises-ts", "odd()").await.expect("it answers");
@@ -284,6 +309,9 @@ async fn what_fails_in_a_stream_is_told_and_ends_no_service() {
             "\"6\"",
             cancelled,
             "\"4\"",
+            "\"1\", \"timeout: timeout: no answer within the deadline\"",
+            "\"1\", \"true\", \"1\", \"true\", \"true false false\"",
+            "\"2\", \"true\"",
         ];
         assert_eq!(seen, format!("[{}]", expected.join(", ")), "{probe}");
     }

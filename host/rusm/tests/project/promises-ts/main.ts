@@ -1,10 +1,11 @@
-import { process, RusmError, service } from "rusm-ts";
+import { process, RusmError, service, Sink } from "rusm-ts";
 
 import { Probe } from "./gen/probe.ts";
 import { Promises } from "./gen/promises.ts";
 
 let soon: Promise<string> = Promise.resolve("nothing began");
 let ticks = 0;
+let left = 0;
 
 export default service(Promises, {
   begin(ms) {
@@ -80,6 +81,62 @@ export default service(Promises, {
     return [String(fired), ...logged, said(() => process.whereis("\ud800")), said(() => process.send("\ud800", new Uint8Array()))];
   },
 
+  dive(kind) {
+    let depth = 0;
+    const said = (run: () => unknown): string => {
+      try {
+        depth = 0;
+        return String(run()).slice(0, 40);
+      } catch (error) {
+        return `${(error as Error).name}: ${(error as Error).message} ${depth}`;
+      }
+    };
+    const plain = (): number => (depth++, plain() + 1);
+    const wide = (a: number, b: string, ...rest: unknown[]): unknown[] => (depth++, [...wide(a + 1, `${b}x`.slice(-3), a, ...rest.slice(0, 3)), a]);
+    const mapped = (): unknown => (depth++, [1].map(() => mapped()));
+    class Deep {
+      constructor() {
+        depth++;
+        new Deep();
+      }
+      get deeper(): unknown {
+        depth++;
+        return this.deeper;
+      }
+    }
+    const tagged = { toString: (): string => (depth++, `${tagged}`) };
+    const proxy: Record<string, unknown> = new Proxy({}, { get: () => (depth++, proxy["x"]) });
+    const sorted = (): unknown => (depth++, [2, 1].sort(() => (sorted(), 0)));
+    const replaced = (): string => (depth++, "a".replace(/a/, () => replaced()));
+    function* generated(): Generator<number> {
+      depth++;
+      yield* generated();
+    }
+    let nested: unknown = 1;
+    for (let at = 0; at < 100_000; at++) nested = [nested];
+    const kinds = [
+      plain,
+      () => wide(0, "", 1),
+      mapped,
+      () => new Deep(),
+      () => Object.create(Deep.prototype).deeper,
+      () => `${tagged}`,
+      () => proxy["x"],
+      sorted,
+      replaced,
+      () => [...generated()],
+      () => JSON.stringify(nested),
+      () => JSON.parse("[".repeat(100_000) + "]".repeat(100_000)),
+      () => structuredClone(nested),
+      () => String(nested),
+      () => (nested as unknown[]).flat(Infinity).length,
+      () => new RegExp("(".repeat(100_000) + ")".repeat(100_000)),
+      () => Reflect.construct(Function, [`${"(".repeat(20_000)}1${")".repeat(20_000)}`]),
+    ];
+    const chosen = kinds[kind];
+    return chosen && said(chosen);
+  },
+
   draw() {
     return [Math.random(), Math.random(), Math.random()];
   },
@@ -119,6 +176,25 @@ export default service(Promises, {
     setTimeout(() => late.abort(), 10);
     results.push(await said(() => other.take(stuck(), { signal: late.signal })));
     results.push(await said(() => other.take([4])));
+    // The callee has seen enough, or never will, while the items let themselves be awaited.
+    const begun = performance.now();
+    results.push(await said(() => probe.sum(0n, stuck(), 1)));
+    results.push(await said(() => probe.sum(0n, stuck(), 9, { deadlineMs: 30 })));
+    // A reader that leaves is noticed by what waits, and its own `next` ends.
+    for (const ms of [0, 20]) {
+      const reading = other.drip(ms)[Symbol.asyncIterator]();
+      results.push(String((await reading.next()).value));
+      const next = reading.next();
+      await reading.return?.();
+      results.push(String((await next).done));
+    }
+    const sink = new Sink<number>();
+    const reading = sink[Symbol.asyncIterator]();
+    const next = reading.next();
+    void reading.return?.();
+    results.push(`${(await next).done} ${sink.open} ${sink.push(1)}`);
+    for (let tries = 0; tries < 100 && (await other.left()) < 2; tries++) await process.sleep(10);
+    results.push(String(await other.left()), String(performance.now() - begun < 3000));
     return results;
   },
 
@@ -126,6 +202,24 @@ export default service(Promises, {
     let sum = 0;
     for await (const value of values) sum += value;
     return sum;
+  },
+
+  async *drip(ms) {
+    // Whoever waits for ever cannot be ended by a language without cancellation: its promise is what has to hear.
+    const gone = new Promise<void>((resolve) => setTimeout(resolve, ms === 0 ? 50 : ms));
+    try {
+      yield 1;
+      await gone;
+      yield 2;
+      await process.sleep(20);
+      yield 3;
+    } finally {
+      left++;
+    }
+  },
+
+  left() {
+    return left;
   },
 
   throwLater(text) {
