@@ -23,7 +23,7 @@ type HostEvent =
   | import("./types.ts").Event
   | { tag: "delivery"; val: import("./types.ts").Delivery }
   | { tag: "demand"; val: unknown }
-  | { tag: "stream-end"; val: unknown };
+  | { tag: "stream-end"; val: { handle: number } };
 interface HostSpawnOptions {
   init: number | null;
   body: Uint8Array;

@@ -12,6 +12,7 @@ import {
 import { fromHost } from "./error.ts";
 import { direct } from "./future.ts";
 import { hostOptions } from "./spawn.ts";
+import { readerEnded } from "./stream.ts";
 import { read } from "./task.ts";
 import type { Delivery, Event, ExitReason, Filter, Pid, SpawnOptions, Target } from "./types.ts";
 import { milliseconds, named } from "./well-formed.ts";
@@ -49,6 +50,7 @@ export async function receive(
     const event = await read(hostReceive(filter, limit));
     if (event === null) return undefined;
     // Ends of streams are the business of whoever holds them.
+    if (event.tag === "stream-end") readerEnded(event.val.handle);
     if (event.tag === "demand" || event.tag === "stream-end") continue;
     if (event.tag === "delivery") event.val.key >>>= 0;
     return event;

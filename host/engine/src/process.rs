@@ -22,7 +22,7 @@ mod turn;
 
 pub(crate) use event::event;
 pub(crate) use guest::{Guest, StartedCall};
-pub(crate) use serve::{exit_of_code, within};
+pub(crate) use serve::{Stops, exit_of_code, within};
 use throttled::Throttled;
 use turn::Turns;
 pub(crate) use turn::waited;

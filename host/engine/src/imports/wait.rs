@@ -3,7 +3,7 @@ use rusm_otp::{Payload, PendingCall, StreamEnd, TryWrite};
 use wasmtime::StoreContextMut;
 use wasmtime::component::{WasmList, WasmStr};
 
-use super::operations;
+use super::operations::{self, Taker};
 use super::table::{Imports, wait as import};
 use crate::process::{Guest, StartedCall, waited};
 use crate::types::{
@@ -74,17 +74,14 @@ pub(super) fn add(imports: &mut Imports<'_>) -> wasmtime::Result<()> {
         &import::RECEIVE,
         |mut store: Store<'_>, (filter, limit): (Filter, Option<u64>)| {
             Box::new(async move {
-                let Guest { context, profile, .. } = store.data();
-                let (context, streams) = (context.clone(), profile.limits.handles);
-                let receiving = operations::receive(context, streams, filter, limit);
+                let receiving = operations::receive(Taker::of(store.data()), filter, limit);
                 let event: Option<Event> = waited(&mut store, receiving).await;
                 Ok((event,))
             })
         },
     )?;
     imports.func_wrap(&import::RECEIVE_NOW, |store: Store<'_>, (filter,): (Filter,)| {
-        let Guest { context, profile, .. } = store.data();
-        Ok((operations::receive_now(context, profile.limits.handles, filter),))
+        Ok((operations::receive_now(store.data(), filter),))
     })?;
     imports.func_wrap_async(&import::SLEEP, |mut store: Store<'_>, (ms,): (u64,)| {
         Box::new(async move {

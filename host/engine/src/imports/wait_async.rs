@@ -7,7 +7,7 @@ use tokio::sync::oneshot;
 use wasmtime::StoreContextMut;
 use wasmtime::component::{ComponentType, FutureReader, Lift, Lower, WasmList, WasmStr};
 
-use super::operations;
+use super::operations::{self, Taker};
 use super::table::{Imports, wait_async as import};
 use super::wait::{call_cancel, call_start, stream_abort, stream_close, stream_demand};
 use crate::process::Guest;
@@ -68,9 +68,8 @@ pub(super) fn add(imports: &mut Imports<'_>) -> wasmtime::Result<()> {
     })?;
     imports.func_wrap(&import::CALL_CANCEL, call_cancel)?;
     imports.func_wrap(&import::RECEIVE, |store: Store<'_>, (filter, limit): (Filter, Option<u64>)| {
-        let Guest { context, profile, .. } = store.data();
-        let (context, streams) = (context.clone(), profile.limits.handles);
-        future(store, operations::receive(context, streams, filter, limit))
+        let taker = Taker::of(store.data());
+        future(store, operations::receive(taker, filter, limit))
     })?;
     imports.func_wrap(&import::SLEEP, |store: Store<'_>, (ms,): (u64,)| {
         let sleep = operations::sleep(ms);

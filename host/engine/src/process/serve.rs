@@ -228,7 +228,7 @@ pub(super) async fn serve<S: Service>(
                 let answer = service.handle(&mut incoming).await?;
                 log_cast(context, component, key, &answer);
             }
-            Message::Exit { pid, reason } if is_stop(context, pid, &reason) => {
+            Message::Exit { pid, reason } if Stops::of(context).has(pid, &reason) => {
                 service.enter(None);
                 service.terminate(reason.clone().into()).await?;
                 return Ok(reason);
@@ -309,12 +309,25 @@ pub(crate) fn within(mut request: Box<Request>, context: &Context, streams: usiz
     None
 }
 
-/// Whether an exit ends the service in good order: its parent's, or a request to stop that it does not trap.
-fn is_stop(context: &Context, pid: rusm_otp::Pid, reason: &ExitReason) -> bool {
-    let info = context.runtime().info(context.pid());
-    let traps = info.is_some_and(|info| info.trap_exit);
-    let asked = matches!(reason, ExitReason::Shutdown | ExitReason::ShutdownWith(_));
-    asked && (!traps || context.runtime().parent(context.pid()) == Some(pid))
+/// Which exits end a service in good order: its parent's requests to stop, and anybody's if it does not trap exits.
+pub(crate) struct Stops {
+    traps: bool,
+    parent: Option<rusm_otp::Pid>,
+}
+
+impl Stops {
+    pub(crate) fn of(context: &Context) -> Self {
+        let info = context.runtime().info(context.pid());
+        Self {
+            traps: info.is_some_and(|info| info.trap_exit),
+            parent: context.runtime().parent(context.pid()),
+        }
+    }
+
+    pub(crate) fn has(&self, pid: rusm_otp::Pid, reason: &ExitReason) -> bool {
+        let asked = matches!(reason, ExitReason::Shutdown | ExitReason::ShutdownWith(_));
+        asked && (!self.traps || self.parent == Some(pid))
+    }
 }
 
 fn log_cast(context: &Context, component: &Component, key: u32, answer: &Handled) {

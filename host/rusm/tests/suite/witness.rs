@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use rusm::CallRequest;
+use rusm_engine::Spawn;
 use rusm_otp::{Context, ExitReason, Message, Pid, SpawnOptions};
 
 use crate::support::{TestNode, folder};
@@ -57,6 +58,31 @@ impl TestNode {
         };
         tokio::time::timeout(Duration::from_secs(60), waiting).await.expect("the events come")
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_service_that_receives_leaves_its_requests_to_stop_to_its_loop() {
+    let node = TestNode::boot().await;
+    for witness in WITNESSES {
+        let pid = node.node().engine().spawn(Spawn::new(witness)).await.expect("it starts").pid;
+        let (sender, ended) = tokio::sync::oneshot::channel();
+        let watch = move |context: Context| async move {
+            context.runtime().monitor(context.pid(), &pid.into());
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            context.runtime().exit(context.pid(), pid, ExitReason::Shutdown);
+            let Message::Down { reason, .. } = context.receive().await else { panic!("another message") };
+            sender.send(reason).expect("the test waits");
+            ExitReason::Normal
+        };
+        let runtime = node.node().engine().runtime();
+        runtime.spawn(SpawnOptions::new("test"), watch).expect("it has no name");
+        let mut body = b"\x04take".to_vec();
+        body.extend([0, 0]);
+        let taken = node.raw_call(pid, node.key(witness, "relate"), body).await;
+        assert_eq!(taken.as_deref(), Ok(&b"\x07nothing"[..]), "{witness}");
+        assert_eq!(ended.await.expect("it ends"), ExitReason::Shutdown, "{witness}");
+    }
+    node.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -14,7 +14,7 @@ export default service(Witness, {
     return probe.pid()!;
   },
 
-  relate(how, other) {
+  async relate(how, other) {
     switch (how) {
       case "link":
         process.link(other);
@@ -31,6 +31,8 @@ export default service(Witness, {
         return String(process.trapExit(true));
       case "untrap":
         return String(process.trapExit(false));
+      case "take":
+        return (await process.receive({ tag: "any" }, 300))?.tag ?? "nothing";
       case "alive":
         return String(process.alive(other));
       case "info": {

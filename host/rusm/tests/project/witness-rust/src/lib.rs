@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use rusm_rs::{
-    CallError, Event, ExitReason, Monitor, Pid, Sink, Spawn, SpawnError, Stream, names, process, timers,
+    CallError, Event, ExitReason, Filter, Monitor, Pid, Sink, Spawn, SpawnError, Stream, names, process, timers,
 };
 
 rusm_rs::contract!("test:probe/probe");
@@ -39,6 +39,10 @@ impl witness::Service for Witness {
             "demonitor" => return self.monitors.pop().expect("a monitor").demonitor().to_string(),
             "trap" => return process::trap_exit(true).to_string(),
             "untrap" => return process::trap_exit(false).to_string(),
+            "take" => {
+                let event = process::receive_matching(Filter::Any, Duration::from_millis(300));
+                return event.map_or("nothing".into(), |event| format!("{event:?}"));
+            }
             "alive" => return process::alive(other).to_string(),
             "info" => {
                 return process::info(other).map_or("gone".into(), |info| {
