@@ -139,7 +139,7 @@ fn mention(contract: &Contract, ty: &Type, places: &mut Vec<usize>) {
             match &contract.types[*place].kind {
                 TypeKind::Alias(of) => mention(contract, of, places),
                 TypeKind::Record(fields) => {
-                    fields.iter().for_each(|field| mention(contract, &field.ty, places))
+                    fields.iter().for_each(|field| mention(contract, &field.ty, places));
                 }
                 TypeKind::Variant(cases) => {
                     cases

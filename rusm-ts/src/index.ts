@@ -16,6 +16,7 @@ export {
   type Service,
   service,
   type ServiceOptions,
+  type UnhandledRejections,
   type StreamAnswer,
 } from "./service.ts";
 export { Sink } from "./stream.ts";

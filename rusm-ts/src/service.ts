@@ -3,6 +3,7 @@ import { exit, reply, replyError, self, takesSeveral } from "rusm:actor/process@
 import { streamClose } from "rusm:actor/wait-async@0.1.0";
 
 import { describeReason, RusmError } from "./error.ts";
+import { lookForRejections, onUnhandledRejection } from "./rejections.ts";
 import { hostKey } from "./spawn.ts";
 import { ItemReader, readerEnded, writeToReader } from "./stream.ts";
 import { enterTask, inOwnTask, leaveTask } from "./task.ts";
@@ -65,7 +66,12 @@ export interface Extras {
 export interface ServiceOptions {
   /** How many calls it handles at once; 1 by default, as a `gen_server`. */
   concurrency?: number;
+  /** What a promise is whose rejection nobody handles: a crash of the process, by default, or a line of the log. */
+  unhandledRejections?: UnhandledRejections;
 }
+
+/** What a promise is whose rejection nobody handles. */
+export type UnhandledRejections = "crash" | "log";
 
 /** What generated code tells of a contract. */
 export interface Dispatch<S> {
@@ -147,6 +153,7 @@ export function service<S extends object>(
   options: ServiceOptions = {},
 ): Service {
   const server = new Server(contract.dispatch, handlers, options.concurrency ?? 1);
+  take(options.unhandledRejections);
   return {
     contract: contract.dispatch.contract,
     exports: server.exports(),
@@ -225,6 +232,7 @@ class Server<S extends object> {
     streamEnd: number,
     make: (handled: Handled) => R,
   ): Promise<R> {
+    lookForRejections();
     const own = enterTask();
     const handled = this.handle(hostKey(key), reference, body, streamEnd, make);
     return handled instanceof Promise ? leaveTask(own, handled) : Promise.resolve(handled);
@@ -400,6 +408,7 @@ function send(reference: number, handled: Handled): boolean {
 
 function exported<T>(run: () => T | Promise<T>): Promise<T> {
   becomeHosted();
+  lookForRejections();
   return inOwnTask(() => {
     try {
       const result = run();
@@ -419,8 +428,16 @@ async function guarded<T>(run: () => Promise<T>): Promise<T> {
   }
 }
 
-/** Ends this process as crashed. */
-export function crash(thrown: unknown): never {
+/** Takes rejections that nobody handles as what they are to be. */
+function take(as: UnhandledRejections = "crash"): void {
+  const line = "a promise was rejected, and nobody handles that";
+  onUnhandledRejection(
+    as === "log" ? (reason) => console.error(`${line}:`, reason) : (reason) => crash(reason, ` (${line})`),
+  );
+}
+
+/** Ends this process as crashed; `how` follows the text. */
+export function crash(thrown: unknown, how = ""): never {
   const error = thrown instanceof Error ? thrown : undefined;
   let text = error === undefined ? `thrown: ${shown(thrown)}` : `${error.name}: ${error.message}`;
   if (error instanceof ReferenceError && ABSENT.some((name) => error.message.startsWith(`${name} is not `))) {
@@ -430,7 +447,7 @@ export function crash(thrown: unknown): never {
   const backtrace = wellFormed(typeof error?.stack === "string" ? error.stack : "");
   return exit({
     tag: "crash",
-    val: { text: wellFormed(text), backtrace, component: "", process: self(), function: "" },
+    val: { text: wellFormed(text + how), backtrace, component: "", process: self(), function: "" },
   });
 }
 
@@ -452,7 +469,11 @@ export interface Main {
  * Makes the component a raw process, which takes its messages itself: `export default main(async () => { .. })` with
  * `process.receive`. It ends `normal` when the function is done.
  */
-export function main(run: () => void | Promise<void>): Main {
+export function main(
+  run: () => void | Promise<void>,
+  options: { unhandledRejections?: UnhandledRejections } = {},
+): Main {
+  take(options.unhandledRejections);
   return { run: () => exported(async () => run()) };
 }
 

@@ -12,13 +12,13 @@ use sha2::{Digest as _, Sha256};
 
 use crate::{ComponentDecl, JavaScript, Project, generate, sdk};
 
+mod js_runtime;
 mod own_table;
 mod sections;
-mod stack_limit;
 mod stamp;
 
+use js_runtime::js_runtime;
 use own_table::own_table;
-use stack_limit::stack_limit;
 use stamp::{Stamp, add_file};
 
 /// A component that was built.
@@ -240,7 +240,7 @@ impl Builder<'_> {
         let mut component = fs::read(artifact).map_err(io("read", artifact))?;
         if engine == JavaScript::QuickJs {
             component = own_table(&component).unwrap_or(component);
-            component = stack_limit(&component).unwrap_or(component);
+            component = js_runtime(&component).unwrap_or(component);
         }
         let mut records = Vec::new();
         for (contract, module) in self.contracts.iter().zip(file_names(self.contracts)) {

@@ -1,10 +1,13 @@
 //! Every kind of message between services of both languages, each way round: what one side sees must not depend on the
 //! language of the other.
 
-use crate::support::TestNode;
+use std::time::Duration;
+
 use rusm::CallRequest;
 use rusm_engine::Spawn;
-use rusm_otp::StreamEnd;
+use rusm_otp::{Context, ExitReason, Message, SpawnOptions, StreamEnd};
+
+use crate::support::TestNode;
 
 /// A scenario, and what every pair of languages observes. `PROBE` stands for the callee.
 async fn every_pair_observes(scenario: &str, expected: &str) {
@@ -228,7 +231,7 @@ async fn packages_from_npm_work_as_they_are() {
     ];
     for line in expected {
         assert!(
-            seen.contains(&format!("{:?}", line).trim_matches('"').to_owned()),
+            seen.contains(&format!("{line:?}").trim_matches('"').to_owned()),
             "{line} is not in {seen}"
         );
     }
@@ -236,6 +239,53 @@ async fn packages_from_npm_work_as_they_are() {
     let grown: i64 =
         node.call("packages-ts", "churn(5000)").await.expect("it answers").parse().expect("a number");
     assert!(grown < 20_000, "{grown} bytes more than before");
+    node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_rejection_that_nobody_handles_is_a_crash_or_a_line_of_the_log() {
+    let node = TestNode::boot().await;
+    let runtime = node.node().engine().runtime();
+    let nobody = rusm_otp::Pid { node: runtime.node_id(), id: 0 };
+    for (how, text) in [
+        ("now", Some("Error: rejected now (a promise was rejected, and nobody handles that)")),
+        ("late", Some("Error: rejected late (a promise was rejected, and nobody handles that)")),
+        ("value", Some("thrown: 7 (a promise was rejected, and nobody handles that)")),
+        ("many", Some("Error: rejected 0 (a promise was rejected, and nobody handles that)")),
+        ("handled", None),
+    ] {
+        let pid = node.node().engine().spawn(Spawn::new("promises-ts")).await.expect("it starts").pid;
+        let (sender, ended) = tokio::sync::oneshot::channel();
+        let watch = move |context: Context| async move {
+            context.runtime().monitor(context.pid(), &pid.into());
+            let Message::Down { reason, .. } = context.receive().await else { panic!("another message") };
+            sender.send(reason).expect("the test waits");
+            ExitReason::Normal
+        };
+        runtime.spawn(SpawnOptions::new("test"), watch).expect("it has no name");
+        let mut body = vec![how.len() as u8];
+        body.extend(how.bytes());
+        runtime.cast(nobody, &pid.into(), node.key("promises-ts", "reject"), body).expect("it is taken");
+        let ended =
+            tokio::time::timeout(Duration::from_secs(if text.is_some() { 60 } else { 1 }), ended).await;
+        match (text, ended) {
+            (Some(text), Ok(Ok(ExitReason::Crash(crash)))) => {
+                // A place of many is for those that came first.
+                assert_eq!(crash.text, text, "{how} {}", crash.backtrace);
+                assert!(
+                    how == "value" || crash.backtrace.contains("promises-ts/main.ts:"),
+                    "{}",
+                    crash.backtrace
+                );
+            }
+            (None, Err(_)) => node.node().engine().runtime().kill(pid),
+            (_, ended) => panic!("{how}: {ended:?}"),
+        }
+    }
+    // This one has chosen the log.
+    node.cast("crowd-ts", "crowd-ts", "reject()").await;
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert_eq!(node.call("crowd-ts", "gather(1)").await.as_deref(), Ok("1"));
     node.stop().await;
 }
 

@@ -16,6 +16,10 @@ export default service(
       await full;
       return inside;
     },
+
+    reject() {
+      void Promise.reject(new Error("of no importance"));
+    },
   },
-  { concurrency: 5 },
+  { concurrency: 5, unhandledRejections: "log" },
 );

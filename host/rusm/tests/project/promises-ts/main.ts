@@ -222,6 +222,34 @@ export default service(Promises, {
     return left;
   },
 
+  reject(how) {
+    const failing = async (text: string, ms = 0): Promise<never> => {
+      if (ms > 0) await process.sleep(ms);
+      throw new Error(text);
+    };
+    switch (how) {
+      case "now":
+        void failing("rejected now");
+        return;
+      case "late":
+        void failing("rejected late", 20);
+        return;
+      case "value":
+        void Promise.reject(7);
+        return;
+      case "many":
+        for (let at = 0; at < 100; at++) failing(`many ${at}`).catch(() => undefined);
+        for (let at = 0; at < 100; at++) void failing(`rejected ${at}`);
+        return;
+      default: {
+        const handled = failing("handled within the turn");
+        const later = failing("handled within the turn, too");
+        void Promise.resolve().then(() => Promise.allSettled([handled, later]));
+        Promise.race([failing("loses", 20), failing("wins", 10)]).catch(() => undefined);
+      }
+    }
+  },
+
   throwLater(text) {
     setTimeout(() => {
       throw new Error(text);
