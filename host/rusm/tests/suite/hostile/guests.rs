@@ -183,7 +183,7 @@ async fn typescript_guests_cannot_harm_others() {
         ("throw-in-a-timer", "from a timer"),
         ("reject", "rejected on purpose"),
         ("memory", "memory"),
-        ("recursion", "call stack exhausted"),
+        ("recursion", "RangeError: Maximum call stack size exceeded"),
         ("never", "promise that nothing will resolve"),
         ("timers", "its timers are limited to 1000 at a time"),
     ] {
