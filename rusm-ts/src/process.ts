@@ -11,7 +11,6 @@ import {
 
 import { fromHost } from "./error.ts";
 import { direct } from "./future.ts";
-import { lookForRejections } from "./rejections.ts";
 import { hostOptions } from "./spawn.ts";
 import { readerEnded } from "./stream.ts";
 import { read } from "./task.ts";
@@ -48,7 +47,6 @@ export async function receive(
 ): Promise<Event | { tag: "delivery"; val: Delivery } | undefined> {
   const limit = timeoutMs === undefined ? null : milliseconds(timeoutMs);
   for (;;) {
-    lookForRejections();
     const event = await read(hostReceive(filter, limit));
     if (event === null) return undefined;
     // Ends of streams are the business of whoever holds them.

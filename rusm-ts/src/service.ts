@@ -3,7 +3,7 @@ import { exit, reply, replyError, self, takesSeveral } from "rusm:actor/process@
 import { streamClose } from "rusm:actor/wait-async@0.1.0";
 
 import { describeReason, RusmError } from "./error.ts";
-import { lookForRejections, onUnhandledRejection } from "./rejections.ts";
+import { onUnhandledRejection } from "./rejections.ts";
 import { hostKey } from "./spawn.ts";
 import { ItemReader, readerEnded, writeToReader } from "./stream.ts";
 import { enterTask, inOwnTask, leaveTask } from "./task.ts";
@@ -232,7 +232,6 @@ class Server<S extends object> {
     streamEnd: number,
     make: (handled: Handled) => R,
   ): Promise<R> {
-    lookForRejections();
     const own = enterTask();
     const handled = this.handle(hostKey(key), reference, body, streamEnd, make);
     return handled instanceof Promise ? leaveTask(own, handled) : Promise.resolve(handled);
@@ -408,7 +407,6 @@ function send(reference: number, handled: Handled): boolean {
 
 function exported<T>(run: () => T | Promise<T>): Promise<T> {
   becomeHosted();
-  lookForRejections();
   return inOwnTask(() => {
     try {
       const result = run();

@@ -4,16 +4,13 @@
 //! QuickJS compares its stack pointer with a limit at each call, but sets none for WASI: a recursion without end filled
 //! wasmtime's own stack, which is a trap, before it was a `RangeError` that can be caught. And it knows which rejections nobody
 //! handles, but componentize-qjs does not ask. Both are words of the `JSRuntime`, which lies in the component's memory. Who is
-//! told is a small function beside the engine's own: it writes down promise, reason and whether it is handled now in an array
-//! that `rusm-ts/src/rejections.ts` has made for that, and that keeps its place. What is not exactly of the expected shape is
+//! told is a small function beside the engine's own, which calls the one that `rusm-ts/src/rejections.ts` has put into an array
+//! for that. What is not exactly of the expected shape is
 //! left as it is: then recursions are crashes, and rejections leave no trace.
 
 use sha2::{Digest as _, Sha256};
 use wasm_encoder::reencode::{Reencode as _, RoundtripReencoder};
-use wasm_encoder::{
-    BlockType, ConstExpr, DataSection, Encode as _, Function, InstructionSink, MemArg, Module, RawSection,
-    TableSection,
-};
+use wasm_encoder::{ConstExpr, DataSection, Encode as _, Function, MemArg, Module, RawSection, TableSection};
 use wasmparser::{
     BinaryReader, DataKind, DataSectionReader, Operator, Payload, TypeRef, ValType, Validator, WasmFeatures,
 };
@@ -73,7 +70,7 @@ struct Memory<'a> {
     segments: DataSection,
     /// Where the `JSRuntime` is.
     runtime: usize,
-    /// Where the values of the array are that rejections are written to.
+    /// Where the array has its values, the first of which is told.
     slots: Option<usize>,
 }
 
@@ -104,8 +101,6 @@ impl<'a> Memory<'a> {
         if let (Some(tracker), Some(slots)) = (tracker, self.slots) {
             put(self.runtime + TRACKER, &tracker.to_le_bytes());
             put(self.runtime + TRACKER + 4, &(slots as u32).to_le_bytes());
-            // None are written down yet, which tells the SDK that some will be.
-            put(slots, &[0; 8]);
         }
         let mut out = Module::new();
         for part in &self.parts {
@@ -152,7 +147,7 @@ impl<'a> Engine<'a> {
                 Payload::FunctionSection(reader) => function += reader.count(),
                 Payload::TableSection(reader) => tables = Some(reader.clone()),
                 Payload::ElementSection(reader) => elements = reader.count(),
-                // How it counts references is in its code alone.
+                // What its functions do is in its code alone.
                 Payload::CodeSectionStart { .. } => known = Sha256::digest(part.bytes)[..] == ENGINE,
                 _ => {}
             }
@@ -207,59 +202,22 @@ fn with_item(section: &[u8], item: &[u8]) -> Option<Vec<u8>> {
     Some(out)
 }
 
-/// `JSHostPromiseRejectionTracker`: of the context, the promise, the reason, whether it is handled now, and the array's values.
-///
-/// The first of them counts what is written down; three for each follow. What is handled while it still stands there is taken out
-/// again; past the last place nothing is written. Values with a reference count are one reference more while they stand there.
+/// `JSHostPromiseRejectionTracker`: of the context, the promise, the reason, whether it is handled now, and where the function is
+/// that is told. It calls that one, with the last three but one on the engine's stack.
 fn tracker() -> Function {
-    let (promise, reason, handled, values) = (1, 2, 3, 4);
-    let (count, at, end) = (5, 6, 7);
-    let word = |offset: u64| MemArg { offset, align: 2, memory_index: 0 };
+    let (context, promise, reason, handled, told) = (0, 1, 2, 3, 4);
+    let arguments = 5;
     let value = |offset: u64| MemArg { offset, align: 3, memory_index: 0 };
-    let mut function = Function::new([(3, wasm_encoder::ValType::I32), (1, wasm_encoder::ValType::I64)]);
-    let held = 8;
+    let mut function = Function::new([(1, wasm_encoder::ValType::I32)]);
     let mut code = function.instructions();
-    code.local_get(values).i32_load(word(0)).local_set(count);
-    code.local_get(values).local_get(count).i32_const(ENTRY).i32_mul().i32_add().local_set(end);
-    // Is it one of those that are here?
-    code.local_get(handled).if_(BlockType::Empty);
-    code.local_get(values).local_set(at).block(BlockType::Empty).loop_(BlockType::Empty);
-    code.local_get(at).local_get(end).i32_eq().br_if(1);
-    code.local_get(at).i64_load(value(8)).local_get(promise).i64_eq().if_(BlockType::Empty);
-    for place in [8, 16] {
-        code.local_get(at).i64_load(value(place)).local_set(held);
-        count_reference(&mut code, held, -1);
-    }
-    code.local_get(end).i32_const(ENTRY).i32_sub().local_set(end);
-    for place in [8, 16, 24] {
-        code.local_get(at).local_get(end).i64_load(value(place)).i64_store(value(place));
-        code.local_get(end).i64_const(0).i64_store(value(place));
-    }
-    code.local_get(values).local_get(count).i32_const(1).i32_sub().i32_store(word(0)).return_().end();
-    code.local_get(at).i32_const(ENTRY).i32_add().local_set(at).br(0);
-    code.end().end().end();
-    // Then it is noted.
-    code.local_get(count).i32_const(PLACES).i32_ge_u().if_(BlockType::Empty).return_().end();
-    code.local_get(end).local_get(promise).i64_store(value(8));
-    code.local_get(end).local_get(reason).i64_store(value(16));
-    code.local_get(end).local_get(handled).i64_extend_i32_u().i64_store(value(24));
-    count_reference(&mut code, promise, 1);
-    count_reference(&mut code, reason, 1);
-    code.local_get(values).local_get(count).i32_const(1).i32_add().i32_store(word(0)).end();
+    code.global_get(STACK_POINTER).i32_const(32).i32_sub().local_tee(arguments).global_set(STACK_POINTER);
+    code.local_get(arguments).local_get(promise).i64_store(value(0));
+    code.local_get(arguments).local_get(reason).i64_store(value(8));
+    code.local_get(arguments).local_get(handled).i64_extend_i32_u().i64_store(value(16));
+    code.local_get(context).local_get(told).i64_load(value(0)).i64_const(UNDEFINED).i64_const(UNDEFINED);
+    code.i32_const(3).local_get(arguments).i32_const(COPY_ARGUMENTS).call(CALL).drop();
+    code.local_get(arguments).i32_const(32).i32_add().global_set(STACK_POINTER).end();
     function
-}
-
-/// One reference more or less to a value, if its references are counted. What is taken back here another one holds as well.
-fn count_reference(code: &mut InstructionSink<'_>, local: u32, more: i32) {
-    let word = MemArg { offset: 0, align: 2, memory_index: 0 };
-    code.local_get(local).i64_const(32).i64_shr_u().i32_wrap_i64().i32_const(FIRST_COUNTED).i32_ge_u();
-    code.if_(BlockType::Empty);
-    // The count is the word before what the reference points to.
-    for _ in 0..2 {
-        code.local_get(local).i32_wrap_i64().i32_const(4).i32_sub();
-    }
-    code.i32_load(word).i32_const(more).i32_add();
-    code.i32_store(word).end();
 }
 
 /// What the memory begins with.
@@ -302,16 +260,18 @@ fn runtime(image: &[u8]) -> Option<usize> {
     only((0..image.len().saturating_sub(JOBS)).step_by(4).filter(|at| is_one(*at) == Some(true)))
 }
 
-/// Where the values of the array are that `rejections.ts` has made: whole numbers, each one more than the one before it.
+/// Where the values of the array are that `rejections.ts` has made: a function, and whole numbers, each one more than the one
+/// before it.
 fn slots(image: &[u8]) -> Option<usize> {
-    let count = 1 + 3 * usize::try_from(PLACES).ok()?;
     let is_one = |at: usize| {
-        (0..count).all(|place| {
-            let wanted = MARK + u32::try_from(place).unwrap_or_default();
-            word(image, at + place * 8) == Some(wanted) && word(image, at + place * 8 + 4) == Some(0)
-        })
+        let is_object = word(image, at + 4) == Some(OBJECT);
+        is_object
+            && (0..MARKS).all(|place| {
+                let at = at + 8 + place as usize * 8;
+                word(image, at) == Some(MARK + place) && word(image, at + 4) == Some(0)
+            })
     };
-    only((0..image.len().saturating_sub(count * 8)).step_by(8).filter(|at| is_one(*at)))
+    only((0..image.len().saturating_sub((1 + MARKS as usize) * 8)).step_by(8).filter(|at| is_one(*at)))
 }
 
 fn only(mut found: impl Iterator<Item = usize>) -> Option<usize> {
@@ -336,21 +296,28 @@ const JOBS: usize = 684;
 /// `JS_UNINITIALIZED`: nothing was thrown.
 const NO_EXCEPTION: [u32; 2] = [0, 4];
 
-/// `JS_TAG_FIRST`: values from this tag on are references with a count.
-const FIRST_COUNTED: i32 = -9;
-
 /// The engine's stack grows from here down to 0.
 const TOP: u32 = 1 << 20;
 
 /// What is below is for what the engine calls last: natives that have no check of their own.
 const LOWEST: u32 = 128 << 10;
 
-/// The first number of the array, and how many rejections have a place in it; as in `rejections.ts`.
+/// The numbers of the array, as in `rejections.ts`.
 const MARK: u32 = 0x5255_5300;
-const PLACES: i32 = 32;
+const MARKS: u32 = 16;
 
-/// Three values of eight bytes.
-const ENTRY: i32 = 24;
+/// `JS_TAG_OBJECT`, the upper half of a value.
+const OBJECT: u32 = u32::MAX;
+
+/// `JS_UNDEFINED`.
+const UNDEFINED: i64 = 3 << 32;
+
+/// `JS_CallInternal`, among the engine's functions, and its flag `JS_CALL_FLAG_COPY_ARGV`.
+const CALL: u32 = 672;
+const COPY_ARGUMENTS: i32 = 2;
+
+/// `__stack_pointer`, among the engine's globals.
+const STACK_POINTER: u32 = 0;
 
 /// The types of the function's parameters.
 const PARAMS: &[ValType] = &[ValType::I32, ValType::I64, ValType::I64, ValType::I32, ValType::I32];
@@ -383,12 +350,14 @@ mod tests {
     fn an_array_is_found_by_its_numbers() {
         let mut image = vec![0; 4096];
         assert_eq!(slots(&image), None);
-        for place in 0..97_u32 {
-            let at = 64 + place as usize * 8;
+        for place in 0..MARKS {
+            let at = 72 + place as usize * 8;
             image[at..at + 4].copy_from_slice(&(MARK + place).to_le_bytes());
         }
+        assert_eq!(slots(&image), None, "its first value is no function");
+        image[68..72].copy_from_slice(&OBJECT.to_le_bytes());
         assert_eq!(slots(&image), Some(64));
-        image[64] = 7;
+        image[72] = 7;
         assert_eq!(slots(&image), None);
     }
 

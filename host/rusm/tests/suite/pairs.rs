@@ -230,10 +230,7 @@ async fn packages_from_npm_work_as_they_are() {
         "ajv true false must be integer",
     ];
     for line in expected {
-        assert!(
-            seen.contains(&format!("{line:?}").trim_matches('"').to_owned()),
-            "{line} is not in {seen}"
-        );
+        assert!(seen.contains(&format!("{line:?}").trim_matches('"').to_owned()), "{line} is not in {seen}");
     }
     // What has fired and what was cleared leaves nothing, in 16 MiB.
     let grown: i64 =
