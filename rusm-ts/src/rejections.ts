@@ -21,8 +21,8 @@ function tell(promise: unknown, reason: unknown, handled: number): void {
   open.set(promise, reason);
   if (confirming) return;
   confirming = true;
-  // Whoever is about to handle it does so within this turn.
-  const future = sleep(0);
+  // Whoever is about to handle it does so within this turn, which ends with a real wait: one of 0 may be over at once.
+  const future = sleep(1);
   void future.read().then(() => {
     future.drop();
     confirming = false;
