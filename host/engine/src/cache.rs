@@ -1,6 +1,6 @@
 use std::fs;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
-use std::io;
+use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 
@@ -76,9 +76,11 @@ fn name(engine: &Engine, bytes: &[u8]) -> String {
 
 /// Under another name first, so that nobody ever maps half a file.
 fn store(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let partial = path.with_extension(format!("{}.partial", std::process::id()));
-    fs::write(&partial, bytes)?;
-    fs::rename(&partial, path)
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let mut partial = tempfile::Builder::new().prefix(".partial-").tempfile_in(folder)?;
+    partial.write_all(bytes)?;
+    partial.persist(path)?;
+    Ok(())
 }
 
 /// wasmtime itself accepts files of any patch release; a fix in the compiler must recompile.

@@ -1,24 +1,21 @@
 use std::fs;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use rusm_codegen::Contract;
-use rusm_codegen::section::{self, Role};
-use rusm_codegen::typescript::file_names;
 use rusm_setup::{GuestTarget, GuestToolchain, Home, Need, Progress, SetupError, install_packages};
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 
 use crate::{ComponentDecl, JavaScript, Project, generate, sdk};
 
+mod bundle;
 mod js_runtime;
 mod own_table;
 mod sections;
 mod stamp;
 
-use js_runtime::js_runtime;
-use own_table::own_table;
+use bundle::{Bundle, SOURCE_MAP};
 use stamp::{Stamp, add_file};
 
 /// A component that was built.
@@ -79,11 +76,13 @@ impl Project {
         self.unpack_sdk()?;
         let contracts = self.contracts()?;
         let mut built = Vec::new();
+        let mut bundles = Vec::new();
         let mut builder = Builder { project: self, home: &home, contracts: &contracts, progress };
         for (name, component) in &self.manifest().components {
-            let path = builder.component(name, component)?;
+            let path = builder.component(name, component, &mut bundles)?;
             built.push(Built { name: name.clone(), path });
         }
+        bundle::all(&bundles, self, &contracts, builder.progress)?;
         Ok(built)
     }
 
@@ -118,7 +117,13 @@ struct Builder<'a> {
 }
 
 impl Builder<'_> {
-    fn component(&mut self, name: &str, decl: &ComponentDecl) -> Result<PathBuf, BuildError> {
+    /// Builds a component in Rust; one in TypeScript is prepared, and noted in `bundles` if it is not up to date.
+    fn component(
+        &mut self,
+        name: &str,
+        decl: &ComponentDecl,
+        bundles: &mut Vec<Bundle>,
+    ) -> Result<PathBuf, BuildError> {
         let folder = self.project.root().join(&decl.path);
         if folder.is_file() {
             return Ok(folder);
@@ -140,7 +145,7 @@ impl Builder<'_> {
                 let what = "`target` is for Rust, and there is a main.ts";
                 return Err(BuildError::Layout { component: name.into(), what, path: folder });
             }
-            self.typescript(name, &sources, &artifact, decl.engine.unwrap_or_default())?;
+            bundles.extend(self.typescript(name, sources, &artifact, decl.engine.unwrap_or_default())?);
         } else {
             let what = "there is neither a Cargo.toml nor a main.ts";
             return Err(BuildError::Layout { component: name.into(), what, path: folder });
@@ -185,102 +190,26 @@ impl Builder<'_> {
     fn typescript(
         &mut self,
         name: &str,
-        folder: &Path,
+        folder: PathBuf,
         artifact: &Path,
         engine: JavaScript,
-    ) -> Result<(), BuildError> {
+    ) -> Result<Option<Bundle>, BuildError> {
         Need::Node.fix(self.home, self.progress)?;
         let package = folder.ancestors().find(|folder| folder.join("package.json").is_file());
-        let package = package.ok_or_else(|| BuildError::Layout {
+        let package = package.map(Path::to_path_buf).ok_or_else(|| BuildError::Layout {
             component: name.into(),
             what: "there is no package.json, here or above",
-            path: folder.into(),
+            path: folder.clone(),
         })?;
-        install_packages(self.home, package, self.progress)?;
-        generate::typescript(folder, self.contracts).map_err(io("write", folder))?;
+        install_packages(self.home, &package, self.progress)?;
+        generate::typescript(&folder, self.contracts).map_err(io("write", &folder))?;
         let stamp = Stamp::of(artifact);
-        let settings = self.settings(folder, package, engine);
-        if artifact.is_file() && stamp.is_up_to_date(&settings, folder) {
-            return Ok(());
+        let settings = self.settings(&folder, &package, engine);
+        if artifact.is_file() && stamp.is_up_to_date(&settings, &folder) {
+            return Ok(None);
         }
-        let started = std::time::Instant::now();
-        let what = format!("{name}: check types, bundle, componentize");
-        self.progress.begin(&what, None);
-        let result = self.bundle(name, folder, package, artifact, engine);
-        self.progress.end(&what, started.elapsed(), result.is_ok());
-        stamp.write(&settings, folder, &result?)
-    }
-
-    fn bundle(
-        &self,
-        name: &str,
-        folder: &Path,
-        package: &Path,
-        artifact: &Path,
-        engine: JavaScript,
-    ) -> Result<Vec<PathBuf>, BuildError> {
-        let sdk = self.project.state().join("sdk");
-        let tools = sdk.join("rusm-ts/tools");
-        let run = |script: &str, tool: &'static str, arguments: &[&Path]| {
-            let mut command = Command::new("node");
-            command.arg(tools.join(script)).args(arguments).current_dir(package).stdin(Stdio::null());
-            let output = command.stderr(Stdio::inherit()).output().map_err(io("run node in", package))?;
-            if output.status.success() {
-                return Ok(output.stdout);
-            }
-            // The compiler writes its messages there.
-            let _ = std::io::stderr().write_all(&output.stdout);
-            Err(BuildError::Compile { component: name.into(), tool })
-        };
-        run("check.mjs", "tsc", &[folder])?;
-        let arguments = [folder, &sdk.join("wit"), artifact, Path::new(engine.name())];
-        let report = run("bundle.mjs", "the bundler", &arguments)?;
-        let damaged = || BuildError::Compile { component: name.into(), tool: "the bundler" };
-        let report: BundleReport = serde_json::from_slice(&report).map_err(|_| damaged())?;
-        let mut component = fs::read(artifact).map_err(io("read", artifact))?;
-        if engine == JavaScript::QuickJs {
-            component = own_table(&component).unwrap_or(component);
-            component = js_runtime(&component).unwrap_or(component);
-        }
-        let mut records = Vec::new();
-        for (contract, module) in self.contracts.iter().zip(file_names(self.contracts)) {
-            if report.contract.as_deref().is_some_and(|id| id == contract.versioned_id()) {
-                records.extend(section::record(Role::Implements, contract));
-            }
-            if report.modules.contains(&module) {
-                records.extend(section::record(Role::Uses, contract));
-            }
-        }
-        section::append(&mut component, &records);
-        self.append_source_map(&mut component, artifact)?;
-        fs::write(artifact, component).map_err(io("write", artifact))?;
-        Ok(report.inputs)
-    }
-
-    /// The bundle's source map, without the sources themselves and with their paths within the project.
-    fn append_source_map(&self, component: &mut Vec<u8>, artifact: &Path) -> Result<(), BuildError> {
-        let path = PathBuf::from(format!("{}.map", artifact.display()));
-        let text = fs::read(&path).map_err(io("read", &path))?;
-        let damaged =
-            || BuildError::Compile { component: artifact.display().to_string(), tool: "the bundler" };
-        let mut map: serde_json::Value = serde_json::from_slice(&text).map_err(|_| damaged())?;
-        let folder = artifact.parent().unwrap_or(artifact);
-        let root = fs::canonicalize(self.project.root()).map_err(io("read", self.project.root()))?;
-        if let Some(map) = map.as_object_mut() {
-            map.remove("sourcesContent");
-            let sources = map.get_mut("sources").and_then(serde_json::Value::as_array_mut);
-            for source in sources.into_iter().flatten() {
-                let within = source.as_str().and_then(|source| {
-                    let path = fs::canonicalize(folder.join(source)).ok()?;
-                    Some(path.strip_prefix(&root).ok()?.to_string_lossy().into_owned())
-                });
-                if let Some(within) = within {
-                    *source = within.into();
-                }
-            }
-        }
-        section::append_named(component, SOURCE_MAP, map.to_string().as_bytes());
-        Ok(())
+        let artifact = artifact.to_path_buf();
+        Ok(Some(Bundle { name: name.into(), folder, package, artifact, engine, stamp, settings }))
     }
 
     /// What a TypeScript component depends on besides its sources.
@@ -314,9 +243,6 @@ fn copy_if_changed(source: &Path, target: &Path) -> Result<(), BuildError> {
     fs::write(target, bytes).map_err(io("write", target))
 }
 
-/// Where the engine looks for it when a process crashes.
-const SOURCE_MAP: &str = "rusm:source-map";
-
 fn io(what: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> BuildError {
     let path = path.to_owned();
     move |source| BuildError::Io { what, path, source }
@@ -327,15 +253,4 @@ struct CargoArtifact {
     reason: String,
     manifest_path: PathBuf,
     filenames: Vec<PathBuf>,
-}
-
-/// What the bundler tells of a TypeScript component.
-#[derive(Deserialize)]
-struct BundleReport {
-    /// The contract it is a service of; none of a raw process.
-    contract: Option<String>,
-    /// The generated modules it is made of.
-    modules: Vec<String>,
-    /// Every file of it.
-    inputs: Vec<PathBuf>,
 }
