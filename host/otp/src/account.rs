@@ -87,7 +87,7 @@ impl State {
     fn crash(&mut self, pid: Pid, text: String) -> Option<Arc<Body>> {
         let component = self.label.clone().unwrap_or_default();
         let crash = Crash { text, backtrace: String::new(), component, pid, function: String::new() };
-        self.doom(ExitReason::Crash(Arc::new(crash)))
+        self.terminate(ExitReason::Crash(Arc::new(crash)))
     }
 }
 

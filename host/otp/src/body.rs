@@ -24,7 +24,7 @@ pub(crate) struct Body {
     pub(crate) pid: Pid,
     phase: AtomicU8,
     /// There is an exit to take.
-    doomed: AtomicBool,
+    exiting: AtomicBool,
     /// Its last turn was over at once, and so may the next one be: it may run within another process's turn.
     quick: AtomicBool,
     /// Whether it may at all.
@@ -62,7 +62,7 @@ impl Body {
             runtime,
             pid,
             phase: AtomicU8::new(QUEUED),
-            doomed: AtomicBool::new(false),
+            exiting: AtomicBool::new(false),
             quick: AtomicBool::new(false),
             nests: AtomicBool::new(nests),
             turns: AtomicU64::new(0),
@@ -111,7 +111,7 @@ impl Body {
     }
 
     fn exit(&self) -> Option<ExitReason> {
-        self.doomed.load(Ordering::Acquire).then(|| self.runtime.take_exit(self.pid)).flatten()
+        self.exiting.load(Ordering::Acquire).then(|| self.runtime.take_exit(self.pid)).flatten()
     }
 
     fn poll(self: &Arc<Self>) -> Poll<ExitReason> {
@@ -147,8 +147,8 @@ impl Body {
     }
 
     /// There is an exit to take before it goes on.
-    pub(crate) fn doom(&self) {
-        self.doomed.store(true, Ordering::Release);
+    pub(crate) fn terminate(&self) {
+        self.exiting.store(true, Ordering::Release);
     }
 
     /// Whether its next turn is likely to be over at once, and may be within another's.

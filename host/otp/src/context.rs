@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::time::sleep_until;
 
 use crate::call::CallError;
-use crate::process::{Callback, Desk};
+use crate::process::{Callback, Private};
 use crate::scheduler::may_send;
 use crate::stream::StreamEnd;
 use crate::sync::MutexGuard;
@@ -118,18 +118,18 @@ impl Context {
 
     /// Ends this process at its next wait.
     pub fn exit(&self, reason: ExitReason) {
-        self.runtime.doom(self.pid, reason);
+        self.runtime.terminate(self.pid, reason);
     }
 
     /// Makes this process the owner of an end of a stream, under a handle, until [`take_stream`](Self::take_stream). If the
     /// process ends, the other end hears it.
     pub fn own_stream(&self, end: StreamEnd) -> u64 {
-        let Some((_, mut desk)) = self.desk() else { return 0 };
-        let affairs = desk.affairs_mut();
-        affairs.next_handle += 1;
-        let handle = affairs.next_handle;
-        affairs.streams.insert(handle, end.clone());
-        drop(desk);
+        let Some((_, mut private)) = self.private() else { return 0 };
+        let holdings = private.holdings_mut();
+        holdings.next_handle += 1;
+        let handle = holdings.next_handle;
+        holdings.streams.insert(handle, end.clone());
+        drop(private);
         if let StreamEnd::Writer(writer) = &end {
             writer.notify(self.runtime.clone(), self.pid, handle);
         }
@@ -138,17 +138,17 @@ impl Context {
 
     /// How many ends of streams it owns.
     pub fn streams(&self) -> usize {
-        self.desk().and_then(|(_, desk)| Some(desk.affairs.as_ref()?.streams.len())).unwrap_or(0)
+        self.private().and_then(|(_, private)| Some(private.holdings.as_ref()?.streams.len())).unwrap_or(0)
     }
 
     /// One of this process's ends of streams.
     pub fn stream(&self, handle: u64) -> Option<StreamEnd> {
-        self.desk()?.1.affairs.as_ref()?.streams.get(&handle).cloned()
+        self.private()?.1.holdings.as_ref()?.streams.get(&handle).cloned()
     }
 
     /// Gives up an end; the caller closes or aborts it.
     pub fn take_stream(&self, handle: u64) -> Option<StreamEnd> {
-        self.desk()?.1.affairs.as_mut()?.streams.remove(&handle)
+        self.private()?.1.holdings.as_mut()?.streams.remove(&handle)
     }
 
     /// Takes back what [`own_turns`](crate::SpawnOptions::own_turns) says: from now on this process may run within a caller's
@@ -172,8 +172,8 @@ impl Context {
     }
 
     /// None once the process has ended.
-    fn desk(&self) -> Option<(&Slot, MutexGuard<'_, Desk>)> {
+    fn private(&self) -> Option<(&Slot, MutexGuard<'_, Private>)> {
         let slot = self.slot()?;
-        Some((slot, slot.desk(self.pid)?))
+        Some((slot, slot.private(self.pid)?))
     }
 }

@@ -333,7 +333,7 @@ impl Callback {
 
 /// What only a process itself uses, mostly: locked before its state where both are.
 #[derive(Debug, Default)]
-pub(crate) struct Desk {
+pub(crate) struct Private {
     /// What it has looked at and left, and what came with it.
     pub(crate) inbox: VecDeque<Letter>,
     /// The message that is measured, once it is here.
@@ -345,12 +345,12 @@ pub(crate) struct Desk {
     /// Calls that it has received and not yet answered.
     pub(crate) open_calls: OpenCalls,
     /// What a process that neither waits for calls nor has streams does without.
-    pub(crate) affairs: Option<Box<Affairs>>,
+    pub(crate) holdings: Option<Box<Holdings>>,
 }
 
 /// Calls that a process waits for, and its streams.
 #[derive(Debug, Default)]
-pub(crate) struct Affairs {
+pub(crate) struct Holdings {
     /// Who is to look at the clock when the alarm rings: calls that it waits for.
     pub(crate) waiting_calls: HashMap<Reference, Waker, BuildHasherDefault<IdHasher>>,
     /// When the alarm rings; a later one of an earlier call may ring, too.
@@ -360,16 +360,16 @@ pub(crate) struct Affairs {
     pub(crate) next_handle: u64,
 }
 
-impl Desk {
-    pub(crate) fn affairs_mut(&mut self) -> &mut Affairs {
-        self.affairs.get_or_insert_default()
+impl Private {
+    pub(crate) fn holdings_mut(&mut self) -> &mut Holdings {
+        self.holdings.get_or_insert_default()
     }
 
     /// Whether there is anything to clear.
     pub(crate) fn used(&self) -> bool {
         self.inbox.capacity() > 0
             || self.open_calls.is_used()
-            || self.affairs.is_some()
+            || self.holdings.is_some()
             || self.stamp.is_some()
             || self.handling.is_some()
     }
@@ -421,13 +421,13 @@ impl State {
     }
 
     /// Ends the process with this reason as soon as it can be; the body, which has to be woken.
-    pub(crate) fn doom(&mut self, reason: ExitReason) -> Option<Arc<Body>> {
+    pub(crate) fn terminate(&mut self, reason: ExitReason) -> Option<Arc<Body>> {
         if self.exit.is_some() {
             return None;
         }
         self.exit = Some(Box::new(reason));
         let body = self.body.clone()?;
-        body.doom();
+        body.terminate();
         Some(body)
     }
 
@@ -435,10 +435,10 @@ impl State {
     pub(crate) fn take_back(
         &mut self,
         slot: &Slot,
-        desk: &mut Desk,
+        private: &mut Private,
         is_stale: impl Fn(&Message) -> bool,
     ) -> bool {
-        let mut queues = vec![&mut self.incoming, &mut desk.inbox];
+        let mut queues = vec![&mut self.incoming, &mut private.inbox];
         queues.extend(self.rare.as_mut().map(|rare| &mut rare.system));
         let mut any = false;
         // What the runtime's messages take that come first is not counted.
@@ -455,8 +455,8 @@ impl State {
         if let Some(account) = &mut self.account {
             account.incoming = account.incoming.saturating_sub(gone[0]);
         }
-        slot.left_inbox(desk.inbox.len(), gone[1]);
-        desk.removals += u64::from(any);
+        slot.left_inbox(private.inbox.len(), gone[1]);
+        private.removals += u64::from(any);
         any
     }
 
@@ -468,19 +468,19 @@ impl State {
         self.rare.get_or_insert_default()
     }
 
-    /// What is known of it, besides what lies on its desk and whom it calls.
+    /// What is known of it, besides what is in its private half and whom it calls.
     pub(crate) fn info(
         &self,
         pid: Pid,
-        desk: &Desk,
+        private: &Private,
         calling: Option<Pid>,
         function: Callback,
     ) -> ProcessInfo {
         let waits = if self.waiting { Status::Waiting } else { Status::Running };
         let (turns, run_time) = self.body.as_ref().map(|body| body.used()).unwrap_or_default();
         let system = self.rare().map_or(0, |rare| rare.system.len());
-        let mailbox = self.incoming.len() + desk.inbox.len() + system;
-        let kept = self.incoming.capacity() + desk.inbox.capacity();
+        let mailbox = self.incoming.len() + private.inbox.len() + system;
+        let kept = self.incoming.capacity() + private.inbox.capacity();
         let body = self.body.as_ref().map_or(0, |body| body.size());
         let entries = self.links.len() + self.watchers.len() + self.watching.len();
         ProcessInfo {

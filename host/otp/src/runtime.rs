@@ -16,7 +16,7 @@ use crate::counters::Counters;
 use crate::groups::Groups;
 use crate::latency::Latencies;
 use crate::names::Names;
-use crate::process::{Callback, Desk, Owner, State};
+use crate::process::{Callback, Owner, Private, State};
 use crate::scheduler::Scheduler;
 use crate::sharded::Sharded;
 use crate::sync::{AtomicBool, Mutex, MutexGuard};
@@ -160,7 +160,7 @@ impl Runtime {
         state.hears_shutdown = options.hears_shutdown;
         state.guest = options.guest;
         if node.closed.load(Ordering::Relaxed) && !options.even_if_closed {
-            state.doom(ExitReason::Shutdown);
+            state.terminate(ExitReason::Shutdown);
         }
         let link = options.parent.filter(|_| options.link);
         let monitor = options.monitor.then(next_reference);
@@ -186,7 +186,7 @@ impl Runtime {
         let mut state = std::mem::take(&mut *guard);
         drop(guard);
         self.node.counters.ended(state.arrived, matches!(reason, ExitReason::Crash(_)));
-        self.clear(slot.take_desk(), reason);
+        self.clear(slot.take_private(), reason);
         self.refuse_calls(state.incoming.drain(..).map(|letter| letter.message), reason);
         state.links.for_each(|other, ()| self.exit_signal(pid, other, reason, true));
         state.watchers.for_each(|monitor, watcher| self.down(watcher, monitor, pid, reason));
@@ -204,14 +204,14 @@ impl Runtime {
         self.node.table.release(pid);
     }
 
-    /// What was still on a process's desk: calls and streams, whose other ends learn the reason.
-    fn clear(&self, desk: Option<Desk>, reason: &ExitReason) {
-        let Some(mut desk) = desk else { return };
-        for reply_to in desk.open_calls.take() {
+    /// What was still in a process's private half: calls and streams, whose other ends learn the reason.
+    fn clear(&self, private: Option<Private>, reason: &ExitReason) {
+        let Some(mut private) = private else { return };
+        for reply_to in private.open_calls.take() {
             reply_to.answer(self, Err(CallError::Exited(reason.clone())));
         }
-        self.refuse_calls(desk.inbox.drain(..).map(|letter| letter.message), reason);
-        for (_, end) in desk.affairs.take().map(|affairs| affairs.streams).unwrap_or_default() {
+        self.refuse_calls(private.inbox.drain(..).map(|letter| letter.message), reason);
+        for (_, end) in private.holdings.take().map(|holdings| holdings.streams).unwrap_or_default() {
             end.exited(reason);
         }
     }
@@ -340,9 +340,9 @@ impl Runtime {
         state.has_timers = true;
         let overdrawn = state.is_overdrawn_with(due.cost(), slot.inbox_bytes());
         self.node.timers.insert(pid, timer, deadline(after), due);
-        let doomed = overdrawn.then(|| state.overdraw(pid)).flatten();
+        let exiting = overdrawn.then(|| state.overdraw(pid)).flatten();
         drop(state);
-        wake(doomed);
+        wake(exiting);
         timer
     }
 
@@ -391,11 +391,11 @@ impl Runtime {
     /// Lets whoever waits for a call look at the clock; those who wait on set the next alarm.
     pub(crate) fn ring_alarm(&self, pid: Pid) {
         let Some(slot) = self.node.table.slot(pid) else { return };
-        let Some(mut desk) = slot.desk(pid) else { return };
-        let affairs = desk.affairs_mut();
-        affairs.alarm = None;
-        let waiting: Vec<_> = affairs.waiting_calls.values().cloned().collect();
-        drop(desk);
+        let Some(mut private) = slot.private(pid) else { return };
+        let holdings = private.holdings_mut();
+        holdings.alarm = None;
+        let waiting: Vec<_> = holdings.waiting_calls.values().cloned().collect();
+        drop(private);
         waiting.into_iter().for_each(std::task::Waker::wake);
     }
 }

@@ -2,7 +2,7 @@ use std::cell::Cell;
 use std::sync::OnceLock;
 use std::sync::atomic::Ordering;
 
-use crate::process::{Desk, State};
+use crate::process::{Private, State};
 use crate::sync::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Count, Mutex, MutexGuard};
 use crate::unguessable::{KEYS, LAST_GENERATION, Places, SLOT_BITS, tag};
 use crate::{Pid, Reference};
@@ -38,16 +38,16 @@ pub(crate) struct Slot {
     /// What other processes see and change.
     state: Mutex<State>,
     /// What only the process itself uses; locked before the state where both are.
-    desk: Mutex<Desk>,
-    /// Above 0 while there is something on the desk that a receive has to look at.
+    private: Mutex<Private>,
+    /// Above 0 while there is something in the private half that a receive has to look at.
     pub(crate) left: AtomicU32,
-    /// How many messages lie in the inbox of the desk, and how many bytes they take: what [`Message::cost`] says. Only whoever
-    /// has the desk changes them.
+    /// How many messages lie in the inbox of the private half, and how many bytes they take: what [`Message::cost`] says. Only whoever
+    /// holds the private half changes them.
     ///
     /// [`Message::cost`]: crate::Message::cost
     inbox: AtomicU32,
     inbox_bytes: AtomicUsize,
-    /// Whose desk it is: the id of its pid, 0 for nobody's.
+    /// Whose private half it is: the id of its pid, 0 for nobody's.
     holder: AtomicU64,
     /// The code of the callback that the process is in.
     pub(crate) callback: AtomicU8,
@@ -144,16 +144,16 @@ impl Slot {
         (state.live && u64::from(state.tag) == tag(pid.id)).then_some(state)
     }
 
-    /// What lies on a process's desk, unless it has ended.
+    /// A process's private half, unless it has ended.
     #[inline]
-    pub(crate) fn desk(&self, pid: Pid) -> Option<MutexGuard<'_, Desk>> {
-        let desk = self.desk.lock();
-        self.is_of(pid).then_some(desk)
+    pub(crate) fn private(&self, pid: Pid) -> Option<MutexGuard<'_, Private>> {
+        let private = self.private.lock();
+        self.is_of(pid).then_some(private)
     }
 
-    /// The desk, whosever it is.
-    pub(crate) fn desk_any(&self) -> MutexGuard<'_, Desk> {
-        self.desk.lock()
+    /// The private half, whosever it is.
+    pub(crate) fn private_any(&self) -> MutexGuard<'_, Private> {
+        self.private.lock()
     }
 
     /// The id of its next process; none if it has had as many as it may.
@@ -178,8 +178,8 @@ impl Slot {
         self.holder.load(Ordering::Acquire) == pid.id
     }
 
-    /// What lies on the desk of a process that has just ended; none if nothing was ever put there.
-    pub(crate) fn take_desk(&self) -> Option<Desk> {
+    /// The private half of a process that has just ended; none if nothing was ever put there.
+    pub(crate) fn take_private(&self) -> Option<Private> {
         self.holder.store(0, Ordering::Release);
         self.calling.store(0, Ordering::Relaxed);
         self.receiving.store(false, Ordering::Relaxed);
@@ -187,8 +187,8 @@ impl Slot {
         self.inbox.store(0, Ordering::Relaxed);
         self.inbox_bytes.store(0, Ordering::Relaxed);
         self.callback.store(0, Ordering::Relaxed);
-        let mut desk = self.desk.lock();
-        desk.used().then(|| std::mem::take(&mut *desk))
+        let mut private = self.private.lock();
+        private.used().then(|| std::mem::take(&mut *private))
     }
 
     /// How many messages lie in the inbox.
@@ -201,7 +201,7 @@ impl Slot {
         self.inbox_bytes.load(Ordering::Relaxed)
     }
 
-    /// So many messages lie in the inbox now, with so many bytes more than before. By whoever has the desk.
+    /// So many messages lie in the inbox now, with so many bytes more than before. By whoever holds the private half.
     pub(crate) fn came_to_inbox(&self, messages: usize, bytes: usize) {
         self.inbox.store(counted(messages), Ordering::Relaxed);
         if bytes > 0 {
@@ -209,7 +209,7 @@ impl Slot {
         }
     }
 
-    /// So many messages lie in the inbox now, with so many bytes less than before. By whoever has the desk.
+    /// So many messages lie in the inbox now, with so many bytes less than before. By whoever holds the private half.
     pub(crate) fn left_inbox(&self, messages: usize, bytes: usize) {
         self.inbox.store(counted(messages), Ordering::Relaxed);
         if bytes > 0 {

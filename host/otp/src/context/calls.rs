@@ -130,14 +130,14 @@ struct Wait<'a> {
 
 impl Wait<'_> {
     fn register(&mut self, deadline: Instant, waker: &Waker) {
-        let Some((_, mut desk)) = self.context.desk() else { return };
-        let affairs = desk.affairs_mut();
-        affairs.waiting_calls.insert(self.pending.reference, waker.clone());
+        let Some((_, mut private)) = self.context.private() else { return };
+        let holdings = private.holdings_mut();
+        holdings.waiting_calls.insert(self.pending.reference, waker.clone());
         self.registered = true;
-        let early_enough = affairs.alarm.is_some_and(|alarm| alarm <= deadline);
+        let early_enough = holdings.alarm.is_some_and(|alarm| alarm <= deadline);
         if !early_enough {
-            affairs.alarm = Some(deadline);
-            drop(desk);
+            holdings.alarm = Some(deadline);
+            drop(private);
             self.context.runtime.set_alarm(self.context.pid, deadline);
         }
     }
@@ -146,9 +146,9 @@ impl Wait<'_> {
 impl Drop for Wait<'_> {
     fn drop(&mut self) {
         if self.registered
-            && let Some((_, mut desk)) = self.context.desk()
+            && let Some((_, mut private)) = self.context.private()
         {
-            desk.affairs_mut().waiting_calls.remove(&self.pending.reference);
+            private.holdings_mut().waiting_calls.remove(&self.pending.reference);
         }
     }
 }

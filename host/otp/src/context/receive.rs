@@ -10,7 +10,7 @@ use tokio::time::{Instant, timeout_at};
 use super::Context;
 use crate::call::{CallError, OpenCalls};
 use crate::latency::Spent;
-use crate::process::{Desk, Letter, Stamp, State};
+use crate::process::{Letter, Private, Stamp, State};
 use crate::scheduler::may_take;
 use crate::sync::MutexGuard;
 use crate::table::{Slot, counted, next_reference};
@@ -83,14 +83,14 @@ impl Context {
             {
                 return outcome;
             }
-            let Some(mut desk) = slot.desk(self.pid) else { return Poll::Pending };
-            if let Some(since) = desk.handling.take() {
+            let Some(mut private) = slot.private(self.pid) else { return Poll::Pending };
+            if let Some(since) = private.handling.take() {
                 self.runtime.node().latencies.record(&self.label(), Spent::Handling, since.elapsed());
             }
-            let outcome = match self.search(slot, &mut desk, &mut search, &mut admits, yields) {
+            let outcome = match self.search(slot, &mut private, &mut search, &mut admits, yields) {
                 Found::Message(message) => {
-                    if let Some(stamp) = desk.stamp.take_if(|stamp| stamp.number <= search.taken) {
-                        self.measure(&mut desk, stamp, search.taken);
+                    if let Some(stamp) = private.stamp.take_if(|stamp| stamp.number <= search.taken) {
+                        self.measure(&mut private, stamp, search.taken);
                     }
                     Poll::Ready(message)
                 }
@@ -104,15 +104,15 @@ impl Context {
                 }
                 Found::Gone => Poll::Pending,
             };
-            let left = desk.inbox.len() + usize::from(desk.handling.is_some());
+            let left = private.inbox.len() + usize::from(private.handling.is_some());
             slot.left.store(counted(left), Ordering::Relaxed);
             if self.bounded {
-                slot.left_inbox(desk.inbox.len(), std::mem::take(&mut search.cost));
+                slot.left_inbox(private.inbox.len(), std::mem::take(&mut search.cost));
             }
-            if desk.inbox.is_empty() && desk.inbox.capacity() > ROOMY {
-                desk.inbox = VecDeque::new();
+            if private.inbox.is_empty() && private.inbox.capacity() > ROOMY {
+                private.inbox = VecDeque::new();
             }
-            drop(desk);
+            drop(private);
             search.expired.drain(..).for_each(|message| expire(&self.runtime, message));
             outcome
         })
@@ -156,8 +156,8 @@ impl Context {
         if let Message::Call(request) = &mut message
             && let Some(reply_to) = request.reply_to.take()
         {
-            match slot.desk(self.pid) {
-                Some(mut desk) => desk.open_calls.insert(reply_to),
+            match slot.private(self.pid) {
+                Some(mut private) => private.open_calls.insert(reply_to),
                 // It has just ended while another task received for it.
                 None => {
                     reply_to.answer(&self.runtime, Err(CallError::NoProc));
@@ -172,13 +172,13 @@ impl Context {
     }
 
     /// Notes how long the message that is taken now has waited; how long it takes is noted when the next one is received.
-    fn measure(&self, desk: &mut Desk, stamp: Stamp, taken: u64) {
+    fn measure(&self, private: &mut Private, stamp: Stamp, taken: u64) {
         if stamp.number < taken {
             // It was left behind, or has expired.
             return;
         }
         let now = Instant::now();
-        desk.handling = Some(now);
+        private.handling = Some(now);
         let label = self.label();
         self.runtime.node().latencies.record(&label, Spent::Waiting, now - stamp.came);
     }
@@ -186,12 +186,12 @@ impl Context {
     fn search<'a>(
         &self,
         slot: &'a Slot,
-        desk: &mut Desk,
+        private: &mut Private,
         search: &mut Search,
         admits: &mut impl FnMut(&Message) -> bool,
         yields: bool,
     ) -> Found<'a> {
-        let Desk { inbox, removals, open_calls, stamp, .. } = desk;
+        let Private { inbox, removals, open_calls, stamp, .. } = private;
         let mut taken = Taken { removals, open_calls };
         search.begin(*taken.removals);
         if self.system_first
@@ -304,7 +304,7 @@ struct Search {
     expired: Vec<Message>,
 }
 
-/// What a desk notes of a message that is taken.
+/// What a private half notes of a message that is taken.
 struct Taken<'a> {
     removals: &'a mut u64,
     open_calls: &'a mut OpenCalls,

@@ -24,9 +24,9 @@ impl Runtime {
     /// What is known of a living process.
     pub fn info(&self, pid: Pid) -> Option<ProcessInfo> {
         let slot = self.node.table.slot(pid)?;
-        let desk = slot.desk(pid)?;
+        let private = slot.private(pid)?;
         let state = slot.lock(pid)?;
-        Some(state.info(pid, &desk, self.callee(slot), callback(slot)))
+        Some(state.info(pid, &private, self.callee(slot), callback(slot)))
     }
 
     /// Who spawned a living process.
@@ -50,10 +50,10 @@ impl Runtime {
     }
 
     fn info_of(&self, slot: &Slot) -> Option<ProcessInfo> {
-        let desk = slot.desk_any();
+        let private = slot.private_any();
         let state = slot.lock_any();
         let pid = Pid { node: self.node.id, id: slot.holder() };
-        state.live.then(|| state.info(pid, &desk, self.callee(slot), callback(slot)))
+        state.live.then(|| state.info(pid, &private, self.callee(slot), callback(slot)))
     }
 
     /// Every living process after the one that has started it, the oldest first: the supervision trees, and whoever stands

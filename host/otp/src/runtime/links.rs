@@ -10,13 +10,13 @@ impl Runtime {
             return;
         }
         let Some(slot) = self.node.table.slot(pid) else { return };
-        let mut doomed = None;
+        let mut exiting = None;
         let new = slot.lock(pid).map(|mut state| {
             let new = state.links.insert(other, ());
-            doomed = self.bounded(&mut state, slot, pid);
+            exiting = self.bounded(&mut state, slot, pid);
             new
         });
-        wake(doomed);
+        wake(exiting);
         if new == Some(false) {
             return;
         }
@@ -74,9 +74,9 @@ impl Runtime {
         let Some(slot) = self.node.table.slot(pid) else { return };
         let Some(mut state) = slot.lock(pid) else { return };
         state.watching.insert(monitor, other);
-        let doomed = self.bounded(&mut state, slot, pid);
+        let exiting = self.bounded(&mut state, slot, pid);
         drop(state);
-        wake(doomed);
+        wake(exiting);
         let watched = self.node.table.lock(other).map(|mut state| state.watchers.insert(monitor, pid));
         if watched.is_none() {
             self.down(pid, monitor, other, &self.absence(other));
@@ -107,8 +107,8 @@ impl Runtime {
     /// Takes messages back that a process has not received yet. False if there were none.
     pub(crate) fn take_back(&self, pid: Pid, is_stale: impl Fn(&Message) -> bool) -> bool {
         let Some(slot) = self.node.table.slot(pid) else { return false };
-        let Some(mut desk) = slot.desk(pid) else { return false };
-        slot.lock(pid).is_some_and(|mut state| state.take_back(slot, &mut desk, is_stale))
+        let Some(mut private) = slot.private(pid) else { return false };
+        slot.lock(pid).is_some_and(|mut state| state.take_back(slot, &mut private, is_stale))
     }
 
     /// Sends an exit to a process, as Erlang's `exit/2`: one that traps exits gets it as a message, another ends
@@ -123,12 +123,12 @@ impl Runtime {
 
     /// Ends a process that cannot trap it.
     pub fn kill(&self, pid: Pid) {
-        self.doom(pid, ExitReason::Killed);
+        self.terminate(pid, ExitReason::Killed);
     }
 
     /// Ends a process with a reason, whether it traps exits or not: for its own exit, and for its host.
-    pub fn doom(&self, pid: Pid, reason: ExitReason) {
-        let body = self.node.table.lock(pid).and_then(|mut state| state.doom(reason));
+    pub fn terminate(&self, pid: Pid, reason: ExitReason) {
+        let body = self.node.table.lock(pid).and_then(|mut state| state.terminate(reason));
         wake(body);
     }
 
@@ -145,7 +145,7 @@ impl Runtime {
         } else if *reason == ExitReason::Normal && (by_link || sender != receiver) {
             None
         } else {
-            state.doom(reason.clone())
+            state.terminate(reason.clone())
         };
         drop(state);
         wake(body);

@@ -245,9 +245,9 @@ impl Runtime {
     /// Answers a call that `callee` received. False if it was answered before, or nobody waits.
     pub fn reply(&self, callee: Pid, reference: Reference, reply: Result<Payload, CallError>) -> bool {
         let Some(slot) = self.node.table.slot(callee) else { return false };
-        let Some(mut desk) = slot.desk(callee) else { return false };
-        let open = desk.open_calls.remove(reference);
-        drop(desk);
+        let Some(mut private) = slot.private(callee) else { return false };
+        let open = private.open_calls.remove(reference);
+        drop(private);
         open.is_some_and(|reply_to| reply_to.answer(self, reply))
     }
 }

@@ -288,7 +288,7 @@ impl World {
                 let running = self.running().await;
                 for (name, reason) in ends {
                     if let Some(pid) = running.get(name) {
-                        self.runtime.doom(*pid, reason.clone());
+                        self.runtime.terminate(*pid, reason.clone());
                     }
                 }
                 return Answer::Nothing;

@@ -95,7 +95,7 @@ fn restart_types_say_which_ends_are_followed_by_a_start() {
             let tree = Supervisor::new("tree").child(child("a", &log).restart(restart));
             let tree = tree.start(&runtime, None).await.expect("it starts");
             let a = runtime.whereis("a").expect("a");
-            runtime.doom(a, reason.clone());
+            runtime.terminate(a, reason.clone());
             tokio::time::sleep(Duration::from_millis(10)).await;
             assert_eq!(runtime.whereis("a").is_some(), again, "{restart:?} after {reason}");
             assert_eq!(tree.restarts(), u64::from(again));
@@ -382,7 +382,7 @@ fn a_supervisor_that_is_killed_while_it_stops_a_child_takes_it_with_it() {
             Supervisor::new("root").strategy(Strategy::OneForAll).child(low).child(child_named("first"));
         let root = root.start(&runtime, None).await.expect("it starts");
         let first = runtime.whereis("first").expect("it runs");
-        runtime.doom(first, ExitReason::Custom("crash".into()));
+        runtime.terminate(first, ExitReason::Custom("crash".into()));
         while runtime.whereis("first").is_none_or(|pid| pid == first) {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }

@@ -1,7 +1,8 @@
 use std::time::Duration;
 
 use rusm_rs::{
-    CallError, Event, ExitReason, Filter, Monitor, Pid, Sink, Spawn, SpawnError, Stream, names, process, timers,
+    CallError, Event, ExitReason, Filter, Monitor, Pid, Sink, Spawn, SpawnError, Stream, names, process,
+    timers,
 };
 
 rusm_rs::contract!("test:probe/probe");
