@@ -49,16 +49,15 @@ pub(crate) enum Kind {
 /// A WIT name as the language has it in its scope. Types are named together: [`type_names`].
 pub(crate) fn spell(language: Language, kind: Kind, name: &str) -> String {
     let spelt = natural(language, kind, name);
-    let taken: &[&str] = match (language, kind) {
-        (Language::Rust, Kind::Function) => &RUST_METHODS,
-        (Language::Rust, _) => &[],
-        (Language::TypeScript, Kind::Function) => &TYPESCRIPT_METHODS,
-        (Language::TypeScript, Kind::Param) => &TYPESCRIPT_WORDS,
-        (Language::TypeScript, Kind::OptionalField) => &OBJECT_MEMBERS,
+    let taken: &[&[&str]] = match (language, kind) {
+        (Language::Rust, Kind::Function) => &[&NEVER_RAW, &RUST_METHODS],
+        (Language::Rust, _) => &[&NEVER_RAW],
+        (Language::TypeScript, Kind::Function) => &[&TYPESCRIPT_METHODS, &OBJECT_MEMBERS],
+        (Language::TypeScript, Kind::OptionalField) => &[&OBJECT_MEMBERS],
+        (Language::TypeScript, Kind::Param) => &[&TYPESCRIPT_WORDS],
         (Language::TypeScript, _) => &[],
     };
-    let in_rust = language == Language::Rust && NEVER_RAW.contains(&spelt.as_str());
-    if in_rust || taken.contains(&spelt.as_str()) { format!("{spelt}_") } else { spelt }
+    if taken.iter().any(|words| words.contains(&spelt.as_str())) { format!("{spelt}_") } else { spelt }
 }
 
 fn natural(language: Language, kind: Kind, name: &str) -> String {
@@ -151,25 +150,11 @@ const RUST_METHODS: [&str; 13] = [
 /// What a generated Rust module has besides the types of its contract.
 const RUST_TYPES: [&str; 4] = ["Client", "Service", "Starter", "Self"];
 
-/// What a TypeScript client or service has besides the functions of its contract: `then` would make the client something
-/// to await, and JavaScript calls the others where an object becomes text, a number or JSON.
-const TYPESCRIPT_METHODS: [&str; 13] = [
-    "pid",
-    "monitor",
-    "withDeadline",
-    "info",
-    "terminate",
-    "then",
-    "constructor",
-    "toString",
-    "toLocaleString",
-    "valueOf",
-    "hasOwnProperty",
-    "isPrototypeOf",
-    "propertyIsEnumerable",
-];
+/// What a TypeScript client or service has besides the functions of its contract; `then` would make the client something to
+/// await.
+const TYPESCRIPT_METHODS: [&str; 6] = ["pid", "monitor", "withDeadline", "info", "terminate", "then"];
 
-/// What every object of JavaScript has.
+/// What every object of JavaScript has, and what the language calls where an object becomes text or a number.
 const OBJECT_MEMBERS: [&str; 7] = [
     "constructor",
     "toString",

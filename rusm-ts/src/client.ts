@@ -14,7 +14,7 @@ import {
 } from "rusm:actor/wait-async@0.1.0";
 
 import { RusmError, fromHost } from "./error.ts";
-import { cancelled, direct, settle, settleThen, within } from "./future.ts";
+import { cancelled, direct, interruptible, settle, settleThen, within } from "./future.ts";
 import { DEADLINE_MS, hostOptions } from "./spawn.ts";
 import { ItemReader, writeItems } from "./stream.ts";
 import { read } from "./task.ts";
@@ -207,23 +207,18 @@ export class Client {
 
 /** The items of a stream until a signal ends it: whoever waits for one then is told so. */
 async function* until<T>(reader: ItemReader<T>, signal: AbortSignal): AsyncGenerator<T, void, void> {
-  let giveUp: (() => void) | undefined;
-  const given = new Promise<never>((_, reject) => {
-    giveUp = (): void => reject(cancelled(signal));
-    signal.addEventListener("abort", giveUp);
-  });
-  given.catch(() => undefined);
+  const waits = interruptible<never>();
+  const giveUp = (): void => waits.fail(cancelled(signal));
+  signal.addEventListener("abort", giveUp);
   try {
     for (;;) {
       if (signal.aborted) throw cancelled(signal);
-      const next = reader.next();
-      next.catch(() => undefined);
-      const result = await Promise.race([next, given]);
+      const result = await waits.wait(reader.next());
       if (result.done === true) return;
       yield result.value;
     }
   } finally {
-    if (giveUp !== undefined) signal.removeEventListener("abort", giveUp);
+    signal.removeEventListener("abort", giveUp);
     void reader.return();
   }
 }

@@ -67,6 +67,39 @@ export function within(ms: number): { readonly late: Promise<never>; clear(): vo
   };
 }
 
+/** Waits, one at a time, that somebody else may end. */
+export interface Interruptible<T> {
+  /** Waits for a promise, or for what ends all waits. */
+  wait<R>(promise: Promise<R>): Promise<R | T>;
+  /** Ends this wait and those to come, with a value. */
+  end(value: T): void;
+  /** The same with an error. */
+  fail(error: unknown): void;
+}
+
+/** `Promise.race` with one promise that outlives many waits would leave a reaction in it for each. */
+export function interruptible<T>(): Interruptible<T> {
+  let ended: Promise<T> | undefined;
+  let waiting: { resolve(value: T): void; reject(error: unknown): void } | undefined;
+  return {
+    wait: <R>(promise: Promise<R>): Promise<R | T> =>
+      new Promise<R | T>((resolve, reject) => {
+        waiting = { resolve, reject };
+        ended?.then(resolve, reject);
+        promise.then(resolve, reject);
+      }),
+    end(value): void {
+      ended ??= Promise.resolve(value);
+      waiting?.resolve(value);
+    },
+    fail(error): void {
+      ended ??= Promise.reject(error);
+      ended.catch(() => undefined);
+      waiting?.reject(error);
+    },
+  };
+}
+
 /** Calls an import that answers with a result at once; the binding throws its error as `payload`. */
 export function direct<T>(run: () => T): T {
   try {

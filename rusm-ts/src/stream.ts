@@ -3,7 +3,7 @@ import { now } from "rusm:actor/timers@0.1.0";
 import { streamAbort, streamClose, streamRead, streamWrite } from "rusm:actor/wait-async@0.1.0";
 
 import { RusmError } from "./error.ts";
-import { cancelled, settle } from "./future.ts";
+import { cancelled, interruptible, settle } from "./future.ts";
 import { DecodeError } from "./wire/error.ts";
 import { Reader } from "./wire/reader.ts";
 import { Writer } from "./wire/writer.ts";
@@ -175,17 +175,14 @@ async function drain<T>(
   over: (() => Promise<unknown>) | undefined,
 ): Promise<void> {
   let finished = false;
-  let waits = false;
-  let giveUp: (() => void) | undefined;
-  const given =
-    signal === undefined
-      ? undefined
-      : new Promise<never>((_, reject) => {
-          giveUp = (): void => reject(cancelled(signal));
-          signal.addEventListener("abort", giveUp);
-          if (signal.aborted) giveUp();
-        });
-  given?.catch(() => undefined);
+  let leftWaiting = false;
+  let asked = false;
+  const waits = interruptible<typeof OVER>();
+  const giveUp = (): void => {
+    if (signal !== undefined) waits.fail(cancelled(signal));
+  };
+  signal?.addEventListener("abort", giveUp);
+  if (signal?.aborted === true) giveUp();
   try {
     for (;;) {
       const next = source.next();
@@ -197,12 +194,17 @@ async function drain<T>(
       // A generator that has its item ready settles within a few turns of the queue.
       for (let turn = 0; turn < 4 && !arrived; turn++) await undefined;
       if (!arrived) await flush();
-      const ends: Array<Promise<typeof OVER>> = given === undefined ? [] : [given];
-      if (!arrived && over !== undefined) ends.push(over().then(() => OVER));
-      waits = true;
-      const result = await (ends.length === 0 ? next : Promise.race([next, ...ends]));
-      waits = result === OVER;
+      if (!arrived && !asked && over !== undefined) {
+        asked = true;
+        over().then(
+          () => waits.end(OVER),
+          (error: unknown) => waits.fail(error),
+        );
+      }
+      leftWaiting = true;
+      const result = await waits.wait(next);
       if (result === OVER) return;
+      leftWaiting = false;
       if (result.done === true) {
         finished = true;
         return;
@@ -210,11 +212,11 @@ async function drain<T>(
       await push(result.value);
     }
   } finally {
-    if (giveUp !== undefined) signal?.removeEventListener("abort", giveUp);
+    signal?.removeEventListener("abort", giveUp);
     if (!finished) {
       const returned = Promise.resolve(source.return?.());
       // A source that waits for its next item ends only with that: nobody waits for it.
-      if (waits) returned.catch(() => undefined);
+      if (leftWaiting) returned.catch(() => undefined);
       else await returned;
     }
   }
