@@ -95,9 +95,7 @@ impl Project {
     /// # Errors
     /// The first mistake in them.
     pub fn contracts(&self) -> Result<Vec<Contract>, ContractError> {
-        let Some(wit) = self.wit()? else { return Ok(Vec::new()) };
-        let read = wit.contracts().into_iter().map(|id| (id.own, wit.contract(&id.to_string())));
-        read.filter(|(own, contract)| *own || contract.is_ok()).map(|(_, contract)| contract).collect()
+        self.read_wit().map(|(contracts, _)| contracts)
     }
 
     /// What of the `wit/` folder cannot be called, and why: functions of the project's own contracts that a feature gates,
@@ -106,26 +104,32 @@ impl Project {
     /// # Errors
     /// As [`Self::contracts`].
     pub fn left_out(&self) -> Result<LeftOut, ContractError> {
-        let mut left_out = LeftOut::default();
-        let Some(wit) = self.wit()? else { return Ok(left_out) };
-        for id in wit.contracts() {
-            match wit.contract(&id.to_string()) {
-                Ok(contract) if id.own => left_out.gated.extend(contract.gated.iter().map(|gated| {
-                    let Gated { function, feature, place } = gated;
-                    format!(
-                        "{place}: `{function}` of {id} is left out, because the feature `{feature}` gates it"
-                    )
-                })),
-                Ok(_) => {}
-                Err(error) => left_out.dependencies.push(format!("{id} is no contract: {error}")),
-            }
-        }
-        Ok(left_out)
+        self.read_wit().map(|(_, left_out)| left_out)
     }
 
-    fn wit(&self) -> Result<Option<Wit>, ContractError> {
+    fn read_wit(&self) -> Result<(Vec<Contract>, LeftOut), ContractError> {
+        let (mut contracts, mut left_out) = (Vec::new(), LeftOut::default());
         let folder = self.root.join("wit");
-        folder.is_dir().then(|| Wit::load(&folder)).transpose()
+        if !folder.is_dir() {
+            return Ok((contracts, left_out));
+        }
+        let wit = Wit::load(&folder)?;
+        for id in wit.contracts() {
+            let contract = match wit.contract(&id.to_string()) {
+                Ok(contract) => contract,
+                Err(error) if id.own => return Err(error),
+                Err(error) => {
+                    left_out.dependencies.push(format!("{id} is no contract: {error}"));
+                    continue;
+                }
+            };
+            let gated = contract.gated.iter().filter(|_| id.own);
+            left_out.gated.extend(gated.map(|Gated { function, feature, place }| {
+                format!("{place}: `{function}` of {id} is left out, because the feature `{feature}` gates it")
+            }));
+            contracts.push(contract);
+        }
+        Ok((contracts, left_out))
     }
 }
 

@@ -5,7 +5,7 @@ let aborts = 0;
 
 /** `AbortSignal`. */
 export class AbortSignal extends EventTarget {
-  onabort: ((event: Event) => unknown) | null = null;
+  #onabort: ((event: Event) => unknown) | null = null;
   /** When it was aborted, among all signals; 0 if it is not. */
   #aborted = 0;
   #reason: unknown;
@@ -13,6 +13,15 @@ export class AbortSignal extends EventTarget {
   #sources: readonly AbortSignal[] = [];
   /** Whether it listens to them: only while somebody listens to it, so that a long-lived one keeps nobody else. */
   #follows = false;
+
+  get onabort(): ((event: Event) => unknown) | null {
+    return this.#onabort;
+  }
+
+  set onabort(run: ((event: Event) => unknown) | null) {
+    this.#onabort = typeof run === "function" ? run : null;
+    this._changed();
+  }
 
   get aborted(): boolean {
     this.#look();
@@ -34,7 +43,7 @@ export class AbortSignal extends EventTarget {
     signal.#abort(++aborts, reason ?? new DOMException("This operation was aborted", "AbortError"));
     const event = new Event("abort");
     event.target = event.currentTarget = signal;
-    signal.onabort?.(event);
+    signal.#onabort?.(event);
     signal.dispatchEvent(event);
     signal._listeners = undefined;
   }
@@ -86,7 +95,8 @@ export class AbortSignal extends EventTarget {
   }
 
   override _changed(): void {
-    const wanted = this.#sources.length > 0 && (this._listeners ?? []).length > 0;
+    const isHeard = this.#onabort !== null || (this._listeners ?? []).length > 0;
+    const wanted = this.#sources.length > 0 && isHeard;
     if (wanted === this.#follows) return;
     if (!wanted) return this.#unfollow();
     this.#follows = true;
