@@ -25,7 +25,8 @@ pub enum CallError<E = Never> {
     UnknownFunction(String),
     /// The arguments or the reply could not be decoded.
     Malformed(String),
-    /// The mailbox is full.
+    /// The mailbox is full; or this process has too many calls under way, or too much kept for it (`host-memory`) to keep the reply
+    /// as well until it waits for it.
     Overloaded,
     /// A capability is missing; the text says which, and where to add it.
     Denied(String),
@@ -200,7 +201,9 @@ impl<E: fmt::Display> fmt::Display for CallError<E> {
             Self::Timeout => f.write_str("timeout: no reply within the deadline"),
             Self::UnknownFunction(name) => write!(f, "unknown function: {name}"),
             Self::Malformed(text) => write!(f, "malformed: {text}"),
-            Self::Overloaded => f.write_str("overloaded: the mailbox is full"),
+            Self::Overloaded => {
+                f.write_str("overloaded: the mailbox is full, or the caller has too much under way")
+            }
             Self::Denied(grant) => write!(f, "denied: {grant}"),
             Self::NoConnection => f.write_str("noconnection: the node cannot be reached"),
             Self::Cancelled => f.write_str("cancelled: the call was given up"),

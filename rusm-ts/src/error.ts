@@ -97,7 +97,7 @@ export function fromHost(error: { tag: string; val?: unknown }): RusmError {
     case "noconnection":
       return new RusmError(code, "noconnection: the node cannot be reached");
     case "overloaded":
-      return new RusmError(code, "overloaded: the mailbox is full");
+      return new RusmError(code, "overloaded: the mailbox is full, or the caller has too much under way");
     case "cancelled":
       return new RusmError(code, "cancelled: the call was given up");
     case "cycle":

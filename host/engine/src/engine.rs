@@ -14,7 +14,6 @@ use crate::component::{Cause, Code, Exports, chain, examine, streams};
 use crate::core_module::into_component;
 use crate::figures::Figures;
 use crate::lane::{LaneEngine, Tier, pool_size, start_ticks};
-use crate::limiter::Total;
 use crate::loaded::Loaded;
 use crate::output::{Output, Outputs};
 use crate::source_map::Sources;
@@ -31,7 +30,6 @@ struct Inner {
     sync: LaneEngine,
     concurrent: LaneEngine,
     headroom: Headroom,
-    memory: Arc<Total>,
     outputs: Outputs,
     loaded: Loaded,
     /// How many ticks there have been.
@@ -55,12 +53,12 @@ impl Engine {
     /// [`EngineError`] if the system does not give the memory maps that the configuration asks for.
     pub fn new(runtime: Runtime, config: EngineConfig) -> Result<Self, EngineError> {
         let fail = |error: wasmtime::Error| EngineError(error.into());
+        runtime.memory().limit(config.total_memory.unwrap_or(usize::MAX));
         let inner = Inner {
             runtime,
             sync: LaneEngine::new(Lane::Sync, &config).map_err(fail)?,
             concurrent: LaneEngine::new(Lane::Async, &config).map_err(fail)?,
             headroom: Headroom::new(config.maps, config.resident),
-            memory: Arc::new(Total::new(config.total_memory)),
             outputs: Outputs::default(),
             loaded: Loaded::default(),
             ticks: Arc::default(),
@@ -230,10 +228,6 @@ impl Engine {
 
     pub(crate) fn epoch_lag(&self) -> Duration {
         Duration::from_nanos(self.inner.epoch_lag.load(Ordering::Relaxed))
-    }
-
-    pub(crate) fn memory(&self) -> &Arc<Total> {
-        &self.inner.memory
     }
 
     fn lane(&self, lane: Lane) -> &LaneEngine {

@@ -44,6 +44,8 @@ pub struct NodeFigures {
     pub async_pool: Pool,
     /// Bytes of memory of all guests.
     pub guest_memory: u64,
+    /// Bytes that the node keeps for them: mail, links, monitors, timers and what else their `host-memory` bounds.
+    pub host_memory: u64,
     /// The longest that a tick of the epoch was late within the last second: how long a spinning guest may have kept a core.
     pub epoch_lag: Duration,
 }
@@ -181,7 +183,8 @@ impl Engine {
             timers: counters.timers,
             sync_pool: pool(Lane::Sync),
             async_pool: pool(Lane::Async),
-            guest_memory: self.memory().used() as u64,
+            guest_memory: self.runtime().memory().guests() as u64,
+            host_memory: self.runtime().memory().kept() as u64,
             epoch_lag: self.epoch_lag(),
         }
     }

@@ -14,7 +14,7 @@ use crate::config::has_pagemap_scan;
 use crate::limiter::{MEMORIES, MODULES, TABLE_ELEMENTS};
 use crate::process::Guest;
 use crate::stacks::Stacks;
-use crate::{EngineConfig, Lane, imports};
+use crate::{EngineConfig, Lane, imports, wasi};
 
 /// One lane: its pool, and what takes the processes beyond it.
 pub(crate) struct LaneEngine {
@@ -52,10 +52,7 @@ impl Tier {
         let engine = Engine::new(settings)?;
         let mut linker = Linker::new(&engine);
         imports::add(&mut linker, lane)?;
-        wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
-        if lane == Lane::Async {
-            wasmtime_wasi::p3::add_to_linker(&mut linker)?;
-        }
+        wasi::add(&mut linker, lane)?;
         Ok(Self { engine, linker })
     }
 }

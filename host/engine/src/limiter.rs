@@ -9,8 +9,8 @@ pub(crate) struct Limiter {
     /// Bytes of all memories together.
     most: usize,
     used: usize,
-    /// The bytes of all processes of the component, and of the node.
-    totals: [Arc<Total>; 2],
+    /// The bytes of all processes of the component. The node counts its own.
+    total: Arc<Total>,
     /// Hears of it, once the instance is there.
     context: Context,
     begun: bool,
@@ -26,20 +26,15 @@ pub(crate) struct Limiter {
 #[derive(Debug, Default)]
 pub(crate) struct Total {
     used: AtomicUsize,
-    most: Option<usize>,
 }
 
 impl Total {
-    pub(crate) fn new(most: Option<usize>) -> Self {
-        Self { used: AtomicUsize::new(0), most }
-    }
-
     pub(crate) fn used(&self) -> usize {
         self.used.load(Ordering::Relaxed)
     }
 
     fn add(&self, bytes: usize, most: Option<usize>) -> bool {
-        let most = most.or(self.most).unwrap_or(usize::MAX);
+        let most = most.unwrap_or(usize::MAX);
         let more = |used: usize| used.checked_add(bytes).filter(|sum| *sum <= most);
         self.used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).is_ok()
     }
@@ -53,11 +48,11 @@ impl Limiter {
     /// So many bytes at most, besides the limits of the component and of the node.
     pub(crate) fn new(
         most: usize,
-        totals: [Arc<Total>; 2],
+        total: Arc<Total>,
         component_most: Option<usize>,
         context: Context,
     ) -> Self {
-        Self { most, used: 0, totals, context, begun: false, component_most, refused: None, growing: 0 }
+        Self { most, used: 0, total, context, begun: false, component_most, refused: None, growing: 0 }
     }
 
     /// The instance is there. What it took is told here, and not while it was made on the guest's stack, which stays resident as
@@ -75,16 +70,16 @@ impl Limiter {
         if self.used.saturating_add(bytes) > self.most {
             return Err(format!("its memory is limited to {}", mib(self.most)));
         }
-        let [component, node] = &self.totals;
-        if !component.add(bytes, self.component_most) {
+        if !self.total.add(bytes, self.component_most) {
             let most = mib(self.component_most.unwrap_or_default());
             return Err(format!("the memory of its component is limited to {most} in all"));
         }
-        if !node.add(bytes, None) {
-            component.sub(bytes);
+        let node = self.context.runtime().memory();
+        if !node.take(bytes) {
+            self.total.sub(bytes);
             return Err(format!(
-                "the memory of the node is limited to {}",
-                mib(node.most.unwrap_or_default())
+                "the memory of the node, with what it keeps for its processes, is limited to {}",
+                mib(node.most())
             ));
         }
         self.used += bytes;
@@ -100,7 +95,8 @@ impl Limiter {
     fn give_back(&mut self) {
         let bytes = std::mem::take(&mut self.growing);
         self.used -= bytes;
-        self.totals.iter().for_each(|total| total.sub(bytes));
+        self.total.sub(bytes);
+        self.context.runtime().memory().give_back(bytes);
         if self.begun {
             self.context.account_memory(self.used);
         }
@@ -114,7 +110,8 @@ fn mib(bytes: usize) -> String {
 
 impl Drop for Limiter {
     fn drop(&mut self) {
-        self.totals.iter().for_each(|total| total.sub(self.used));
+        self.total.sub(self.used);
+        self.context.runtime().memory().give_back(self.used);
     }
 }
 
@@ -213,9 +210,10 @@ mod tests {
         let runtime = Runtime::new();
         let (sender, receiver) = tokio::sync::oneshot::channel();
         let body = move |context: Context| async move {
-            let totals: [Arc<Total>; 2] = [Arc::default(), Arc::default()];
+            let (total, node): (Arc<Total>, _) = (Arc::default(), context.runtime().clone());
+            let used = || [total.used(), node.memory().guests()];
             let engine = Engine::default();
-            let limiter = Limiter::new(100 * PAGE, totals.clone(), None, context);
+            let limiter = Limiter::new(100 * PAGE, total.clone(), None, context);
             let mut store = Store::new(&engine, limiter);
             store.limiter(|limiter| limiter);
             let module = Module::new(&engine, grower(10)).expect("a module");
@@ -225,10 +223,10 @@ mod tests {
             // Past its own most, past what 32 bits can address, past what it may have.
             for pages in [2, 20, 65_536, 3, i32::MAX, 65_533, 1000] {
                 let before = grow.call(&mut store, pages).expect("no trap");
-                seen.push((before, totals.each_ref().map(|total| total.used() / PAGE)));
+                seen.push((before, used().map(|bytes| bytes / PAGE)));
             }
             drop(store);
-            seen.push((0, totals.each_ref().map(|total| total.used())));
+            seen.push((0, used()));
             let _ = sender.send(seen);
             ExitReason::Normal
         };

@@ -83,20 +83,31 @@ pub(crate) struct Command {
     pub(crate) stdin: Bytes,
 }
 
+/// What wasmtime keeps for a handle of a guest: one of its own resources takes less, an end of a future or a stream more.
+const HANDLE: usize = 512;
+
+/// A store whose guest can take no more of the host than its profile allows.
+pub(crate) fn bounded_store(code: &Code, guest: Guest) -> Store<Guest> {
+    let limits = &guest.profile.limits;
+    let (host_call, handles) = (limits.host_call, limits.handles.min(limits.host_memory / HANDLE));
+    let mut store = Store::new(&code.engine, guest);
+    store.limiter(|guest| &mut guest.limiter);
+    store.set_hostcall_fuel(host_call);
+    store.set_max_component_handles(handles);
+    // A new store's deadline has passed already: without this, each one would yield at its first step.
+    store.set_epoch_deadline(1);
+    store.epoch_deadline_callback(|mut store| store.data_mut().tick_over());
+    store
+}
+
 /// The whole life of a process.
 pub(crate) async fn run(birth: Birth, context: Context) -> ExitReason {
     let Birth { engine, component, code, profile, init, command, started, place, counted } = birth;
     // Given back last of all, after the store.
     let _held = (place, counted);
     let lane = component.lane;
-    let host_call = profile.limits.host_call;
     let guest = Guest::new(engine, component, profile, context, command);
-    let mut store = Store::new(&code.engine, guest);
-    store.limiter(|guest| &mut guest.limiter);
-    store.set_hostcall_fuel(host_call);
-    // A new store's deadline has passed already: without this, each one would yield at its first step.
-    store.set_epoch_deadline(1);
-    store.epoch_deadline_callback(|mut store| store.data_mut().tick_over());
+    let mut store = bounded_store(&code, guest);
     let share = store.data().profile.limits.cpu;
     let ticks = store.data().engine.ticks().clone();
     let body = async {

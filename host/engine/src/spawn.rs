@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use rusm_codegen::{Contract, Shape};
-use rusm_otp::{Context, ExitReason, NameError, Pid, SpawnOptions, Spawned, check_name};
+use rusm_otp::{Charge, Context, ExitReason, NameError, Pid, SpawnOptions, Spawned, check_name};
 use tokio::sync::oneshot;
 
 use crate::capacity::{Count, Counted};
@@ -25,6 +25,8 @@ pub struct Spawn {
     command: Option<Command>,
     children: Option<(Count, Option<u32>)>,
     deadline: Duration,
+    /// For whoever spawns it, until this is gone.
+    kept: Option<Arc<Charge>>,
 }
 
 /// Why no process was started.
@@ -80,6 +82,7 @@ impl Spawn {
             command: None,
             children: None,
             deadline: Duration::from_secs(5),
+            kept: None,
         }
     }
 
@@ -122,6 +125,12 @@ impl Spawn {
     /// Counts it among the living processes of whoever spawns it, so many at most.
     pub(crate) fn counted(mut self, children: Count, most: Option<u32>) -> Self {
         self.children = Some((children, most));
+        self
+    }
+
+    /// What is kept for whoever spawns it.
+    pub(crate) fn kept(mut self, kept: Charge) -> Self {
+        self.kept = Some(Arc::new(kept));
         self
     }
 

@@ -1,9 +1,11 @@
 //! The WASI that guests import: made from the process's profile, with its output captured.
 
-use std::sync::LazyLock;
+use std::fs::File;
+use std::sync::{Arc, LazyLock, Weak};
 
-use rustix::process::{Resource, getrlimit};
-use wasmtime::component::ResourceTable;
+use rustix::process::{Resource as Limit, getrlimit};
+use wasmtime::component::{Linker, Resource, ResourceTable, ResourceType};
+use wasmtime_wasi::filesystem::Descriptor;
 use wasmtime_wasi::p2::DynPollable;
 use wasmtime_wasi::p2::pipe::MemoryInputPipe;
 use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
@@ -11,7 +13,7 @@ use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 use crate::imports::MOST_RANDOM;
 use crate::output::Channel;
 use crate::process::{Command, Guest};
-use crate::{Grant, Profile};
+use crate::{Grant, Lane, Profile};
 
 mod network;
 mod seeded;
@@ -35,6 +37,8 @@ struct Files {
     open: usize,
     /// Since then.
     calls: usize,
+    /// Those whose descriptors are gone, while a stream may still have them.
+    streamed: Vec<Weak<File>>,
     /// Why no more may be opened.
     refused: Option<String>,
 }
@@ -46,7 +50,8 @@ impl Files {
         if self.open + 2 * self.calls <= most {
             return None;
         }
-        self.open = table.iter_mut().filter(|entry| !entry.is::<DynPollable>()).count();
+        self.streamed.retain(|file| file.strong_count() > 0);
+        self.open = table.iter_mut().filter(|entry| !entry.is::<DynPollable>()).count() + self.streamed.len();
         self.calls = 0;
         (self.open > most).then_some(self.open)
     }
@@ -62,6 +67,33 @@ impl LazyWasi {
         self.files.refused.take()
     }
 }
+
+/// What guests of a lane import of WASI.
+pub(crate) fn add(linker: &mut Linker<Guest>, lane: Lane) -> wasmtime::Result<()> {
+    wasmtime_wasi::p2::add_to_linker_async(linker)?;
+    if lane == Lane::Sync {
+        return Ok(());
+    }
+    wasmtime_wasi::p3::add_to_linker(linker)?;
+    // A stream of preview 3 has no entry in the table, and keeps its file when the descriptor is gone.
+    linker.allow_shadowing(true);
+    let descriptor = ResourceType::host::<Descriptor>();
+    linker.instance(FILESYSTEM)?.resource("descriptor", descriptor, |mut store, id| {
+        let guest = store.data_mut();
+        let descriptor = guest.ctx().table.delete(Resource::<Descriptor>::new_own(id))?;
+        if let Descriptor::File(wasmtime_wasi::filesystem::File { file, .. }) = &descriptor
+            && Arc::strong_count(file) > 1
+        {
+            guest.wasi.files.streamed.push(Arc::downgrade(file));
+        }
+        Ok(())
+    })?;
+    linker.allow_shadowing(false);
+    Ok(())
+}
+
+/// As wasmtime-wasi registers it.
+const FILESYSTEM: &str = "wasi:filesystem/types@0.3.0";
 
 impl WasiView for Guest {
     fn ctx(&mut self) -> WasiCtxView<'_> {
@@ -93,7 +125,7 @@ impl WasiView for Guest {
 
 /// What a guest may have open at most: the node keeps some for its sockets, its cache and its log.
 static NODES_FILES: LazyLock<usize> = LazyLock::new(|| {
-    let most = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+    let most = getrlimit(Limit::Nofile).current.unwrap_or(u64::MAX);
     usize::try_from(most).unwrap_or(usize::MAX).saturating_sub(KEPT_FILES).max(8)
 });
 

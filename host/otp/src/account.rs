@@ -4,11 +4,12 @@
 //! monitors, by their number: each has an entry at both ends, and room for the message that will take its place. And what is
 //! kept elsewhere: timers with their bodies, places in groups and monitors of groups, what the host adds by
 //! [`Runtime::charge`]. A sender hears that a mailbox is full; a process whose other things are too many ends, with a reason
-//! that says so.
+//! that says so. All of it together counts for the [node](Memory).
 
 use std::sync::Arc;
 
 use crate::body::Body;
+use crate::memory::Memory;
 use crate::process::State;
 use crate::runtime::wake;
 use crate::table::Slot;
@@ -27,21 +28,67 @@ pub(crate) struct Account {
     pub(crate) incoming: usize,
     /// What is kept outside of mailbox, links and monitors.
     pub(crate) charged: usize,
+    /// How much of all of it the node has been told of.
+    pub(crate) told: usize,
 }
 
 impl Default for Account {
     /// Without bounds, as the host's own processes are.
     fn default() -> Self {
-        Self { most_messages: u32::MAX, most_mail: usize::MAX, most: usize::MAX, incoming: 0, charged: 0 }
+        Self {
+            most_messages: u32::MAX,
+            most_mail: usize::MAX,
+            most: usize::MAX,
+            incoming: 0,
+            charged: 0,
+            told: 0,
+        }
     }
 }
 
-/// The process has more kept for it than it may, and ends.
+/// More would be kept for a process than may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the host keeps more for the process than its `host-memory` of {most} bytes")]
-pub struct Overdrawn {
-    /// How much it may.
-    pub most: usize,
+pub enum Overdrawn {
+    /// It has a bound of its own.
+    #[error("the host keeps more for the process than its `host-memory` of {most} bytes")]
+    Process {
+        /// How much that is, in bytes.
+        most: usize,
+    },
+    /// The node has one for all processes.
+    #[error("the node is full: processes and what it keeps for them take its `memory` of {most} bytes")]
+    Node {
+        /// How much that is, in bytes.
+        most: usize,
+    },
+}
+
+/// Bytes that are kept for a process as long as this lives: they are given back with it.
+#[derive(Debug)]
+#[must_use = "dropping it gives the bytes back"]
+pub struct Charge {
+    runtime: Runtime,
+    pid: Pid,
+    bytes: usize,
+}
+
+impl Charge {
+    /// So much more.
+    pub(crate) fn grow(&mut self, bytes: usize) -> Result<(), Overdrawn> {
+        self.runtime.charge(self.pid, bytes)?;
+        self.bytes += bytes;
+        Ok(())
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+}
+
+impl Drop for Charge {
+    fn drop(&mut self) {
+        self.runtime.discharge(self.pid, self.bytes);
+    }
 }
 
 impl State {
@@ -54,11 +101,24 @@ impl State {
     }
 
     /// Notes so many bytes more, and whether that is too much.
-    pub(crate) fn is_overdrawn_with(&mut self, bytes: usize, inbox: usize) -> bool {
+    pub(crate) fn is_overdrawn_with(&mut self, memory: &Memory, bytes: usize, inbox: usize) -> bool {
         if let Some(account) = &mut self.account {
             account.charged += bytes;
         }
+        self.tell(memory, inbox);
         self.is_overdrawn(inbox)
+    }
+
+    /// Lets the node know how much is kept for the process, if that has changed much.
+    pub(crate) fn tell(&mut self, memory: &Memory, inbox: usize) {
+        let entries = self.links.len() * LINK + self.watching.len() * MONITOR;
+        let Some(account) = &mut self.account else { return };
+        let kept = account.charged + account.incoming + inbox + entries;
+        if kept.abs_diff(account.told) >= GRAIN {
+            memory.keep(account.told, kept);
+            account.told = kept;
+            self.has_told = kept > GRAIN;
+        }
     }
 
     /// What has come is in the inbox now: how many bytes it takes.
@@ -66,10 +126,11 @@ impl State {
         self.account.as_mut().map_or(0, |account| std::mem::take(&mut account.incoming))
     }
 
-    fn take_off(&mut self, bytes: usize) {
+    fn take_off(&mut self, memory: &Memory, bytes: usize, inbox: usize) {
         if let Some(account) = &mut self.account {
             account.charged = account.charged.saturating_sub(bytes);
         }
+        self.tell(memory, inbox);
     }
 
     /// Ends it because it is.
@@ -79,7 +140,7 @@ impl State {
         let text = format!(
             "{}: links, monitors, timers, places in groups and their messages that wait; the limit `host-memory` of its \
              capabilities sets how much that may be",
-            Overdrawn { most }
+            Overdrawn::Process { most }
         );
         self.crash(pid, text)
     }
@@ -95,9 +156,10 @@ impl Runtime {
     /// Ends a process for which more is kept than may be; the body, which has to be woken.
     pub(crate) fn bounded(&self, state: &mut State, slot: &Slot, pid: Pid) -> Option<Arc<Body>> {
         // Nearly always there are no bounds, or the process is far below them.
-        (state.account.is_some() && state.is_overdrawn(slot.inbox_bytes()))
-            .then(|| state.overdraw(pid))
-            .flatten()
+        state.account.as_ref()?;
+        let inbox = slot.inbox_bytes();
+        state.tell(&self.node().memory, inbox);
+        if state.is_overdrawn(inbox) { state.overdraw(pid) } else { None }
     }
 
     /// The same, after something was put into its mailbox.
@@ -113,21 +175,57 @@ impl Runtime {
         let Some(slot) = self.node().table.slot(pid) else { return Ok(()) };
         let inbox = slot.inbox_bytes();
         let Some(mut state) = slot.lock(pid) else { return Ok(()) };
-        if !state.is_overdrawn_with(bytes, inbox) {
+        let Some(most) = state.account.as_ref().map(|account| account.most) else { return Ok(()) };
+        let memory = &self.node().memory;
+        let refused = if !memory.has_room(bytes) {
+            Overdrawn::Node { most: memory.most() }
+        } else if state.is_overdrawn_with(memory, bytes, inbox) {
+            state.take_off(memory, bytes, inbox);
+            Overdrawn::Process { most }
+        } else {
             return Ok(());
+        };
+        Err(refused)
+    }
+
+    /// The same, given back when what this answers with is dropped.
+    ///
+    /// # Errors
+    /// As [`charge`](Self::charge).
+    pub fn keep(&self, pid: Pid, bytes: usize) -> Result<Charge, Overdrawn> {
+        self.charge(pid, bytes)?;
+        Ok(Charge { runtime: self.clone(), pid, bytes })
+    }
+
+    /// The same for what others have made it keep, which may take half of its bound: the rest is for its own.
+    ///
+    /// # Errors
+    /// As [`charge`](Self::charge).
+    pub(crate) fn keep_for_others(&self, pid: Pid, bytes: usize) -> Result<Charge, Overdrawn> {
+        let most = self.state(pid).and_then(|state| {
+            let account = state.account.as_ref()?;
+            (account.charged.saturating_add(bytes) > account.most / 2).then_some(account.most)
+        });
+        match most {
+            Some(most) => Err(Overdrawn::Process { most }),
+            None => self.keep(pid, bytes),
         }
-        state.take_off(bytes);
-        Err(Overdrawn { most: state.account.as_ref().map_or(usize::MAX, |account| account.most) })
     }
 
     /// The same for what nobody can be refused: the process ends instead. False then.
     pub(crate) fn charge_or_end(&self, pid: Pid, bytes: usize) -> bool {
-        let charged = self.charge(pid, bytes).is_ok();
-        if !charged {
-            let body = self.state(pid).and_then(|mut state| state.overdraw(pid));
-            wake(body);
+        match self.charge(pid, bytes) {
+            Ok(()) => true,
+            Err(Overdrawn::Process { .. }) => {
+                let body = self.state(pid).and_then(|mut state| state.overdraw(pid));
+                wake(body);
+                false
+            }
+            Err(full @ Overdrawn::Node { .. }) => {
+                self.crash(pid, full.to_string());
+                false
+            }
         }
-        charged
     }
 
     /// Ends a process for what it holds elsewhere, with a text that names the limit: as soon as it can be, as by a kill.
@@ -138,11 +236,15 @@ impl Runtime {
 
     /// Notes that so many bytes are no longer kept for a process.
     pub fn discharge(&self, pid: Pid, bytes: usize) {
-        if let Some(mut state) = self.node().table.lock(pid) {
-            state.take_off(bytes);
+        let Some(slot) = self.node().table.slot(pid) else { return };
+        if let Some(mut state) = slot.lock(pid) {
+            state.take_off(&self.node().memory, bytes, slot.inbox_bytes());
         }
     }
 }
+
+/// A process tells the node of changes of so many bytes: of smaller ones, the node's count would cost more than they do.
+const GRAIN: usize = 4096;
 
 /// A message's place in a mailbox: a queue has up to twice the places that it needs.
 pub(crate) const LETTER: usize = 144;

@@ -9,7 +9,7 @@ use tokio::task::coop::unconstrained;
 use tokio::time::Instant;
 
 use crate::table::IdHasher;
-use crate::{ExitReason, Payload, Pid, Reference, Runtime};
+use crate::{Charge, ExitReason, Payload, Pid, Reference, Runtime};
 
 /// Why a call has no reply.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -29,8 +29,8 @@ pub enum CallError {
     /// The arguments or the reply could not be decoded.
     #[error("malformed: {0}")]
     Malformed(String),
-    /// The mailbox is full.
-    #[error("overloaded: the mailbox is full")]
+    /// The mailbox is full; or the caller has too many calls under way, or too much kept for it to keep this reply as well.
+    #[error("overloaded: the mailbox is full, or the caller has too much under way")]
     Overloaded,
     /// A capability is missing.
     #[error("denied: {0}")]
@@ -52,7 +52,7 @@ pub enum CallError {
 pub(crate) struct ReplyTo {
     caller: Pid,
     call: Reference,
-    sender: oneshot::Sender<Result<Payload, CallError>>,
+    sender: oneshot::Sender<Reply>,
 }
 
 /// Calls that a process has received and not yet answered: a list while they are few.
@@ -73,8 +73,11 @@ pub struct PendingCall {
     pub reference: Reference,
     /// When to give up.
     pub deadline: Option<Instant>,
-    receiver: oneshot::Receiver<Result<Payload, CallError>>,
+    receiver: oneshot::Receiver<Reply>,
 }
+
+/// A reply, with what is kept for its caller until it takes it or gives the call up: none if it waits for the reply.
+type Reply = (Result<Payload, CallError>, Option<Charge>);
 
 impl OpenCalls {
     pub(crate) fn insert(&mut self, reply_to: ReplyTo) {
@@ -130,13 +133,31 @@ impl Default for OpenCalls {
 /// Searching so many is faster than hashing.
 const FEW: usize = 32;
 
+/// Bytes that a reply takes besides its place.
+fn heap(reply: &Result<Payload, CallError>) -> usize {
+    match reply {
+        Ok(body) => body.heap(),
+        Err(CallError::UnknownFunction(text) | CallError::Malformed(text) | CallError::Denied(text)) => {
+            text.len()
+        }
+        Err(_) => 0,
+    }
+}
+
 impl ReplyTo {
     /// False if nobody waits any more.
     pub(crate) fn answer(self, runtime: &Runtime, reply: Result<Payload, CallError>) -> bool {
         // Before the reply: whoever sees it may call the caller, which does not wait any more.
-        if let Some(slot) = runtime.node().table.slot(self.caller) {
-            slot.wait_over(self.call);
-        }
+        let slot = runtime.node().table.slot(self.caller);
+        let waits = slot.is_none_or(|slot| slot.wait_over(self.call));
+        let bytes = if waits { 0 } else { heap(&reply) };
+        let reply = match bytes {
+            0 => (reply, None),
+            _ => match runtime.keep(self.caller, bytes) {
+                Ok(kept) => (reply, Some(kept)),
+                Err(_) => (Err(CallError::Overloaded), None),
+            },
+        };
         self.sender.send(reply).is_ok()
     }
 
@@ -160,7 +181,7 @@ impl PendingCall {
     /// The reply, if it is there.
     pub(crate) fn try_reply(&mut self) -> Option<Result<Payload, CallError>> {
         match self.receiver.try_recv() {
-            Ok(reply) => Some(reply),
+            Ok((reply, _)) => Some(reply),
             Err(TryRecvError::Empty) => None,
             Err(TryRecvError::Closed) => Some(Err(CallError::Exited(ExitReason::Killed))),
         }
@@ -176,6 +197,6 @@ impl Future for PendingCall {
         // Many processes share one turn of the scheduler, whose budget is for what comes from outside.
         let receiver = pin!(unconstrained(&mut self.receiver));
         let reply = std::task::ready!(receiver.poll(task));
-        Poll::Ready(reply.unwrap_or(Err(CallError::Exited(ExitReason::Killed))))
+        Poll::Ready(reply.map_or(Err(CallError::Exited(ExitReason::Killed)), |(reply, _)| reply))
     }
 }

@@ -130,8 +130,9 @@ impl Context {
         let handle = holdings.next_handle;
         holdings.streams.insert(handle, end.clone());
         drop(private);
-        if let StreamEnd::Writer(writer) = &end {
-            writer.notify(self.runtime.clone(), self.pid, handle);
+        match &end {
+            StreamEnd::Writer(writer) => writer.notify(self.runtime.clone(), self.pid, handle),
+            StreamEnd::Reader(reader) => reader.belongs_to(&self.runtime, self.pid),
         }
         handle
     }

@@ -239,7 +239,7 @@ impl ChildSpec {
         Self::new(id, move |parent: Parent| {
             let options = SpawnOptions::new(name.clone()).name(name.clone()).parent(parent.pid).link(true);
             let body = body.clone();
-            async move { typed::start(&parent.runtime, options, body).await.map_err(|error| error.to_string()) }
+            async move { Ok(typed::start(&parent.runtime, options, body).await?) }
         })
     }
 }

@@ -101,6 +101,7 @@ mod counters;
 mod gen_server;
 mod groups;
 mod latency;
+mod memory;
 mod message;
 mod names;
 #[cfg(feature = "net")]
@@ -126,7 +127,7 @@ mod typed;
 mod unguessable;
 mod workers;
 
-pub use account::Overdrawn;
+pub use account::{Charge, Overdrawn};
 pub use agent::Agent;
 pub use application::{Application, RunningApplication, ShutdownReport};
 pub use call::{CallError, PendingCall};
@@ -135,6 +136,7 @@ pub use counters::NodeCounters;
 pub use gen_server::{GenServer, Next, ServerRef, multi_call, start_server};
 pub use groups::GroupChange;
 pub use latency::{Latency, Quantiles};
+pub use memory::Memory;
 pub use message::{Alias, Filter, Message, Request, SendError, Target};
 pub use names::{NameError, RegisterError, check_name};
 #[cfg(feature = "net")]
@@ -152,7 +154,7 @@ pub use state_machine::{Entry, Event, StateMachine, StateMachineRef, Transition,
 pub use stream::{STREAM_WINDOW, StreamEnd, StreamError, StreamReader, StreamWriter, TryWrite, stream};
 pub use supervisor::{
     AutoShutdown, Backoff, ChildCounts, ChildError, ChildInfo, ChildKind, ChildSpec, ChildState, Excess,
-    Parent, Restart, Shutdown, StartError, Strategy, Supervision, Supervisor,
+    Parent, Restart, Shutdown, StartCause, StartError, Strategy, Supervision, Supervisor,
 };
 pub use system::{ServerStatus, resume, status, suspend};
 pub use task::{Task, TaskError, TaskOptions, TaskStream, map_concurrently};

@@ -23,7 +23,6 @@ pub use connection::{Connection, ConnectionReader, ConnectionWriter, MOST_EXACT,
 pub use error::{CloseError, ConnectError, ConnectionError, ListenError, ReadExactError};
 
 use accepting::{Ask, Ready, accept_connections};
-use error::spelled;
 
 /// How a listener listens.
 #[derive(Debug, Clone)]
@@ -248,7 +247,7 @@ impl ChildSpec {
                 if wanted != addr && matches!(started, Err(ListenError::InUse(_))) {
                     started = listen(&parent.runtime, addr, options, handler).await;
                 }
-                let listening = started.map_err(|error| spelled(&error))?;
+                let listening = started?;
                 *last.lock() = listening.addr;
                 Ok(listening.pid)
             }

@@ -9,6 +9,7 @@ use tokio::time::Instant;
 use crate::account::Account;
 use crate::body::Body;
 use crate::call::OpenCalls;
+use crate::memory::Memory;
 use crate::small_map::SmallMap;
 use crate::stream::StreamEnd;
 use crate::table::{IdHasher, Slot};
@@ -218,10 +219,9 @@ pub(crate) struct State {
     pub(crate) live: bool,
     /// The process waits for mail: a message has to wake it.
     pub(crate) waiting: bool,
-    /// What comes from the runtime goes to `Rare::system`.
-    pub(crate) system_first: bool,
-    /// There are bounds: what lies in the mailbox is counted.
-    pub(crate) bounded: bool,
+    /// So many more messages of others without bytes there is room for, at least: what [`State::has_room`] found when it looked,
+    /// less what has come since. 0 where it has to look, [`UNBOUNDED`] where there are no bounds and nothing is counted.
+    pub(crate) room: u16,
     /// How many messages have come so far.
     pub(crate) arrived: u64,
     /// What the process has not looked at yet.
@@ -230,6 +230,8 @@ pub(crate) struct State {
     pub(crate) body: Option<Arc<Body>>,
     /// A message that is measured, and when it came.
     pub(crate) stamp: Option<Stamp>,
+    /// What comes from the runtime goes to `Rare::system`.
+    pub(crate) system_first: bool,
     pub(crate) trap_exit: bool,
     /// A `shutdown` is delivered even if other exits are not trapped.
     pub(crate) hears_shutdown: bool,
@@ -242,6 +244,8 @@ pub(crate) struct State {
     /// It has set timers, which go with it.
     pub(crate) has_timers: bool,
     pub(crate) overflow: Overflow,
+    /// The node counts something for it.
+    pub(crate) has_told: bool,
     /// What is counted where there are bounds.
     pub(crate) account: Option<Box<Account>>,
     /// It has to end, with this.
@@ -383,11 +387,12 @@ impl State {
         if self.arrived.is_multiple_of(MEASURED) && self.stamp.is_none() {
             self.stamp = Some(Stamp { number: letter.number, came: Instant::now() });
         }
-        if self.system_first && letter.message.is_system() {
+        if letter.message.is_system() && self.system_first {
             self.rare_mut().system.push_back(letter);
         } else {
-            // Most messages lie in their place whole.
-            if self.bounded {
+            if self.room != UNBOUNDED {
+                self.room = self.room.saturating_sub(1);
+                // Most messages lie in their place whole.
                 let cost = letter.message.cost();
                 if cost > 0
                     && let Some(account) = &mut self.account
@@ -411,13 +416,26 @@ impl State {
         self.ending || self.exit.is_some()
     }
 
-    /// Whether a message of others with so many bytes is one too many. So much lies in the inbox: messages, and bytes.
-    pub(crate) fn is_full(&self, slot: &Slot, bytes: usize) -> bool {
-        let Some(account) = &self.account else { return false };
+    /// Whether a message of others with so many bytes of its own may come.
+    #[inline]
+    pub(crate) fn has_room(&mut self, memory: &Memory, slot: &Slot, bytes: usize) -> bool {
+        // Only the process itself makes more room, so what was found before holds.
+        self.room == UNBOUNDED || self.room > 0 && bytes == 0 || self.look_for_room(memory, slot, bytes)
+    }
+
+    /// Counts what waits, here and in the inbox.
+    fn look_for_room(&mut self, memory: &Memory, slot: &Slot, bytes: usize) -> bool {
+        self.tell(memory, slot.inbox_bytes());
+        let Some(account) = &self.account else {
+            self.room = UNBOUNDED;
+            return true;
+        };
         let messages = self.incoming.len() + slot.inbox();
+        let free = (account.most_messages as usize).saturating_sub(messages);
+        self.room = u16::try_from(free).unwrap_or(UNBOUNDED).min(UNBOUNDED - 1);
         let waiting = account.incoming + slot.inbox_bytes();
-        messages >= account.most_messages as usize
-            || bytes > 0 && waiting > 0 && waiting.saturating_add(bytes) > account.most_mail
+        let fits = waiting == 0 || waiting.saturating_add(bytes) <= account.most_mail;
+        free > 0 && (bytes == 0 || fits && memory.has_room(bytes))
     }
 
     /// Ends the process with this reason as soon as it can be; the body, which has to be woken.
@@ -438,6 +456,7 @@ impl State {
         private: &mut Private,
         is_stale: impl Fn(&Message) -> bool,
     ) -> bool {
+        let bounded = self.account.is_some();
         let mut queues = vec![&mut self.incoming, &mut private.inbox];
         queues.extend(self.rare.as_mut().map(|rare| &mut rare.system));
         let mut any = false;
@@ -447,7 +466,7 @@ impl State {
             let before = queue.len();
             queue.retain(|letter| {
                 let stale = is_stale(&letter.message);
-                gone[place.min(2)] += if stale && self.bounded { letter.message.cost() } else { 0 };
+                gone[place.min(2)] += if stale && bounded { letter.message.cost() } else { 0 };
                 !stale
             });
             any |= queue.len() < before;
@@ -507,6 +526,9 @@ impl State {
         }
     }
 }
+
+/// [`State::room`] of a process without bounds.
+const UNBOUNDED: u16 = u16::MAX;
 
 /// Of a process's messages, one of so many is measured: two looks at the clock take as long as a message.
 const MEASURED: u64 = 64;

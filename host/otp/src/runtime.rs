@@ -15,6 +15,7 @@ use crate::call::CallError;
 use crate::counters::Counters;
 use crate::groups::Groups;
 use crate::latency::Latencies;
+use crate::memory::Memory;
 use crate::names::Names;
 use crate::process::{Callback, Owner, Private, State};
 use crate::scheduler::Scheduler;
@@ -51,6 +52,7 @@ pub(crate) struct Node {
     pub(crate) supervisors: Sharded<Pid, Arc<AtomicU64>>,
     pub(crate) counters: Counters,
     pub(crate) latencies: Latencies,
+    pub(crate) memory: Memory,
     /// The applications that were started, in their order, and their supervisors.
     pub(crate) applications: Mutex<Vec<(Arc<str>, Pid)>>,
     /// The node stops: a process that is spawned ends at once.
@@ -79,6 +81,7 @@ impl Runtime {
                 supervisors: Sharded::default(),
                 counters: Counters::default(),
                 latencies: Latencies::default(),
+                memory: Memory::new(),
                 applications: Mutex::default(),
                 closed: AtomicBool::new(false),
                 scheduler,
@@ -112,6 +115,11 @@ impl Runtime {
     /// The tokio runtime that the processes run on.
     pub fn workers(&self) -> &Handle {
         &self.node.workers
+    }
+
+    /// What its processes take, and the bound of it.
+    pub fn memory(&self) -> &Memory {
+        &self.node.memory
     }
 
     /// How long the node has been up.
@@ -153,7 +161,6 @@ impl Runtime {
         state.name = options.name;
         state.parent = options.parent;
         state.account = options.account.map(Box::new);
-        state.bounded = options.account.is_some();
         state.overflow = options.overflow;
         state.system_first = options.system_first;
         state.trap_exit = options.trap_exit;
@@ -185,6 +192,9 @@ impl Runtime {
         }
         let mut state = std::mem::take(&mut *guard);
         drop(guard);
+        if let Some(account) = &state.account {
+            self.node.memory.keep(account.told, 0);
+        }
         self.node.counters.ended(state.arrived, matches!(reason, ExitReason::Crash(_)));
         self.clear(slot.take_private(), reason);
         self.refuse_calls(state.incoming.drain(..).map(|letter| letter.message), reason);
@@ -338,7 +348,7 @@ impl Runtime {
         let Some(mut state) = slot.lock(pid) else { return timer };
         // Under the lock, so that the process's end finds the timer.
         state.has_timers = true;
-        let overdrawn = state.is_overdrawn_with(due.cost(), slot.inbox_bytes());
+        let overdrawn = state.is_overdrawn_with(&self.node.memory, due.cost(), slot.inbox_bytes());
         self.node.timers.insert(pid, timer, deadline(after), due);
         let exiting = overdrawn.then(|| state.overdraw(pid)).flatten();
         drop(state);

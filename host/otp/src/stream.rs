@@ -6,13 +6,16 @@ use std::task::{Poll, Waker};
 use bytes::Bytes;
 
 use crate::sync::Mutex;
-use crate::{ExitReason, Message, Pid, Runtime};
+use crate::{Charge, ExitReason, Message, Overdrawn, Pid, Runtime};
 
 /// How many bytes a writer may be ahead of its reader: four full chunks.
 pub const STREAM_WINDOW: usize = 4 * 64 * 1024;
 
 /// A chunk's place in the queue and its share of what is behind it: many chunks without bytes fill a window too.
 const CHUNK: usize = 128;
+
+/// What chunks take is noted in such steps, and not for each chunk.
+const STEP: usize = 64 * 1024;
 
 /// A byte stream between two processes, with the default window.
 pub fn stream(window: usize) -> (StreamWriter, StreamReader) {
@@ -23,6 +26,8 @@ pub fn stream(window: usize) -> (StreamWriter, StreamReader) {
         writer: Side::default(),
         reader: Side::default(),
         owner: None,
+        recipient: None,
+        kept: None,
         wants_room: false,
     }));
     (StreamWriter(shared.clone()), StreamReader(shared))
@@ -71,7 +76,8 @@ pub enum TryWrite {
 }
 
 /// Invariants: `bytes` is the sum of `chunks`, each with its place; a chunk is taken whenever `bytes < window`, so that one chunk larger than
-/// the window still goes through; `wants_room` is set by a request for demand and cleared by the message that answers it.
+/// the window still goes through; what the chunks take at most is kept for the writer's process, and after the writer's end for the
+/// reader's; `wants_room` is set by a request for demand and cleared by the message that answers it.
 #[derive(Debug)]
 struct Shared {
     window: usize,
@@ -81,6 +87,9 @@ struct Shared {
     reader: Side,
     /// The writer's process, to be told of demand and of the reader's end.
     owner: Option<(Runtime, Pid, u64)>,
+    /// The reader's process.
+    recipient: Option<(Runtime, Pid)>,
+    kept: Option<Charge>,
     wants_room: bool,
 }
 
@@ -104,10 +113,23 @@ impl StreamWriter {
         if let Some(end) = &shared.reader.end {
             return TryWrite::Ended(end.error());
         }
+        let bytes = shared.bytes + chunk.len() + CHUNK;
         if shared.bytes >= shared.window {
             return TryWrite::Full(chunk);
         }
-        shared.bytes += chunk.len() + CHUNK;
+        if let Err(overdrawn) = shared.keep(bytes) {
+            // What waits already is the window from now on.
+            shared.window = shared.bytes;
+            return match (shared.window, &shared.owner) {
+                (0, Some((runtime, pid, _))) => {
+                    let text = format!("{overdrawn}: a chunk of a stream");
+                    runtime.crash(*pid, text.clone());
+                    TryWrite::Ended(StreamError::Aborted(text))
+                }
+                _ => TryWrite::Full(chunk),
+            };
+        }
+        shared.bytes = bytes;
         shared.chunks.push_back(chunk);
         let waker = shared.reader.waker.take();
         drop(shared);
@@ -187,8 +209,11 @@ impl StreamWriter {
 
     fn end(&self, end: End) {
         let mut shared = self.0.lock();
-        shared.writer.end.get_or_insert(end);
         shared.owner = None;
+        if shared.writer.end.is_none() {
+            shared.writer.end = Some(end);
+            shared.hand_over();
+        }
         let waker = shared.reader.waker.take();
         drop(shared);
         wake(waker);
@@ -226,6 +251,17 @@ impl StreamReader {
         .await
     }
 
+    /// The process that reads, for which the chunks are kept once the writer is done.
+    pub(crate) fn belongs_to(&self, runtime: &Runtime, pid: Pid) {
+        let mut shared = self.0.lock();
+        if shared.recipient.as_ref().is_none_or(|(_, known)| *known != pid) {
+            shared.recipient = Some((runtime.clone(), pid));
+            if shared.writer.end.is_some() {
+                shared.hand_over();
+            }
+        }
+    }
+
     fn end(&self, end: End) {
         let mut shared = self.0.lock();
         let first = shared.reader.end.is_none() && shared.writer.end.is_none();
@@ -233,9 +269,11 @@ impl StreamReader {
         shared.reader.end.get_or_insert(end);
         shared.chunks.clear();
         shared.bytes = 0;
+        let kept = shared.kept.take();
         let wakers = [shared.writer.waker.take(), shared.reader.waker.take()];
         let owner = shared.owner.take().filter(|_| first);
         drop(shared);
+        drop(kept);
         wakers.into_iter().for_each(wake);
         if let Some((runtime, pid, handle)) = owner {
             runtime.notify(pid, Message::StreamEnd { handle, reason });
@@ -268,6 +306,34 @@ impl StreamEnd {
 }
 
 impl Shared {
+    /// Keeps so many bytes for the writer's process.
+    fn keep(&mut self, bytes: usize) -> Result<(), Overdrawn> {
+        let known = self.kept.as_ref().map_or(0, Charge::bytes);
+        let Some((runtime, pid, _)) = self.owner.as_ref().filter(|_| bytes > known) else { return Ok(()) };
+        let more = (bytes - known).next_multiple_of(STEP);
+        match &mut self.kept {
+            Some(kept) => kept.grow(more),
+            None => runtime.keep(*pid, more).map(|kept| self.kept = Some(kept)),
+        }
+    }
+
+    /// The writer is done. What it has written is the reader's now, whose process has room for so much, or gets no more of it.
+    fn hand_over(&mut self) {
+        let Some((runtime, pid)) = self.recipient.as_ref().filter(|_| self.bytes > 0) else {
+            return self.kept = None;
+        };
+        match runtime.keep_for_others(*pid, self.bytes) {
+            Ok(kept) => self.kept = Some(kept),
+            Err(overdrawn) => {
+                self.chunks.clear();
+                self.bytes = 0;
+                self.kept = None;
+                let why = format!("{overdrawn}: what streams have brought and nobody has read");
+                self.writer.end = Some(End::Aborted(why));
+            }
+        }
+    }
+
     fn has_room(&self) -> Result<bool, StreamError> {
         match &self.reader.end {
             Some(end) => Err(end.error()),

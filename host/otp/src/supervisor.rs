@@ -1,4 +1,5 @@
 use std::collections::HashSet;
+use std::error::Error;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
@@ -8,7 +9,7 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
-use crate::{Context, ExitReason, Pid, Runtime, SpawnOptions};
+use crate::{AlreadyRegistered, Charge, Context, ExitReason, Pid, Runtime, SpawnOptions};
 
 mod backoff;
 mod children;
@@ -106,17 +107,58 @@ pub struct Parent {
 }
 
 /// Why a child, or a whole tree, did not start.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("child `{child}` did not start: {reason}")]
+#[derive(Debug, Clone)]
 pub struct StartError {
     /// The child.
     pub child: String,
     /// Why.
-    pub reason: String,
+    pub cause: StartCause,
+}
+
+/// What kept a child from starting.
+#[derive(Debug, Clone)]
+pub enum StartCause {
+    /// It cannot be as it is declared: why.
+    Invalid(&'static str),
+    /// It was not ready within its [`start_timeout`](ChildSpec::start_timeout), and was killed.
+    Timeout(Duration),
+    /// It, or its supervisor, was ended from outside meanwhile.
+    Killed,
+    /// What its start has answered: a [`ServerError`](crate::ServerError) of a server, an
+    /// [`AlreadyRegistered`] of a process, the `StartError` of a supervisor below, or an error of
+    /// the application's own.
+    Failed(Arc<dyn Error + Send + Sync>),
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "child `{}` did not start: {}", self.child, self.cause)
+    }
+}
+
+impl fmt::Display for StartCause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Invalid(why) => f.write_str(why),
+            Self::Timeout(limit) => write!(f, "it was not ready within {limit:?}"),
+            Self::Killed => f.write_str("it was killed"),
+            Self::Failed(error) => error.fmt(f),
+        }
+    }
+}
+
+impl Error for StartError {
+    /// What lies behind the cause, which is in the text already.
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match &self.cause {
+            StartCause::Failed(error) => error.source(),
+            _ => None,
+        }
+    }
 }
 
 /// Why a supervisor did not do as it was told.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub enum ChildError {
     /// The supervisor is gone.
     #[error("noproc: the supervisor is gone")]
@@ -144,7 +186,7 @@ pub enum ChildError {
     Strategy,
 }
 
-type Starting = Pin<Box<dyn Future<Output = Result<Pid, String>> + Send>>;
+type Starting = Pin<Box<dyn Future<Output = Result<Pid, StartCause>> + Send>>;
 
 /// One child of a supervisor.
 #[derive(Clone)]
@@ -170,6 +212,7 @@ pub struct Supervisor {
     excess: Excess,
     backoff: Option<Backoff>,
     most_children: Option<usize>,
+    kept: Option<Arc<Charge>>,
 }
 
 /// A supervisor that runs.
@@ -219,15 +262,21 @@ pub struct ChildCounts {
 }
 
 impl ChildSpec {
-    /// A permanent child; `start` answers with its pid once it is ready.
+    /// A permanent child; `start` answers with its pid once it is ready, or with an error, which becomes
+    /// [`StartCause::Failed`].
     pub fn new<F, Fut>(id: impl Into<Arc<str>>, start: F) -> Self
     where
         F: Fn(Parent) -> Fut + Send + Sync + 'static,
-        Fut: Future<Output = Result<Pid, String>> + Send + 'static,
+        Fut: Future<Output = Result<Pid, Box<dyn Error + Send + Sync>>> + Send + 'static,
     {
+        let start = move |parent| {
+            let starting = start(parent);
+            let starting = async move { starting.await.map_err(|error| StartCause::Failed(error.into())) };
+            Box::pin(starting) as Starting
+        };
         Self {
             id: id.into(),
-            start: Arc::new(move |parent| Box::pin(start(parent)) as Starting),
+            start: Arc::new(start),
             restart: Restart::default(),
             shutdown: None,
             kind: ChildKind::default(),
@@ -247,7 +296,7 @@ impl ChildSpec {
         Self::new(id, move |parent: Parent| {
             let options = SpawnOptions::new(label.clone()).parent(parent.pid).link(true);
             let spawned = parent.runtime.spawn(options, body.clone());
-            std::future::ready(spawned.map(|spawned| spawned.pid).map_err(|error| error.to_string()))
+            std::future::ready(spawned.map(|spawned| spawned.pid).map_err(Into::into))
         })
     }
 
@@ -256,10 +305,9 @@ impl ChildSpec {
         let id = supervisor.name.clone();
         let start = move |parent: Parent| {
             let supervisor = supervisor.clone();
-            Box::pin(async move {
-                let started = supervisor.start(&parent.runtime, Some(parent.pid)).await;
-                started.map(|running| running.pid).map_err(|error| error.to_string())
-            }) as Starting
+            async move {
+                Ok(supervisor.start(&parent.runtime, Some(parent.pid)).await?.pid)
+            }
         };
         let kind = ChildKind::Supervisor;
         Self { kind, ..Self::new(id, start) }
@@ -295,8 +343,8 @@ impl ChildSpec {
         self
     }
 
-    fn mistake(&self, reason: &str) -> StartError {
-        StartError { child: self.id.to_string(), reason: reason.into() }
+    fn mistake(&self, why: &'static str) -> StartError {
+        StartError { child: self.id.to_string(), cause: StartCause::Invalid(why) }
     }
 
     fn stops_by(&self) -> Shutdown {
@@ -332,6 +380,7 @@ impl Supervisor {
             excess: Excess::default(),
             backoff: None,
             most_children: None,
+            kept: None,
         }
     }
 
@@ -374,6 +423,12 @@ impl Supervisor {
     /// The most children that it may have at once; no limit by default.
     pub fn most_children(mut self, most: usize) -> Self {
         self.most_children = Some(most);
+        self
+    }
+
+    /// What is kept for whoever has it started, for as long as it runs or may be started again.
+    pub fn kept(mut self, kept: Charge) -> Self {
+        self.kept = Some(Arc::new(kept));
         self
     }
 
@@ -431,9 +486,10 @@ impl Supervisor {
                 }
             }
         };
-        let nameless = |reason: String| StartError { child: "the supervisor itself".into(), reason };
-        let spawned = runtime.spawn(options, body).map_err(|error| nameless(error.to_string()))?;
-        let outcome = result.await.unwrap_or_else(|_| Err(nameless("it was killed".into())));
+        let itself = |cause| StartError { child: "the supervisor itself".into(), cause };
+        let taken = |holder: AlreadyRegistered| itself(StartCause::Failed(Arc::new(holder)));
+        let spawned = runtime.spawn(options, body).map_err(taken)?;
+        let outcome = result.await.unwrap_or_else(|_| Err(itself(StartCause::Killed)));
         outcome.map(|()| Supervision { pid: spawned.pid, runtime: runtime.clone(), restarts })
     }
 }

@@ -223,12 +223,14 @@ impl Slot {
         self.calling.store(call, Ordering::SeqCst);
     }
 
-    /// This call is answered.
-    pub(crate) fn wait_over(&self, call: Reference) {
+    /// This call is answered. Whether the process waits for it now.
+    pub(crate) fn wait_over(&self, call: Reference) -> bool {
         // One that was given up must not hide the answer of the one that is waited for now.
-        if self.calling.load(Ordering::Relaxed) == call {
+        let waits = self.calling.load(Ordering::Relaxed) == call;
+        if waits {
             self.answered.store(call, Ordering::Release);
         }
+        waits
     }
 
     /// The call that the process waits for, and the id of whom it calls.

@@ -197,8 +197,11 @@ impl Tree<'_> {
                     let spawn = spawn.clone().parent(parent.pid, true, false);
                     let engine = engine.clone();
                     async move {
-                        let spawned = engine.spawn(spawn).await;
-                        spawned.map(|spawned| spawned.pid).map_err(|error| describe(&error))
+                        match engine.spawn(spawn).await {
+                            Ok(spawned) => Ok(spawned.pid),
+                            Err(error @ SpawnError::Refused(_)) => Err(describe(&error).into()),
+                            Err(error) => Err(error.into()),
+                        }
                     }
                 };
                 ChildSpec::new(name.clone(), start)

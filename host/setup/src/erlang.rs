@@ -1,11 +1,11 @@
 use std::path::PathBuf;
 use std::process::Command;
 
-use crate::need::{State, find_program};
+use crate::state::State;
 use crate::{Home, Progress, SetupError, debian};
 
 pub(crate) fn state() -> State {
-    let Some(erl) = find_program("erl") else {
+    let Ok(erl) = which::which("erl") else {
         return State::Missing {
             what: "no `erl` on the PATH".into(),
             fix: "apt-get install erlang-base".into(),

@@ -4,7 +4,6 @@ use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::need::find_program;
 use crate::{Home, Progress, SetupError, Step, debian};
 
 /// What a Rust guest is built as.
@@ -214,7 +213,7 @@ fn host_sysroot() -> Option<PathBuf> {
     // `rustc --print sysroot` costs 30 ms through rustup, so it is asked once a process.
     static SYSROOT: std::sync::OnceLock<Option<PathBuf>> = std::sync::OnceLock::new();
     let ask = || {
-        find_program("rustc")?;
+        which::which("rustc").ok()?;
         let output = Command::new("rustc").env_remove("RUSTC").args(["--print", "sysroot"]).output().ok()?;
         let text = String::from_utf8(output.stdout).ok()?;
         output.status.success().then(|| PathBuf::from(text.trim()))

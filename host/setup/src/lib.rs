@@ -23,11 +23,13 @@ mod guest;
 mod home;
 mod need;
 mod node;
+mod state;
 mod step;
 
 pub use error::SetupError;
 pub use guest::{GuestTarget, GuestToolchain};
 pub use home::Home;
-pub use need::{Need, State};
+pub use need::Need;
 pub use node::{install_packages, packages_are_installed};
+pub use state::State;
 pub use step::{Progress, Quiet, Step, Terminal};

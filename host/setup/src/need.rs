@@ -1,8 +1,7 @@
-use std::env;
 use std::fmt;
-use std::path::PathBuf;
 use std::process::Command;
 
+use crate::state::State;
 use crate::{GuestToolchain, Home, Progress, SetupError, erlang, guest, node};
 
 /// One thing that RUSM needs on a machine.
@@ -16,20 +15,6 @@ pub enum Need {
     Node,
     /// Erlang, for RUSM's own tests and benchmarks only.
     Erlang,
-}
-
-/// What a look at a need found.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum State {
-    /// It is met, by this.
-    Ready(String),
-    /// It is not.
-    Missing {
-        /// What was looked for.
-        what: String,
-        /// How it is repaired, in the user's own words if need be.
-        fix: String,
-    },
 }
 
 impl Need {
@@ -86,11 +71,6 @@ impl fmt::Display for Need {
             Need::Erlang => "Erlang",
         })
     }
-}
-
-pub(crate) fn find_program(name: &str) -> Option<PathBuf> {
-    let path = env::var_os("PATH")?;
-    env::split_paths(&path).map(|folder| folder.join(name)).find(|file| file.is_file())
 }
 
 fn rust_state() -> State {

@@ -2,12 +2,12 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use crate::need::{State, find_program};
+use crate::state::State;
 use crate::{Home, Progress, SetupError, Step, debian};
 
 pub(crate) fn state() -> State {
     let fix = "apt-get install nodejs npm, or install Node.js 20 or newer from nodejs.org".to_owned();
-    let (Some(node), Some(_)) = (find_program("node"), find_program("npm")) else {
+    let (Ok(node), Ok(_)) = (which::which("node"), which::which("npm")) else {
         return State::Missing { what: "no `node` and `npm` on the PATH".into(), fix };
     };
     let output = Command::new(&node).arg("--version").output().ok();

@@ -1,12 +1,13 @@
 //! What the waiting imports do, apart from how each lane waits.
 
 use std::future::Future;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use rusm_otp::{
-    Context, Message, Payload, PendingCall, Reference, STREAM_WINDOW, StreamEnd, StreamReader, StreamWriter,
-    stream,
+    Charge, Context, Message, Overdrawn, Payload, PendingCall, Reference, STREAM_WINDOW, StreamEnd,
+    StreamReader, StreamWriter, stream,
 };
 use tokio::time::{Instant, timeout};
 use wasmtime::StoreContextMut;
@@ -167,17 +168,29 @@ pub(super) fn prepare_load(
     component: &WasmList<u8>,
     capabilities: &WasmList<WasmStr>,
 ) -> wasmtime::Result<impl Future<Output = Result<String, LoadError>> + Send + use<>> {
-    let granted = store.data().require("load", Grant::Load).map_err(LoadError::Denied);
+    let guest = store.data();
+    let granted = guest.require("load", Grant::Load).map_err(LoadError::Denied);
+    let granted = granted.and_then(|()| {
+        // A component may be larger than all else that is kept, if it is loaded alone.
+        let alone = Arc::strong_count(&guest.loading) == 1;
+        match keep(guest, component.as_le_slice(&*store).len()) {
+            Err(full @ Overdrawn::Node { .. }) => Err(LoadError::Capacity(full.to_string())),
+            Err(full) if !alone => Err(LoadError::Capacity(full.to_string())),
+            kept => Ok((kept.ok(), guest.loading.clone())),
+        }
+    });
     // What is not granted is not copied either.
     let bytes = if granted.is_ok() { component.as_le_slice(&*store).to_vec() } else { Vec::new() };
     let grants = strings(store, capabilities)?;
     let guest = store.data();
     let (engine, loaded) = (guest.engine.clone(), guest.loaded.clone());
-    let profile = granted.and_then(|()| {
-        narrowed(&guest.profile, &grants, || "the loading process".into()).map_err(LoadError::Denied)
+    let profile = granted.and_then(|kept| {
+        let narrowed = narrowed(&guest.profile, &grants, || "the loading process".into());
+        Ok((narrowed.map_err(LoadError::Denied)?, kept))
     });
     Ok(async move {
-        let name = engine.load_bytes(bytes, profile?).await.map_err(|error| match error {
+        let (profile, _kept) = profile?;
+        let name = engine.load_bytes(bytes, profile).await.map_err(|error| match error {
             NotLoaded::Invalid(why) => LoadError::Invalid(why),
             NotLoaded::Capacity(why) => LoadError::Capacity(why),
         })?;
@@ -200,13 +213,21 @@ pub(super) fn read_spawn(
     let (contract, name) = (text(&options.contract)?, text(&options.name)?);
     let grants = options.capabilities.as_ref().map(|grants| strings(store, grants)).transpose()?;
     let arguments = strings(store, &options.arguments)?;
+    let texts = [Some(&component), contract.as_ref(), name.as_ref()].into_iter().flatten();
+    let texts = texts.chain(&arguments).chain(grants.iter().flatten()).map(|text| TEXT + text.len());
+    let kept = keep(store.data(), SPAWN + body.len() + texts.sum::<usize>());
     let spawn = admit(store.data(), component, contract, name, grants);
     let deadline = limit(options.deadline_ms);
-    Ok(spawn.map(|spawn| {
-        let spawn = spawn.init(options.init, body).deadline(deadline);
-        if arguments.is_empty() { spawn } else { spawn.command(arguments, Bytes::new()) }
+    Ok(spawn.and_then(|spawn| {
+        let kept = kept.map_err(|full| SpawnError::Capacity(full.to_string()))?;
+        let spawn = spawn.init(options.init, body).deadline(deadline).kept(kept);
+        Ok(if arguments.is_empty() { spawn } else { spawn.command(arguments, Bytes::new()) })
     }))
 }
+
+/// A spawn that is under way or is a child's for as long as its supervisor knows it: its place, and that of each of its texts.
+const SPAWN: usize = 1024;
+const TEXT: usize = 32;
 
 /// A profile with only these grants, written as in the manifest.
 fn narrowed(profile: &Profile, grants: &[String], whose: impl Fn() -> String) -> Result<Profile, String> {
@@ -328,7 +349,7 @@ pub(super) fn start_call(
             }
         }
     };
-    keep_call(guest)?;
+    let kept = keep(guest, CALL).map_err(|_| CallError::Overloaded)?;
     let limit = limit(deadline_ms);
     // A caller that feeds the call first takes as long as the feeding takes; each write has its own deadline.
     let (deadline, limit) = match direction {
@@ -337,31 +358,25 @@ pub(super) fn start_call(
     };
     let context = &guest.context;
     let called = context.runtime().call(context.pid(), to, key, body, theirs, deadline);
-    let pending = called.inspect_err(|_| forget_call(guest))?;
+    let pending = called?;
     let handle = own.map(|end| context.own_stream(end));
     let call = pending.reference;
-    guest.calls.insert(call, StartedCall { pending, key, limit });
+    guest.calls.insert(call, StartedCall { pending, key, limit, _kept: kept });
     Ok(Started { call, handle })
 }
 
-/// Counts a call that is under way for what it takes.
-pub(super) fn keep_call(guest: &Guest) -> Result<(), CallError> {
-    let kept = guest.context.runtime().charge(guest.context.pid(), CALL);
-    kept.map_err(|_| CallError::Overloaded)
-}
-
-/// A call is under way no longer.
-pub(super) fn forget_call(guest: &Guest) {
-    guest.context.runtime().discharge(guest.context.pid(), CALL);
+/// Keeps something for a guest as long as what this answers with lives.
+pub(super) fn keep(guest: &Guest, bytes: usize) -> Result<Charge, Overdrawn> {
+    guest.context.runtime().keep(guest.context.pid(), bytes)
 }
 
 /// A call that was started and not waited for: its place, its channel and what the callee keeps of it besides its body.
-const CALL: usize = 512;
+pub(super) const CALL: usize = 512;
 
 /// Takes a started call, to be waited for, and the key of its function.
 pub(super) fn take_call(guest: &mut Guest, call: Reference) -> Result<(PendingCall, u32), CallError> {
-    let StartedCall { mut pending, key, limit } = guest.calls.remove(&call).ok_or(CallError::Cancelled)?;
-    forget_call(guest);
+    let StartedCall { mut pending, key, limit, .. } =
+        guest.calls.remove(&call).ok_or(CallError::Cancelled)?;
     if let Some(limit) = limit {
         pending.deadline = Some(Instant::now() + limit);
     }

@@ -110,8 +110,8 @@ fn terminate_child(
     store: &mut Store<'_>,
     (supervisor, id): (Pid, WasmStr),
 ) -> wasmtime::Result<impl Future<Output = Result<(), ChildError>> + Send + use<>> {
-    let (supervisor, id) = (steered(store, "terminate-child", supervisor), text(store, &id)?);
-    Ok(async move { Ok(supervisor?.terminate_child(&id).await?) })
+    let (supervisor, id) = (steered(store, "terminate-child", supervisor), child_id(store, &id)?);
+    Ok(async move { Ok(supervisor?.terminate_child(&id?).await?) })
 }
 
 fn terminate(
@@ -126,16 +126,16 @@ fn restart_child(
     store: &mut Store<'_>,
     (supervisor, id): (Pid, WasmStr),
 ) -> wasmtime::Result<impl Future<Output = Result<Pid, ChildError>> + Send + use<>> {
-    let (supervisor, id) = (steered(store, "restart-child", supervisor), text(store, &id)?);
-    Ok(async move { Ok(supervisor?.restart_child(&id).await?.into()) })
+    let (supervisor, id) = (steered(store, "restart-child", supervisor), child_id(store, &id)?);
+    Ok(async move { Ok(supervisor?.restart_child(&id?).await?.into()) })
 }
 
 fn delete_child(
     store: &mut Store<'_>,
     (supervisor, id): (Pid, WasmStr),
 ) -> wasmtime::Result<impl Future<Output = Result<(), ChildError>> + Send + use<>> {
-    let (supervisor, id) = (steered(store, "delete-child", supervisor), text(store, &id)?);
-    Ok(async move { Ok(supervisor?.delete_child(&id).await?) })
+    let (supervisor, id) = (steered(store, "delete-child", supervisor), child_id(store, &id)?);
+    Ok(async move { Ok(supervisor?.delete_child(&id?).await?) })
 }
 
 fn which_children(
@@ -207,6 +207,10 @@ fn supervisor(
     if let Some(most) = options.most_children {
         supervisor = supervisor.most_children(most as usize);
     }
+    match operations::keep(store.data(), SUPERVISOR) {
+        Ok(kept) => supervisor = supervisor.kept(kept),
+        Err(full) => return Ok(Err(ChildError::Start(format!("the supervisor itself: {full}")))),
+    }
     let children = children.iter(&mut *store)?.collect::<wasmtime::Result<Vec<_>>>()?;
     for child in children {
         match child_spec(store, child)? {
@@ -216,6 +220,9 @@ fn supervisor(
     }
     Ok(Ok(supervisor))
 }
+
+/// A process of the host's, and its lists.
+const SUPERVISOR: usize = 4096;
 
 fn child_spec(
     store: &mut Store<'_>,
@@ -234,16 +241,19 @@ fn child_spec(
     let start = move |parent: Parent| {
         let spawn = spawn.clone().parent(parent.pid, true, false);
         let engine = engine.clone();
-        async move {
-            let spawned = engine.spawn(spawn).await;
-            spawned.map(|spawned| spawned.pid).map_err(|error| error.to_string())
-        }
+        async move { Ok(engine.spawn(spawn).await?.pid) }
     };
     Ok(Ok(treated(rusm_otp::ChildSpec::new(id, start), &child.options)))
 }
 
 fn treated(child: rusm_otp::ChildSpec, options: &ChildOptions) -> rusm_otp::ChildSpec {
     child.restart(options.restart.into()).shutdown(options.shutdown.into()).significant(options.significant)
+}
+
+/// The id of a child, unless none can have it: nothing that long is kept while the supervisor is busy.
+fn child_id(store: &Store<'_>, id: &WasmStr) -> wasmtime::Result<Result<String, ChildError>> {
+    let id = text(store, id)?;
+    Ok(check_name(&id).map(|()| id).map_err(|_| ChildError::NotFound))
 }
 
 fn text(store: &Store<'_>, text: &WasmStr) -> wasmtime::Result<String> {

@@ -191,11 +191,13 @@ fn keep(guest: &mut Guest, pending: PendingCall, key: u32, deadline: u32) -> Sho
     let call = pending.reference;
     let pending = operations::due(pending, deadline);
     let room = guest.calls.len() < guest.profile.limits.handles;
-    if !room || operations::keep_call(guest).is_err() {
-        return ShortAnswer::Error(Box::new(CallError::Overloaded));
+    match operations::keep(guest, operations::CALL) {
+        Ok(kept) if room => {
+            guest.calls.insert(call, StartedCall { pending, key, limit: None, _kept: kept });
+            ShortAnswer::Later(call)
+        }
+        _ => ShortAnswer::Error(Box::new(CallError::Overloaded)),
     }
-    guest.calls.insert(call, StartedCall { pending, key, limit: None });
-    ShortAnswer::Later(call)
 }
 
 type StartParams = (Target, u32, WasmList<u8>, Option<StreamDirection>, u32);
@@ -211,11 +213,7 @@ pub(super) fn call_start(
 }
 
 pub(super) fn call_cancel(mut store: Store<'_>, (call,): (Reference,)) -> wasmtime::Result<(bool,)> {
-    let known = store.data_mut().calls.remove(&call).is_some();
-    if known {
-        operations::forget_call(store.data());
-    }
-    Ok((known,))
+    Ok((store.data_mut().calls.remove(&call).is_some(),))
 }
 
 pub(super) fn stream_demand(store: Store<'_>, (handle,): (u64,)) -> wasmtime::Result<()> {

@@ -81,29 +81,29 @@ pub(super) fn add(imports: &mut Imports<'_>) -> wasmtime::Result<()> {
     imports.func_wrap(&import::PARK, |mut store: Store<'_>, (parking,): (u64,)| {
         let (sender, receiver) = oneshot::channel();
         let guest = store.data_mut();
-        if guest.parked.insert(parking, sender).is_none() {
-            guest.context.runtime().charge(guest.context.pid(), PARKED)?;
-        }
+        let kept = operations::keep(guest, PARKED)?;
+        guest.parked.insert(parking, (sender, kept));
         future(store, async move { receiver.await.is_ok() })
     })?;
     imports.func_wrap(&import::UNPARK, |mut store: Store<'_>, (parking,): (u64,)| {
-        let guest = store.data_mut();
-        let parked = guest.parked.remove(&parking);
-        if parked.is_some() {
-            guest.context.runtime().discharge(guest.context.pid(), PARKED);
-        }
-        Ok((parked.is_some_and(|sender| sender.send(()).is_ok()),))
+        let parked = store.data_mut().parked.remove(&parking);
+        Ok((parked.is_some_and(|(sender, _)| sender.send(()).is_ok()),))
     })?;
     imports.func_wrap(
         &import::STREAM_WRITE,
         |store: Store<'_>, (handle, chunk, deadline): (u64, WasmList<u8>, u32)| {
             let writer = operations::writer(store.data().context.stream(handle));
             let writer = writer.and_then(|writer| operations::may_write(&writer, deadline).map(|()| writer));
-            // What is refused is not copied.
-            let write = writer.map(|writer| {
-                operations::write(writer, Bytes::copy_from_slice(chunk.as_le_slice(&store)), deadline)
-            });
-            at_once(store, async move { write?.await })
+            // What is refused is not copied, and what waits for room is kept for the guest.
+            let chunk = chunk.as_le_slice(&store);
+            let waits = writer.as_ref().is_ok_and(|writer| !writer.has_room().unwrap_or(true));
+            let kept = if waits { Some(operations::keep(store.data(), chunk.len())?) } else { None };
+            let write =
+                writer.map(|writer| operations::write(writer, Bytes::copy_from_slice(chunk), deadline));
+            at_once(store, async move {
+                let _kept = kept;
+                write?.await
+            })
         },
     )?;
     imports.func_wrap(&import::STREAM_READ, |store: Store<'_>, (handle, deadline): (u64, u32)| {
@@ -252,8 +252,17 @@ where
     T: Lower + Lift + Send + Sync + 'static,
     F: Future<Output = T> + Send + 'static,
 {
-    Ok((FutureReader::new(store, async move { Ok::<T, wasmtime::Error>(value.await) })?,))
+    let kept = operations::keep(store.data(), FUTURE)?;
+    let value = async move {
+        let value = value.await;
+        drop(kept);
+        Ok::<T, wasmtime::Error>(value)
+    };
+    Ok((FutureReader::new(store, value)?,))
 }
+
+/// A future that nobody has read yet, with what it waits for and its places in the engine's tables.
+const FUTURE: usize = 1536;
 
 /// An export that waits to be woken: its channel, and its place.
 const PARKED: usize = 320;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use rand::rngs::StdRng;
-use rusm_otp::{Context, PendingCall, Reference};
+use rusm_otp::{Charge, Context, PendingCall, Reference};
 use tokio::sync::oneshot;
 use wasmtime::UpdateDeadline;
 
@@ -37,7 +37,9 @@ pub(crate) struct Guest {
     /// The last `call-process` of the async lane, until the guest asks what it came to.
     pub(crate) unanswered: Option<Unanswered>,
     /// Exports of the guest that wait to be woken by another one.
-    pub(crate) parked: HashMap<u64, oneshot::Sender<()>>,
+    pub(crate) parked: HashMap<u64, (oneshot::Sender<()>, Charge)>,
+    /// Components that it loads now: one more owner for each.
+    pub(crate) loading: Arc<()>,
     /// Answers that it got without a wait, since it last had to wait.
     pub(crate) answers_now: u32,
     /// What the guest told of a crash that is about to come: text and backtrace.
@@ -59,6 +61,8 @@ pub(crate) struct StartedCall {
     pub(crate) key: u32,
     /// The deadline that begins when the caller waits, for a call that it feeds with a stream first.
     pub(crate) limit: Option<Duration>,
+    /// For the caller, until it waits.
+    pub(crate) _kept: Charge,
 }
 
 impl Guest {
@@ -71,7 +75,7 @@ impl Guest {
     ) -> Self {
         let limiter = Limiter::new(
             profile.limits.memory,
-            [component.memory.clone(), engine.memory().clone()],
+            component.memory.clone(),
             profile.limits.total_memory,
             context.clone(),
         );
@@ -87,6 +91,7 @@ impl Guest {
             calls: HashMap::new(),
             unanswered: None,
             parked: HashMap::new(),
+            loading: Arc::default(),
             answers_now: 0,
             reported_crash: None,
             function: None,

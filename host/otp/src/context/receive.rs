@@ -99,6 +99,7 @@ impl Context {
                     Poll::Pending
                 }
                 Found::Nothing(mut state) => {
+                    self.settle(&mut state, slot);
                     receiver.wait(&mut state, task.waker());
                     Poll::Pending
                 }
@@ -135,10 +136,11 @@ impl Context {
         let mut state = slot.lock(self.pid)?;
         // Another task that receives for this process may have moved what has come since the first look.
         let moved = slot.left.load(Ordering::Relaxed) > 0;
-        if moved || state.system_first || state.stamp.is_some() {
+        if moved || self.system_first || state.stamp.is_some() {
             return None;
         }
         let Some(Letter { message, .. }) = state.incoming.front() else {
+            self.settle(&mut state, slot);
             receiver.wait(&mut state, waker);
             return Some(Poll::Pending);
         };
@@ -149,7 +151,7 @@ impl Context {
             return None;
         }
         let Letter { mut message, .. } = state.incoming.pop_front()?;
-        if self.bounded {
+        if self.bounded && message.cost() > 0 {
             state.forget_incoming();
         }
         drop(state);
@@ -169,6 +171,13 @@ impl Context {
             }
         }
         Some(Poll::Ready(message))
+    }
+
+    /// The mailbox is empty: what the node has counted for it is less now.
+    fn settle(&self, state: &mut State, slot: &Slot) {
+        if state.has_told {
+            state.tell(&self.runtime.node().memory, slot.inbox_bytes());
+        }
     }
 
     /// Notes how long the message that is taken now has waited; how long it takes is noted when the next one is received.

@@ -59,7 +59,7 @@ impl Runtime {
             return Ok(());
         }
         let message = message();
-        if state.bounded && state.is_full(slot, message.cost()) {
+        if !state.has_room(&self.node.memory, slot, message.cost()) {
             return refused(&mut state);
         }
         let body = state.deliver(message);
@@ -76,7 +76,7 @@ impl Runtime {
             for pid in some {
                 let Some(slot) = self.node.table.slot(*pid) else { continue };
                 let Some(mut state) = slot.lock(*pid) else { continue };
-                if state.bounded && state.is_full(slot, body.heap()) {
+                if !state.has_room(&self.node.memory, slot, body.heap()) {
                     taken += usize::from(refused(&mut state).is_ok());
                     continue;
                 }
@@ -103,8 +103,8 @@ impl Runtime {
         let room = || {
             let pid = self.resolve(target)?;
             let slot = self.node.table.slot(pid)?;
-            let state = slot.lock(pid)?;
-            Some(!state.is_full(slot, bytes) || state.overflow == Overflow::DropNewest)
+            let mut state = slot.lock(pid)?;
+            Some(state.has_room(&self.node.memory, slot, bytes) || state.overflow == Overflow::DropNewest)
         };
         room().unwrap_or(true)
     }
@@ -148,6 +148,11 @@ impl Runtime {
         deadline: Option<Instant>,
     ) -> Result<PendingCall, CallError> {
         let body = body.into();
+        if let Some(StreamEnd::Reader(reader)) = &stream
+            && let Some(callee) = self.resolve(target)
+        {
+            reader.belongs_to(self, callee);
+        }
         self.send_call(sender, target, deadline, |reference, reply_to| {
             let reply_to = Some(reply_to);
             Request { sender, reference, key, body, term: None, stream, deadline, reply_to }
@@ -193,7 +198,7 @@ impl Runtime {
         let message = Message::Call(Box::new(request(reference, reply_to)));
         let slot = self.node.table.slot(callee).ok_or(CallError::NoProc)?;
         let mut state = slot.lock(callee).ok_or(CallError::NoProc)?;
-        if state.bounded && state.is_full(slot, message.cost()) {
+        if !state.has_room(&self.node.memory, slot, message.cost()) {
             return Err(CallError::Overloaded);
         }
         let body: Option<Arc<Body>> = state.deliver(message);

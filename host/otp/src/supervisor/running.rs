@@ -10,7 +10,7 @@ use super::children::{Child, Children, Place};
 use super::intensity::Intensity;
 use super::{
     AutoShutdown, ChildCounts, ChildError, ChildInfo, ChildKind, ChildSpec, ChildState, Excess, Parent,
-    Restart, Shutdown, StartError, Strategy, Supervisor,
+    Restart, Shutdown, StartCause, StartError, Strategy, Supervisor,
 };
 use crate::timers::deadline;
 use crate::{Context, ExitReason, Message, Pid, Reference, Runtime, SpawnOptions};
@@ -75,7 +75,7 @@ impl Running {
     /// Starts a child, which is running afterwards, or as it was before.
     async fn start(&mut self, place: Place) -> Result<Pid, StartError> {
         let Some(child) = self.children.get(place) else {
-            return Err(StartError { child: String::new(), reason: "it is gone".into() });
+            return Err(StartError { child: String::new(), cause: StartCause::Killed });
         };
         let (id, limit) = (child.spec.id.clone(), child.spec.start_timeout);
         let parent = Parent { runtime: self.context.runtime().clone(), pid: self.context.pid() };
@@ -84,7 +84,7 @@ impl Running {
             None => starting.await,
             Some(limit) => timeout(limit, starting).await.unwrap_or_else(|_| {
                 self.kill_strangers();
-                Err(format!("it was not ready within {limit:?}"))
+                Err(StartCause::Timeout(limit))
             }),
         };
         match started {
@@ -92,7 +92,7 @@ impl Running {
                 self.children.set(place, ChildState::Running(pid));
                 Ok(pid)
             }
-            Err(reason) => Err(StartError { child: id.to_string(), reason }),
+            Err(cause) => Err(StartError { child: id.to_string(), cause }),
         }
     }
 

@@ -32,6 +32,7 @@ mod otp {
     pub(crate) mod gen_server;
     pub(crate) mod groups;
     pub(crate) mod latency;
+    pub(crate) mod memory;
     pub(crate) mod message;
     pub(crate) mod names;
     pub(crate) mod payload;
@@ -53,7 +54,7 @@ mod otp {
     pub(crate) mod typed;
     pub(crate) mod unguessable;
 
-    pub use account::Overdrawn;
+    pub use account::{Charge, Overdrawn};
     pub use agent::Agent;
     pub use application::{Application, RunningApplication, ShutdownReport};
     pub use call::{CallError, PendingCall};
@@ -62,6 +63,7 @@ mod otp {
     pub use gen_server::{GenServer, Next, ServerRef, multi_call, start_server};
     pub use groups::GroupChange;
     pub use latency::{Latency, Quantiles};
+    pub use memory::Memory;
     pub use message::{Alias, Filter, Message, Request, SendError, Target};
     pub use names::{NameError, RegisterError, check_name};
     pub use payload::Payload;
@@ -74,7 +76,7 @@ mod otp {
     pub use stream::{STREAM_WINDOW, StreamEnd, StreamError, StreamReader, StreamWriter, TryWrite, stream};
     pub use supervisor::{
         AutoShutdown, Backoff, ChildCounts, ChildError, ChildInfo, ChildKind, ChildSpec, ChildState, Excess,
-        Parent, Restart, Shutdown, StartError, Strategy, Supervision, Supervisor,
+        Parent, Restart, Shutdown, StartCause, StartError, Strategy, Supervision, Supervisor,
     };
     pub use system::{ServerStatus, resume, status, suspend};
     pub use task::{Task, TaskError, TaskOptions, TaskStream, map_concurrently};

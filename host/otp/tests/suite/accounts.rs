@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use rusm_otp::{
     CallError, Context, ExitReason, Message, Payload, Pid, Runtime, SendError, SpawnOptions, StreamEnd,
-    Target, TryWrite, stream,
+    StreamError, Target, TryWrite, stream,
 };
 
 use crate::support::{idle, on_virtual_time, run};
@@ -208,4 +208,175 @@ fn chunks_without_bytes_fill_a_stream_too() {
         StreamEnd::Reader(reader).close();
         assert!(writer.has_room().is_err());
     });
+}
+
+/// Answers every call with so many bytes.
+async fn answering(context: Context, bytes: usize) -> ExitReason {
+    loop {
+        if let Message::Call(request) = context.receive().await {
+            context.reply(request.reference, Ok(Payload::from(vec![7; bytes])));
+        }
+    }
+}
+
+#[test]
+fn replies_that_nobody_has_waited_for_are_the_callers() {
+    on_virtual_time(async {
+        let runtime = Runtime::new();
+        let options = SpawnOptions::new("big");
+        let big = runtime.spawn(options, |context| answering(context, 64 << 10)).expect("no name").pid;
+        let reason = ends(&runtime, SpawnOptions::new("greedy"), move |context| async move {
+            let (runtime, own) = (context.runtime().clone(), context.pid());
+            let memory = || runtime.info(own).expect("it lives").memory;
+            let before = memory();
+            for _ in 0..3 {
+                let call =
+                    |_| runtime.call(own, &big.into(), 1, Payload::new(), None, None).expect("it is sent");
+                let calls: Vec<_> = (0..100).map(call).collect();
+                context.sleep(Duration::from_secs(1)).await;
+                assert!(memory() > before + MIB / 2, "the replies count");
+                assert!(memory() < before + 2 * MIB, "and have a bound");
+                let mut kept = 0;
+                for call in calls {
+                    match context.wait(call).await {
+                        Ok(reply) => kept += usize::from(reply.len() == 64 << 10),
+                        Err(error) => assert_eq!(error, CallError::Overloaded),
+                    }
+                }
+                assert_eq!(kept, 16, "as many as have room in a MiB");
+                // One that is waited for takes nothing of it.
+                for _ in 0..100 {
+                    let call = context.begin_call(&big.into(), 1, Payload::new(), None).expect("it is sent");
+                    assert!(context.wait(call).await.is_ok());
+                }
+                assert!(memory() < before + 10_000, "all is given back");
+                // Given up before the reply, and after it.
+                let calls: Vec<_> = (0..10).map(call).collect();
+                context.sleep(Duration::from_secs(1)).await;
+                assert!(memory() > before + MIB / 2);
+                drop(calls);
+                (0..10).map(call).for_each(drop);
+                context.sleep(Duration::from_secs(1)).await;
+                assert!(memory() < before + 10_000, "what is given up, too");
+            }
+        });
+        assert_eq!(reason.await, ExitReason::Normal);
+    });
+}
+
+#[test]
+fn what_streams_hold_is_their_writers_and_then_their_readers() {
+    on_virtual_time(async {
+        let runtime = Runtime::new();
+        let (readers, mut read) = tokio::sync::mpsc::unbounded_channel();
+        let reason = ends(&runtime, SpawnOptions::new("writer"), move |context| async move {
+            let chunk = Bytes::from(vec![7; 32 << 10]);
+            let mut taken = 0;
+            for _ in 0..12 {
+                let (writer, reader) = stream(256 << 10);
+                context.own_stream(StreamEnd::Writer(writer.clone()));
+                while writer.try_write(chunk.clone()) == TryWrite::Taken {
+                    taken += 1;
+                }
+                // There is room for less than before, and some for each as long as there is any.
+                assert_eq!(writer.has_room(), Ok(false));
+                let _ = readers.send(reader);
+            }
+            assert!((24..=32).contains(&taken), "a MiB in all: {taken}");
+            // The last ones have nothing at all.
+            loop {
+                let (writer, _reader) = stream(256 << 10);
+                context.own_stream(StreamEnd::Writer(writer.clone()));
+                if let TryWrite::Ended(StreamError::Aborted(why)) = writer.try_write(chunk.clone()) {
+                    assert!(why.contains("`host-memory`"), "{why}");
+                    context.yield_now().await;
+                }
+            }
+        });
+        let reason = reason.await;
+        assert!(is_overdrawn(&reason) && reason.to_string().contains("a chunk of a stream"), "{reason}");
+        // What the writer has left is its readers', who have room for half of what they may keep.
+        let reason = ends(&runtime, SpawnOptions::new("reader"), move |context| async move {
+            let (runtime, own) = (context.runtime().clone(), context.pid());
+            let (mut whole, mut cut) = (0, 0);
+            let mut all = Vec::new();
+            while let Ok(reader) = read.try_recv() {
+                context.own_stream(StreamEnd::Reader(reader.clone()));
+                all.push(reader);
+            }
+            assert!(runtime.info(own).expect("it lives").memory > MIB / 4, "it counts");
+            for reader in all {
+                let first = reader.read().await;
+                match first {
+                    Ok(chunk) => whole += usize::from(chunk.is_some()),
+                    Err(StreamError::Aborted(why)) if why.contains("nobody has read") => cut += 1,
+                    // Nothing was left in it.
+                    Err(error) => assert!(matches!(error, StreamError::Exited(_)), "{error}"),
+                }
+            }
+            assert!(whole >= 1 && cut >= 1, "{whole} are whole, {cut} cut");
+            runtime.charge(own, MIB / 4).expect("the rest is for its own");
+        });
+        assert_eq!(reason.await, ExitReason::Normal);
+        assert!(runtime.memory().kept() < 100_000, "{} bytes are kept", runtime.memory().kept());
+    });
+}
+
+#[test]
+fn what_is_kept_for_all_counts_for_the_node_and_is_given_back() {
+    on_virtual_time(async {
+        let runtime = Runtime::new();
+        let bounded = |label: &'static str| {
+            let options = SpawnOptions::new(label).host_memory(100 * MIB).mailbox_bytes(100 * MIB);
+            runtime.spawn(options, idle).expect("no name").pid
+        };
+        let (one, other) = (bounded("one"), bounded("other"));
+        let memory = runtime.memory();
+        memory.limit(8 * MIB);
+        assert!(memory.take(4 * MIB));
+        assert!(!memory.take(5 * MIB), "guests have a bound");
+        let mail = || Payload::from(vec![7; MIB]);
+        let took = (0..8).filter(|_| runtime.send(one, &other.into(), mail()).is_ok()).count();
+        assert!((3..=4).contains(&took), "mail counts, within what was not told yet: {took}");
+        assert_eq!(runtime.send(one, &other.into(), mail()), Err(SendError::Overloaded));
+        assert_eq!(runtime.send(one, &other.into(), Payload::from("short")), Ok(()));
+        let refused = runtime.charge(one, 2 * MIB).expect_err("it is full");
+        assert!(refused.to_string().contains("the node is full") && refused.to_string().contains("`memory`"));
+        assert!(!memory.take(2 * MIB), "and guests have what is left");
+        runtime.kill(other);
+        idle_for_a_moment().await;
+        assert_eq!(memory.kept(), 0);
+        runtime.charge(one, 2 * MIB).expect("there is room");
+        assert_eq!(memory.kept(), 2 * MIB);
+        runtime.discharge(one, 2 * MIB);
+        assert_eq!(memory.kept(), 0);
+        memory.give_back(4 * MIB);
+        assert_eq!(memory.guests(), 0);
+    });
+}
+
+#[test]
+fn mail_that_was_taken_counts_no_longer() {
+    on_virtual_time(async {
+        let runtime = Runtime::new();
+        let taking = |context: Context| async move {
+            loop {
+                context.receive().await;
+            }
+        };
+        let options = SpawnOptions::new("taking").mailbox_bytes(100 * MIB);
+        let taking = runtime.spawn(options, taking).expect("no name").pid;
+        let nobody = Pid { node: taking.node, id: 0 };
+        for round in 0..100 {
+            for _ in 0..=round % 7 {
+                runtime.send(nobody, &taking.into(), vec![7; 10_000].into()).expect("there is room");
+            }
+            idle_for_a_moment().await;
+            assert_eq!(runtime.memory().kept(), 0, "after round {round}");
+        }
+    });
+}
+
+async fn idle_for_a_moment() {
+    tokio::time::sleep(Duration::from_millis(10)).await;
 }

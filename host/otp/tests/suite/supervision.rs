@@ -366,7 +366,7 @@ fn child(name: &'static str, kind: Kind, events: &Arc<Mutex<Vec<Event>>>) -> Chi
         // Its name shows that the one before it is gone.
         let options = SpawnOptions::new(name).name(name).parent(parent.pid).link(true).hears_shutdown(true);
         let spawned = parent.runtime.spawn(options, body);
-        std::future::ready(spawned.map(|spawned| spawned.pid).map_err(|error| error.to_string()))
+        std::future::ready(spawned.map(|spawned| spawned.pid).map_err(Into::into))
     });
     spec.restart(kind.restart).significant(kind.significant)
 }

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use crate::support::{idle, on_virtual_time, run};
 use rusm_otp::{
-    Backoff, ChildError, ChildSpec, ChildState, Context, Excess, ExitReason, Message, Parent, Pid, Restart,
-    Runtime, Shutdown, SpawnOptions, Strategy, Supervisor,
+    AlreadyRegistered, Backoff, ChildError, ChildSpec, ChildState, Context, Excess, ExitReason, Message,
+    Parent, Pid, Restart, Runtime, Shutdown, SpawnOptions, StartCause, StartError, Strategy, Supervisor,
 };
 
 type Log = Arc<Mutex<Vec<String>>>;
@@ -29,7 +29,7 @@ fn child(name: &'static str, log: &Log) -> ChildSpec {
                 }
             };
             let spawned = parent.runtime.spawn(options, body);
-            spawned.map(|spawned| spawned.pid).map_err(|error| error.to_string())
+            spawned.map(|spawned| spawned.pid).map_err(Into::into)
         }
     })
 }
@@ -140,7 +140,7 @@ fn restarts_that_are_far_apart_are_forgiven() {
 fn a_child_that_does_not_start_stops_those_before_it() {
     on_virtual_time(async {
         let (runtime, log) = (Runtime::new(), Log::default());
-        let refuses = ChildSpec::new("refuses", |_| async { Err("no".to_owned()) });
+        let refuses = ChildSpec::new("refuses", |_| async { Err("no".into()) });
         let tree = Supervisor::new("tree").child(child("a", &log)).child(refuses).child(child("c", &log));
         let error = tree.start(&runtime, None).await.expect_err("it does not start");
         assert_eq!(error.to_string(), "child `refuses` did not start: no");
@@ -155,7 +155,7 @@ fn a_child_that_ignores_shutdown_is_killed_when_its_time_is_up() {
         let runtime = Runtime::new();
         let stubborn = ChildSpec::new("stubborn", |parent: Parent| async move {
             let options = SpawnOptions::new("stubborn").name("stubborn").parent(parent.pid).link(true);
-            let pid = parent.runtime.spawn(options, idle).map_err(|error| error.to_string())?.pid;
+            let pid = parent.runtime.spawn(options, idle)?.pid;
             parent.runtime.trap_exit(pid, true);
             Ok(pid)
         });
@@ -183,7 +183,7 @@ fn a_supervisor_below_another_is_restarted_with_its_children() {
             let inner = inner.clone();
             async move {
                 let started = inner.start(&parent.runtime, Some(parent.pid)).await;
-                started.map(|running| running.pid).map_err(|error| error.to_string())
+                started.map(|running| running.pid).map_err(Into::into)
             }
         });
         let tree = Supervisor::new("tree").child(below.shutdown(Shutdown::Infinity));
@@ -201,7 +201,7 @@ fn a_child_that_is_not_ready_in_time_is_killed() {
         let (runtime, log) = (Runtime::new(), Log::default());
         let slow = ChildSpec::new("slow", |parent: Parent| async move {
             let options = SpawnOptions::new("slow").name("slow").parent(parent.pid).link(true);
-            parent.runtime.spawn(options, idle).map_err(|error| error.to_string())?;
+            parent.runtime.spawn(options, idle)?;
             std::future::pending().await
         });
         let slow = slow.start_timeout(Duration::from_millis(50));
@@ -258,7 +258,7 @@ fn a_child_that_waits_for_its_restart_can_be_stopped() {
         runtime.kill(runtime.whereis("a").expect("it runs"));
         tokio::time::sleep(Duration::from_secs(1)).await;
         assert_eq!(tree.which_children().await.expect("it runs")[0].state, ChildState::Restarting);
-        assert_eq!(tree.restart_child("a").await, Err(ChildError::Restarting));
+        assert!(matches!(tree.restart_child("a").await, Err(ChildError::Restarting)));
         tree.terminate_child("a").await.expect("it is stopped");
         tokio::time::sleep(Duration::from_secs(120)).await;
         assert_eq!(entries(&log), ["start a"]);
@@ -295,11 +295,11 @@ fn a_supervisor_may_have_a_most_of_children() {
         let tree = Supervisor::new("tree").strategy(Strategy::Dynamic).most_children(1);
         let tree = tree.start(&runtime, None).await.expect("it starts");
         let first = tree.start_child(child("a", &log)).await.expect("there is room");
-        assert_eq!(tree.start_child(child("b", &log)).await, Err(ChildError::TooMany));
+        assert!(matches!(tree.start_child(child("b", &log)).await, Err(ChildError::TooMany)));
         tree.terminate(first).await.expect("it runs");
         tree.start_child(child("b", &log)).await.expect("there is room again");
         tree.stop().await;
-        assert_eq!(tree.count_children().await, Err(ChildError::NoProc));
+        assert!(matches!(tree.count_children().await, Err(ChildError::NoProc)));
         assert_eq!(entries(&log), ["start a", "stop a", "start b", "stop b"]);
     });
 }
@@ -340,7 +340,7 @@ fn stubborn(name: &'static str, pids: &Arc<Mutex<Vec<Pid>>>) -> ChildSpec {
         let pids = pids.clone();
         async move {
             parent.runtime.name_settled(name, Duration::from_secs(60)).await;
-            let spawned = parent.runtime.spawn(options, deaf).map_err(|error| error.to_string())?;
+            let spawned = parent.runtime.spawn(options, deaf)?;
             pids.lock().expect("a lock").push(spawned.pid);
             Ok(spawned.pid)
         }
@@ -396,7 +396,7 @@ fn child_named(name: &'static str) -> ChildSpec {
     ChildSpec::new(name, move |parent: Parent| {
         let options = SpawnOptions::new(name).name(name).parent(parent.pid).link(true);
         let spawned = parent.runtime.spawn(options, idle);
-        std::future::ready(spawned.map(|spawned| spawned.pid).map_err(|error| error.to_string()))
+        std::future::ready(spawned.map(|spawned| spawned.pid).map_err(Into::into))
     })
 }
 
@@ -412,5 +412,41 @@ fn very_many_dynamic_children_stop_in_any_order() {
         }
         supervisor.stop().await;
         assert_eq!(runtime.counters().alive, 0);
+    });
+}
+
+#[test]
+fn why_a_child_did_not_start_keeps_its_type() {
+    on_virtual_time(async {
+        #[derive(Debug, thiserror::Error)]
+        #[error("the shelf is empty")]
+        struct Empty(#[source] std::num::ParseIntError);
+
+        let runtime = Runtime::new();
+        let refuses = |_| async { Err(Empty("x".parse::<u32>().expect_err("no number")).into()) };
+        let cause = async |child: ChildSpec| {
+            let below = ChildSpec::supervisor(Supervisor::new("below").child(child));
+            let error = Supervisor::new("tree").child(below).start(&runtime, None).await;
+            let StartCause::Failed(error) = error.expect_err("it does not start").cause else {
+                panic!("the supervisor below fails")
+            };
+            error.downcast_ref::<StartError>().expect("as all supervisors do").clone()
+        };
+        let refused = cause(ChildSpec::new("shop", refuses)).await;
+        assert_eq!(refused.to_string(), "child `shop` did not start: the shelf is empty");
+        let source = std::error::Error::source(&refused).expect("the cause's own").to_string();
+        assert_eq!(source, "invalid digit found in string");
+        assert!(matches!(&refused.cause, StartCause::Failed(error) if error.is::<Empty>()));
+        let late = ChildSpec::new("late", |_| std::future::pending()).start_timeout(Duration::from_millis(5));
+        assert!(matches!(cause(late).await.cause, StartCause::Timeout(limit) if limit.as_millis() == 5));
+        let permanent = ChildSpec::process("odd", idle).significant(true);
+        assert!(matches!(cause(permanent).await.cause, StartCause::Invalid(_)));
+        let taken = |parent: Parent| async move {
+            let options = || SpawnOptions::new("twice").name("twice").parent(parent.pid).link(true);
+            parent.runtime.spawn(options(), idle)?;
+            Ok(parent.runtime.spawn(options(), idle)?.pid)
+        };
+        let taken = cause(ChildSpec::new("twice", taken)).await.cause;
+        assert!(matches!(taken, StartCause::Failed(error) if error.is::<AlreadyRegistered>()));
     });
 }

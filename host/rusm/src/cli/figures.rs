@@ -183,8 +183,8 @@ fn summary(node: &NodeFigures) -> String {
         format!("{}/{}{overflow}", pool.taken, pool.total)
     };
     format!(
-        "up {}, {} processes ({} started, {} crashed), {} messages, {} timers; pools: sync {}, async {}; guests {}; \
-         epoch lag {}",
+        "up {}, {} processes ({} started, {} crashed), {} messages, {} timers; pools: sync {}, async {}; guests {}, \
+         kept for them {}; epoch lag {}",
         time(node.uptime),
         node.alive,
         node.spawned,
@@ -194,6 +194,7 @@ fn summary(node: &NodeFigures) -> String {
         pool(&node.sync_pool),
         pool(&node.async_pool),
         bytes(node.guest_memory as usize),
+        bytes(node.host_memory as usize),
         time(node.epoch_lag),
     )
 }

@@ -150,7 +150,7 @@ async fn a_full_mailbox_refuses_calls_and_keeps_what_it_has() {
         node.cast("one", "limits-rust", "spin()").await;
     }
     let refused = node.call_as("one", "limits-rust", "alive()").await;
-    assert_eq!(refused, Err("overloaded: the mailbox is full".into()));
+    assert_eq!(refused, Err("overloaded: the mailbox is full, or the caller has too much under way".into()));
     assert_eq!(info(&node).mailbox, 8);
     node.stop_at_once();
 }

@@ -1,4 +1,5 @@
 mod attempts;
+mod floods;
 mod mirror;
 
 use std::collections::BTreeSet;

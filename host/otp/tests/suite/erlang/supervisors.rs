@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use rusm_otp::{
     Application, AutoShutdown, ChildError, ChildKind, ChildSpec, ChildState, Context, ExitReason, Message,
-    Parent, Pid, Restart, RunningApplication, Shutdown, SpawnOptions, StartError, Strategy, Supervision,
+    Parent, Restart, RunningApplication, Shutdown, SpawnOptions, StartError, Strategy, Supervision,
     Supervisor,
 };
 use tokio::sync::oneshot;
@@ -211,7 +211,7 @@ impl World {
     fn answer(&self, outcome: Result<(), ChildError>) {
         self.scene.see(match outcome {
             Ok(()) => "ok".into(),
-            Err(ChildError::Start(error)) => format!("error {}", error.reason),
+            Err(ChildError::Start(error)) => format!("error {}", error.cause),
             Err(ChildError::Strategy) => "error simple_one_for_one".into(),
             Err(error) => {
                 let text = error.to_string();
@@ -239,13 +239,13 @@ impl World {
                 };
                 if from.is_some_and(|from| starts >= from) || on == Some(starts) {
                     world.scene.see(format!("fails {name}"));
-                    return Err("no".to_owned());
+                    return Err("no".into());
                 }
                 let (ready, is_ready) = oneshot::channel();
                 let options = SpawnOptions::new(name.as_str()).parent(parent.pid).link(true);
                 let body = move |context: Context| world.child(name, deaf, ready, context);
-                let spawned = parent.runtime.spawn(options, body).map_err(|error| error.to_string())?;
-                is_ready.await.map_err(|_| "it was killed".to_owned())?;
+                let spawned = parent.runtime.spawn(options, body)?;
+                is_ready.await.map_err(|_| "it was killed")?;
                 Ok(spawned.pid)
             }
         };
@@ -292,13 +292,11 @@ impl World {
         let (world, own) = (self.clone(), name.to_owned());
         let start = move |parent: Parent| {
             let (world, own, supervisor) = (world.clone(), own.clone(), supervisor.clone());
-            let starting: std::pin::Pin<Box<dyn Future<Output = Result<Pid, String>> + Send>> =
-                Box::pin(async move {
-                    let running = supervisor.start(&parent.runtime, Some(parent.pid)).await;
-                    let running = running.map_err(|error| error.to_string())?;
-                    world.note(&own, &running);
-                    Ok(running.pid)
-                });
+            let starting: std::pin::Pin<Box<dyn Future<Output = _> + Send>> = Box::pin(async move {
+                let running = supervisor.start(&parent.runtime, Some(parent.pid)).await?;
+                world.note(&own, &running);
+                Ok(running.pid)
+            });
             starting
         };
         ChildSpec::new(name, start).kind(ChildKind::Supervisor)
@@ -338,5 +336,5 @@ fn restart_of(word: &str) -> Restart {
 }
 
 fn failure(error: &StartError) -> String {
-    if error.reason == "no" { format!("failed_to_start_child {}", error.child) } else { "bad_spec".into() }
+    if error.cause.to_string() == "no" { format!("failed_to_start_child {}", error.child) } else { "bad_spec".into() }
 }

@@ -39,7 +39,7 @@ struct Others {
 }
 
 /// A process that does nothing, and its context.
-async fn idle(runtime: &Runtime, options: SpawnOptions) -> (Pid, Context) {
+pub(super) async fn idle(runtime: &Runtime, options: SpawnOptions) -> (Pid, Context) {
     let (sender, context) = oneshot::channel();
     let body = |context: Context| async move {
         let receiving = context.clone();
@@ -123,7 +123,7 @@ impl Lab {
         let config = EngineConfig { sync_processes: 20, async_processes: 20, ..EngineConfig::default() };
         let engine = Engine::new(Runtime::new(), config).expect("an engine");
         engine
-            .load("mirror", mirror::component(lane), Profile::default())
+            .load("mirror", mirror::component(lane, 1), Profile::default())
             .await
             .expect("it is a raw process");
         let (resolve, world) = mirror::world(lane);

@@ -1,8 +1,9 @@
-//! A component that exports every import of its lane: whoever calls it does what a guest does.
+//! A component that exports every import of its lane: whoever calls it does what a guest does, once or again and again. Its `run`
+//! gives back what calls have allocated in it.
 
 use rusm_codegen::{ACTOR_WIT, resolve_world};
 use wasm_encoder::{
-    CodeSection, ConstExpr, EntityType, ExportKind, ExportSection, Function, FunctionSection, GlobalSection,
+    BlockType, CodeSection, ConstExpr, EntityType, ExportKind, ExportSection, Function, FunctionSection, GlobalSection,
     GlobalType, ImportSection, MemorySection, MemoryType, Module, TypeSection, ValType,
 };
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
@@ -50,18 +51,19 @@ pub(super) fn functions(resolve: &Resolve, world: WorldId) -> Vec<(String, WitFu
     functions.collect()
 }
 
-pub(super) fn component(lane: Lane) -> Vec<u8> {
+/// One whose exports call their import so many times.
+pub(super) fn component(lane: Lane, times: i32) -> Vec<u8> {
     let (resolve, world) = world(lane);
     let functions = functions(&resolve, world);
-    let mut module = core_module(&resolve, &functions);
+    let mut module = core_module(&resolve, &functions, times);
     embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8).expect("the world is known");
     let mut encoder = ComponentEncoder::default();
     encoder.validate(true).module(&module).expect("a module of the world");
     encoder.encode().unwrap_or_else(|error| panic!("{error:#}"))
 }
 
-/// Each export passes its parameters on, and its result back.
-fn core_module(resolve: &Resolve, functions: &[(String, WitFunction)]) -> Vec<u8> {
+/// Each export passes its parameters on, and its last result back.
+fn core_module(resolve: &Resolve, functions: &[(String, WitFunction)], times: i32) -> Vec<u8> {
     let (mut types, mut imports) = (TypeSection::new(), ImportSection::new());
     let (mut own, mut exports, mut code) = (FunctionSection::new(), ExportSection::new(), CodeSection::new());
     let count = u32::try_from(functions.len()).expect("few");
@@ -73,16 +75,32 @@ fn core_module(resolve: &Resolve, functions: &[(String, WitFunction)]) -> Vec<u8
         imports.import(interface, &function.name, EntityType::Function(2 * index));
         own.function(2 * index + 1);
         exports.export(&format!("{interface}#{}", function.name), ExportKind::Func, count + index);
-        let mut body = Function::new([]);
+        let params = u32::try_from(outer.params.len()).expect("few");
+        // How often it is still to be called, and where its results are allocated.
+        let (left, heap) = (params, params + 1);
+        let mut locals = vec![(2, ValType::I32)];
+        locals.extend(flat(&inner.results).first().map(|result| (1, *result)));
+        let mut body = Function::new(locals);
         let mut instructions = body.instructions();
-        for param in 0..u32::try_from(outer.params.len()).expect("few") {
+        instructions.i32_const(times).local_set(left).global_get(0).local_set(heap);
+        instructions.loop_(BlockType::Empty).local_get(heap).global_set(0);
+        for param in 0..params {
             instructions.local_get(param);
         }
         if inner.retptr {
-            instructions.i32_const(ROOM).call(index).i32_const(ROOM).end();
-        } else {
-            instructions.call(index).end();
+            instructions.i32_const(ROOM);
         }
+        instructions.call(index);
+        if !inner.results.is_empty() {
+            instructions.local_set(heap + 1);
+        }
+        instructions.local_get(left).i32_const(1).i32_sub().local_tee(left).br_if(0).end();
+        if inner.retptr {
+            instructions.i32_const(ROOM);
+        } else if !inner.results.is_empty() {
+            instructions.local_get(heap + 1);
+        }
+        instructions.end();
         code.function(&body);
     }
     // `run`, and an allocator that gives nothing back.
@@ -90,7 +108,7 @@ fn core_module(resolve: &Resolve, functions: &[(String, WitFunction)]) -> Vec<u8
     types.ty().function([ValType::I32; 4], [ValType::I32]);
     own.function(2 * count).function(2 * count + 1);
     let mut run = Function::new([]);
-    run.instructions().end();
+    run.instructions().i32_const(HEAP).global_set(0).end();
     let mut allocate = Function::new([]);
     let aligned = |body: &mut Function| {
         body.instructions().global_get(0).i32_const(15).i32_add().i32_const(-16).i32_and();
