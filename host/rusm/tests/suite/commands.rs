@@ -55,6 +55,12 @@ async fn a_program_has_so_many_files_open_and_no_more() {
         let made = left.map(|file| std::fs::remove_file(file.path()).expect("it was made")).count();
         assert!(made < 600, "{component}: {made} files");
     }
+    // A stream of WASI 0.3 has its file open when the descriptor is gone.
+    let opens = |times: &'static str| run(&node, "command-p3", &["open", "hello.txt", times], "");
+    let (reason, written) = opens("100").await;
+    assert_eq!((reason, &*written.stdout), (ExitReason::Normal, &b"hello"[..]));
+    let (reason, _) = opens("5000").await;
+    assert!(reason.to_string().contains("the limit `files` of its capabilities, here 256"), "{reason}");
     let open = std::fs::read_dir("/proc/self/fd").expect("Linux").count();
     assert!(open < 200, "{open} descriptors of those that ended");
     node.stop().await;
