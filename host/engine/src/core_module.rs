@@ -14,10 +14,7 @@ use wasi_preview1_component_adapter_provider::{
 use wasm_encoder::reencode::{Reencode as _, RoundtripReencoder};
 use wasm_encoder::{ImportSection, Module, RawSection};
 use wasmparser::{Parser, Payload};
-use wasmtime_wasi::I32Exit;
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
-
-use crate::imports::{Imports, program};
 
 mod pages;
 
@@ -32,14 +29,6 @@ pub(crate) fn into_component(bytes: &[u8]) -> Result<Cow<'_, [u8]>, String> {
     encode(bytes).map(Cow::Owned).map_err(|error| {
         let causes = std::iter::successors(Some(&*error), |error| error.source());
         causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
-    })
-}
-
-/// Registers what such components import beside the actor world.
-pub(crate) fn add(imports: &mut Imports<'_>) -> wasmtime::Result<()> {
-    // The adapter tells only success and failure apart.
-    imports.func_wrap(&program::EXIT, |_, (code,): (u32,)| -> wasmtime::Result<()> {
-        Err(wasmtime::Error::new(I32Exit(code.cast_signed())))
     })
 }
 
@@ -135,7 +124,7 @@ impl Outline {
             let ty = RoundtripReencoder.entity_type(import.ty)?;
             if (import.module, import.name) == (PREVIEW_1, "proc_exit") {
                 self.exits = true;
-                section.import(program::EXIT.interface, program::EXIT.name, ty);
+                section.import(EXIT_INTERFACE, EXIT, ty);
             } else {
                 self.acts |= import.module.starts_with("rusm:actor/");
                 section.import(import.module, import.name, ty);
@@ -145,6 +134,10 @@ impl Outline {
         Ok(())
     }
 }
+
+/// How such a program ends, which its component imports beside the actor world.
+pub(crate) const EXIT_INTERFACE: &str = "rusm:program/exit@0.1.0";
+pub(crate) const EXIT: &str = "exit";
 
 const EXIT_WIT: &str = "
 package rusm:program@0.1.0;

@@ -4,8 +4,7 @@ use rusm_otp::{Crash, ExitReason};
 use wasmtime::{FrameInfo, FrameSymbol, Trap, WasmBacktrace};
 use wasmtime_wasi::I32Exit;
 
-use crate::lane::FRAMES;
-use crate::process::{Guest, exit_of_code};
+use crate::guest::Guest;
 
 /// Ends a guest from inside of a host function, with a reason of its own choice.
 #[derive(Debug)]
@@ -48,6 +47,11 @@ pub(crate) fn crash(guest: &Guest, text: String, backtrace: String) -> ExitReaso
     let backtrace = guest.component.sources.resolve(&guest.component.bytes, backtrace);
     let component = guest.component.name.clone();
     ExitReason::Crash(Arc::new(Crash { text, backtrace, component, pid: guest.context.pid(), function }))
+}
+
+/// An exit code as the reason of an exit.
+pub(crate) fn exit_of_code(code: i32) -> ExitReason {
+    if code == 0 { ExitReason::Normal } else { ExitReason::Custom(format!("exit code {code}").into()) }
 }
 
 fn trap_text(error: &wasmtime::Error) -> String {
@@ -110,3 +114,6 @@ const PANIC_FRAMES: [&str; 6] = [
     "__rust_start_panic",
     "__rustc::",
 ];
+
+/// Enough to leave the frames of a panic and reach the guest's own.
+pub(crate) const FRAMES: usize = 40;

@@ -1,23 +1,21 @@
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
+use futures::future::BoxFuture;
 use parking_lot::RwLock;
-use rusm_otp::{Pid, Runtime};
-use tokio::task::JoinError;
+use rusm_otp::{Pid, Runtime, Spawned};
 
 use crate::cache::Cache;
-use crate::capabilities::Denials;
-use crate::capacity::{Count, Headroom, Place};
-use crate::component::{Cause, Code, Exports, chain, examine, streams};
-use crate::core_module::into_component;
-use crate::figures::Figures;
-use crate::lane::{LaneEngine, Tier, pool_size, start_ticks};
+use crate::capacity::Headroom;
+use crate::code::Codes;
+use crate::error::NotLoaded;
+use crate::guest::Host;
+use crate::lane::{LaneEngine, start_ticks};
 use crate::loaded::Loaded;
 use crate::output::{Output, Outputs};
-use crate::source_map::Sources;
-use crate::{Component, EngineConfig, Kind, Lane, LoadError, Profile, Written};
+use crate::{Component, EngineConfig, EngineError, Lane, Profile, Spawn, SpawnError, Written};
 
 /// Loads components and runs processes of them on one node. Clones are the same engine.
 #[derive(Clone)]
@@ -38,13 +36,8 @@ struct Inner {
     epoch_lag: Arc<AtomicU64>,
     cache: Cache,
     config: EngineConfig,
-    components: RwLock<HashMap<Arc<str>, Arc<Component>>>,
+    components: RwLock<HashMap<Arc<str>, Arc<Codes>>>,
 }
-
-/// Why there is no engine.
-#[derive(Debug, thiserror::Error)]
-#[error("the engine cannot start: {}", chain(&**.0))]
-pub struct EngineError(#[source] Cause);
 
 impl Engine {
     /// An engine without components, whose processes live on this node.
@@ -82,110 +75,17 @@ impl Engine {
         &self.inner.config
     }
 
-    /// Loads a component under a name, compiling it unless it is in the cache. The name's former component, if any, lives
-    /// on in its processes.
-    ///
-    /// # Errors
-    /// [`LoadError`].
-    pub async fn load(
-        &self,
-        name: &str,
-        bytes: Vec<u8>,
-        profile: Profile,
-    ) -> Result<Arc<Component>, LoadError> {
-        let engine = self.clone();
-        let own_name: Arc<str> = name.into();
-        // Compiling takes a second: that is no work for a worker that processes wait for.
-        let work = move || engine.compile(own_name, &bytes, profile);
-        let unfit = |error: JoinError| LoadError::Unfit { name: name.to_owned(), source: error.into() };
-        let component = tokio::task::spawn_blocking(work).await.map_err(unfit)??;
-        let component = Arc::new(component);
-        self.inner.components.write().insert(component.name.clone(), component.clone());
-        Ok(component)
-    }
-
-    fn compile(&self, name: Arc<str>, bytes: &[u8], profile: Profile) -> Result<Component, LoadError> {
-        let unfit = |source: Cause| LoadError::Unfit { name: name.to_string(), source };
-        let bytes = &*into_component(bytes).map_err(|text| unfit(text.into()))?;
-        let shape = examine(&name, bytes)?;
-        if profile.limits.memory > self.inner.config.memory {
-            let (wanted, most) = (profile.limits.memory, self.inner.config.memory);
-            let text = format!("its profile grants {wanted} bytes of memory; this node allows {most}");
-            return Err(unfit(text.into()));
-        }
-        let figures = Figures::new(self.inner.config.figures);
-        let pooled = self
-            .code(&self.lane(shape.lane).pooled, bytes, (shape.kind, &shape.entry), &figures)
-            .map_err(unfit)?;
-        let pool_size = pool_size(shape.lane, pooled.pre.component(), bytes);
-        let called = shape.contracts.uses.iter().flat_map(|contract| {
-            contract.all_functions().map(|function| (function.key, contract.path(function)))
-        });
-        let called = called.collect();
-        Ok(Component {
-            name,
-            kind: shape.kind,
-            lane: shape.lane,
-            streams: streams(&shape.contracts),
-            contracts: shape.contracts,
-            profile: Arc::new(profile),
-            called,
-            living: Count::default(),
-            memory: Arc::default(),
-            denials: Denials::default(),
-            figures,
-            pooled: Arc::new(pooled),
-            overflow: tokio::sync::OnceCell::new(),
-            pool_size,
-            sources: Sources::default(),
-            entry: shape.entry,
-            bytes: bytes.into(),
-        })
-    }
-
-    fn code(
-        &self,
-        tier: &Tier,
-        bytes: &[u8],
-        (kind, entry): (Kind, &str),
-        figures: &Figures,
-    ) -> Result<Code, Cause> {
-        let begun = Instant::now();
-        let (compiled, cached) = self.inner.cache.compile(&tier.engine, bytes)?;
-        figures.compiled(begun.elapsed(), cached);
-        let pre = tier.linker.instantiate_pre(&compiled)?;
-        let exports = Exports::find(&compiled, kind, entry)?;
-        Ok(Code { engine: tier.engine.clone(), pre, exports, checked: AtomicBool::new(false) })
-    }
-
-    /// A place for a process of this component, and the code that runs there.
-    ///
-    /// # Errors
-    /// Why the node cannot hold it.
-    pub(crate) async fn place(&self, component: &Arc<Component>) -> Result<(Place, Arc<Code>), String> {
-        let lane = self.lane(component.lane);
-        let place = lane.places.take(component.pool_size, &self.inner.headroom)?;
-        let code = if place.pooled { component.pooled.clone() } else { self.overflow(component).await? };
-        Ok((place, code))
-    }
-
-    /// The code for a place beyond the pool is compiled when the first process needs it.
-    async fn overflow(&self, component: &Arc<Component>) -> Result<Arc<Code>, String> {
-        let compile = async || {
-            let (engine, own) = (self.clone(), component.clone());
-            let work = move || {
-                let tier = &engine.lane(own.lane).overflow;
-                let code = engine.code(tier, &own.bytes, (own.kind, &own.entry), &own.figures);
-                code.map(Arc::new).map_err(|cause| chain(&*cause))
-            };
-            tokio::task::spawn_blocking(work).await.map_err(|error| error.to_string())?
-        };
-        component.overflow.get_or_try_init(compile).await.cloned()
-    }
-
     /// The component that was loaded under this name.
     pub fn component(&self, name: &str) -> Option<Arc<Component>> {
+        self.codes(name).map(|codes| codes.component.clone())
+    }
+
+    pub(crate) fn codes(&self, name: &str) -> Option<Arc<Codes>> {
         self.inner.components.read().get(name).cloned()
+    }
+
+    pub(crate) fn keep(&self, codes: Codes) {
+        self.inner.components.write().insert(codes.component.name.clone(), Arc::new(codes));
     }
 
     /// The names of all components.
@@ -205,14 +105,6 @@ impl Engine {
         self.inner.outputs.get(pid)
     }
 
-    pub(crate) fn keep_output(&self, pid: Pid, output: Arc<Output>) {
-        self.inner.outputs.insert(pid, output);
-    }
-
-    pub(crate) fn process_ended(&self, pid: Pid) {
-        self.inner.outputs.ended(pid);
-    }
-
     pub(crate) fn loaded(&self) -> &Loaded {
         &self.inner.loaded
     }
@@ -230,11 +122,58 @@ impl Engine {
         Duration::from_nanos(self.inner.epoch_lag.load(Ordering::Relaxed))
     }
 
-    fn lane(&self, lane: Lane) -> &LaneEngine {
+    /// What its guests ask of it.
+    pub(crate) fn host(&self) -> Arc<dyn Host> {
+        self.inner.clone()
+    }
+
+    pub(crate) fn cache(&self) -> &Cache {
+        &self.inner.cache
+    }
+
+    pub(crate) fn headroom(&self) -> &Headroom {
+        &self.inner.headroom
+    }
+
+    pub(crate) fn lane(&self, lane: Lane) -> &LaneEngine {
         match lane {
             Lane::Sync => &self.inner.sync,
             Lane::Async => &self.inner.concurrent,
         }
+    }
+}
+
+impl Host for Inner {
+    fn spawn(self: Arc<Self>, spawn: Spawn) -> BoxFuture<'static, Result<Spawned, SpawnError>> {
+        Box::pin(async move { Engine { inner: self }.spawn(spawn).await })
+    }
+
+    fn load(
+        self: Arc<Self>,
+        bytes: Vec<u8>,
+        profile: Profile,
+    ) -> BoxFuture<'static, Result<Arc<str>, NotLoaded>> {
+        Box::pin(async move { Engine { inner: self }.load_bytes(bytes, profile).await })
+    }
+
+    fn component(&self, name: &str) -> Option<Arc<Component>> {
+        self.components.read().get(name).map(|codes| codes.component.clone())
+    }
+
+    fn ticks(&self) -> u64 {
+        self.ticks.load(Ordering::Relaxed)
+    }
+
+    fn tick(&self) -> Duration {
+        self.config.tick
+    }
+
+    fn keep_output(&self, pid: Pid, output: Arc<Output>) {
+        self.outputs.insert(pid, output);
+    }
+
+    fn process_ended(&self, pid: Pid) {
+        self.outputs.ended(pid);
     }
 }
 

@@ -3,14 +3,20 @@
 
 use wasmtime::component::Linker;
 
-use crate::process::Guest;
-use crate::{Lane, core_module};
+use crate::Lane;
+use crate::guest::Guest;
 
+mod arguments;
+mod calls;
 mod groups;
 mod logging;
 mod names;
-mod operations;
 mod process;
+mod program;
+mod receiving;
+mod rights;
+mod spawning;
+mod streams;
 mod supervision;
 mod table;
 mod text;
@@ -19,9 +25,9 @@ mod url;
 mod wait;
 mod wait_async;
 
+use table::Imports;
+
 pub use table::grants_of_import;
-pub(crate) use table::{Imports, program};
-pub(crate) use wait_async::Unanswered;
 
 /// Registers every import of a lane.
 pub(crate) fn add(linker: &mut Linker<Guest>, lane: Lane) -> wasmtime::Result<()> {
@@ -40,13 +46,10 @@ fn register(linker: &mut Linker<Guest>, lane: Lane) -> wasmtime::Result<Vec<&'st
     text::add(imports)?;
     url::add(imports)?;
     wait::add(imports)?;
-    core_module::add(imports)?;
+    program::add(imports)?;
     if lane == Lane::Async {
         supervision::add_async(imports)?;
         wait_async::add(imports)?;
     }
     Ok(imports.taken())
 }
-
-/// Random bytes that one call gives, as the Web's `getRandomValues`.
-pub(crate) const MOST_RANDOM: u32 = 65_536;

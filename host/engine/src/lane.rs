@@ -11,8 +11,9 @@ use wasmtime::{
 
 use crate::capacity::Places;
 use crate::config::has_pagemap_scan;
+use crate::crash::FRAMES;
+use crate::guest::Guest;
 use crate::limiter::{MEMORIES, MODULES, TABLE_ELEMENTS};
-use crate::process::Guest;
 use crate::stacks::Stacks;
 use crate::{EngineConfig, Lane, imports, wasi};
 
@@ -190,6 +191,3 @@ fn wasm_stack(lane: Lane) -> usize {
 
 /// Host functions run on the guest's fiber: an overflow there would end the node, so there is plenty.
 const HOST_STACK: usize = 512 << 10;
-
-/// Enough to leave the frames of a panic and reach the guest's own.
-pub(crate) const FRAMES: usize = 40;

@@ -9,6 +9,7 @@ use parking_lot::Mutex;
 use sha2::{Digest as _, Sha256};
 use tokio::sync::OnceCell;
 
+use crate::error::NotLoaded;
 use crate::{Engine, Profile};
 
 /// Those that are loaded, by name.
@@ -21,13 +22,6 @@ struct Entry {
     ready: Arc<OnceCell<()>>,
     bytes: usize,
     used: Instant,
-}
-
-/// Why a component was not loaded from its bytes.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum NotLoaded {
-    Invalid(String),
-    Capacity(String),
 }
 
 impl Engine {

@@ -1,31 +1,27 @@
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use bytes::Bytes;
 use parking_lot::Mutex;
 use rusm_otp::{Context, ExitReason};
 use tokio::sync::oneshot;
-use wasmtime::Store;
 
 use crate::capacity::{Counted, Place};
-use crate::component::Code;
+use crate::code::Code;
 use crate::crash::exit_reason;
-use crate::{Component, Engine, Lane, Profile};
+use crate::guest::{Guest, Host, Turns};
+use crate::spawn::Command;
+use crate::{Component, Lane, Profile};
 
 mod async_lane;
-mod event;
-mod guest;
+mod bounded;
 mod serve;
 mod sync_lane;
 mod throttled;
-mod turn;
 
-pub(crate) use event::event;
-pub(crate) use guest::{Guest, StartedCall};
-pub(crate) use serve::{Stops, exit_of_code, within};
+pub(crate) use bounded::bounded_store;
 use throttled::Throttled;
-use turn::Turns;
-pub(crate) use turn::waited;
 
 /// What a constructor is called with.
 pub(crate) struct Init {
@@ -62,7 +58,9 @@ impl Started {
 
 /// What a process is made of.
 pub(crate) struct Birth {
-    pub(crate) engine: Engine,
+    pub(crate) host: Arc<dyn Host>,
+    /// Of the engine.
+    pub(crate) ticks: Arc<AtomicU64>,
     pub(crate) component: Arc<Component>,
     pub(crate) code: Arc<Code>,
     pub(crate) profile: Arc<Profile>,
@@ -76,40 +74,15 @@ pub(crate) struct Birth {
     pub(crate) counted: (Counted, Option<Counted>),
 }
 
-/// What a program of `wasi:cli` is started with.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Command {
-    pub(crate) arguments: Vec<String>,
-    pub(crate) stdin: Bytes,
-}
-
-/// What wasmtime keeps for a handle of a guest: one of its own resources takes less, an end of a future or a stream more.
-const HANDLE: usize = 512;
-
-/// A store whose guest can take no more of the host than its profile allows.
-pub(crate) fn bounded_store(code: &Code, guest: Guest) -> Store<Guest> {
-    let limits = &guest.profile.limits;
-    let (host_call, handles) = (limits.host_call, limits.handles.min(limits.host_memory / HANDLE));
-    let mut store = Store::new(&code.engine, guest);
-    store.limiter(|guest| &mut guest.limiter);
-    store.set_hostcall_fuel(host_call);
-    store.set_max_component_handles(handles);
-    // A new store's deadline has passed already: without this, each one would yield at its first step.
-    store.set_epoch_deadline(1);
-    store.epoch_deadline_callback(|mut store| store.data_mut().tick_over());
-    store
-}
-
 /// The whole life of a process.
 pub(crate) async fn run(birth: Birth, context: Context) -> ExitReason {
-    let Birth { engine, component, code, profile, init, command, started, place, counted } = birth;
+    let Birth { host, ticks, component, code, profile, init, command, started, place, counted } = birth;
     // Given back last of all, after the store.
     let _held = (place, counted);
     let lane = component.lane;
-    let guest = Guest::new(engine, component, profile, context, command);
+    let guest = Guest::new(host, component, profile, context, command);
     let mut store = bounded_store(&code, guest);
     let share = store.data().profile.limits.cpu;
-    let ticks = store.data().engine.ticks().clone();
     let body = async {
         match lane {
             Lane::Sync => sync_lane::run(&mut store, &code, init, &started).await,

@@ -1,18 +1,16 @@
 //! The WASI that guests import: made from the process's profile, with its output captured.
 
-use std::fs::File;
-use std::sync::{Arc, LazyLock, Weak};
+use std::sync::{Arc, LazyLock};
 
 use rustix::process::{Resource as Limit, getrlimit};
 use wasmtime::component::{Linker, Resource, ResourceTable, ResourceType};
 use wasmtime_wasi::filesystem::Descriptor;
-use wasmtime_wasi::p2::DynPollable;
 use wasmtime_wasi::p2::pipe::MemoryInputPipe;
 use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 
-use crate::imports::MOST_RANDOM;
+use crate::guest::{Guest, Opened};
 use crate::output::Channel;
-use crate::process::{Command, Guest};
+use crate::spawn::Command;
 use crate::{Grant, Lane, Profile};
 
 mod network;
@@ -20,53 +18,6 @@ mod seeded;
 mod stdio;
 
 pub(crate) use seeded::fill_seeded;
-
-/// Made at the first use: most services never use it, and it costs as much as an instance.
-#[derive(Default)]
-pub(crate) struct LazyWasi {
-    command: Option<Box<Command>>,
-    context: Option<Box<WasiCtx>>,
-    table: Option<Box<ResourceTable>>,
-    files: Files,
-}
-
-/// How many files are open at most: counting them at each call would cost more than the calls.
-#[derive(Default)]
-struct Files {
-    /// When they were counted last.
-    open: usize,
-    /// Since then.
-    calls: usize,
-    /// Those whose descriptors are gone, while a stream may still have them.
-    streamed: Vec<Weak<File>>,
-    /// Why no more may be opened.
-    refused: Option<String>,
-}
-
-impl Files {
-    /// What is open now, if that is more than may be. One call opens two files at most.
-    fn too_many(&mut self, table: &mut ResourceTable, most: usize) -> Option<usize> {
-        self.calls += 1;
-        if self.open + 2 * self.calls <= most {
-            return None;
-        }
-        self.streamed.retain(|file| file.strong_count() > 0);
-        self.open = table.iter_mut().filter(|entry| !entry.is::<DynPollable>()).count() + self.streamed.len();
-        self.calls = 0;
-        (self.open > most).then_some(self.open)
-    }
-}
-
-impl LazyWasi {
-    pub(crate) fn new(command: Option<Box<Command>>) -> Self {
-        Self { command, ..Self::default() }
-    }
-
-    /// Why it may open nothing more, once.
-    pub(crate) fn take_refused(&mut self) -> Option<String> {
-        self.files.refused.take()
-    }
-}
 
 /// What guests of a lane import of WASI.
 pub(crate) fn add(linker: &mut Linker<Guest>, lane: Lane) -> wasmtime::Result<()> {
@@ -102,7 +53,7 @@ impl WasiView for Guest {
         }
         let most = self.profile.limits.handles;
         let files_most = self.profile.limits.files.min(*NODES_FILES);
-        let LazyWasi { context, table, files, .. } = &mut self.wasi;
+        let Opened { context, table, files, .. } = &mut self.wasi;
         let table = table.get_or_insert_with(|| {
             let mut table = ResourceTable::new();
             table.set_max_capacity(most);
@@ -122,6 +73,9 @@ impl WasiView for Guest {
         WasiCtxView { ctx: context.get_or_insert_default(), table }
     }
 }
+
+/// Random bytes that one call gives, as the Web's `getRandomValues`.
+pub(crate) const MOST_RANDOM: u32 = 65_536;
 
 /// What a guest may have open at most: the node keeps some for its sockets, its cache and its log.
 static NODES_FILES: LazyLock<usize> = LazyLock::new(|| {

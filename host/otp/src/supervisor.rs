@@ -305,9 +305,7 @@ impl ChildSpec {
         let id = supervisor.name.clone();
         let start = move |parent: Parent| {
             let supervisor = supervisor.clone();
-            async move {
-                Ok(supervisor.start(&parent.runtime, Some(parent.pid)).await?.pid)
-            }
+            async move { Ok(supervisor.start(&parent.runtime, Some(parent.pid)).await?.pid) }
         };
         let kind = ChildKind::Supervisor;
         Self { kind, ..Self::new(id, start) }

@@ -4,7 +4,7 @@ use wasmtime::component::{WasmList, WasmStr};
 
 use super::table::{Imports, groups as import};
 use crate::Grant;
-use crate::process::Guest;
+use crate::guest::Guest;
 use crate::types::{Pid, Reference, SendError};
 
 type Store<'a> = StoreContextMut<'a, Guest>;

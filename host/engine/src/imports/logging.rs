@@ -4,7 +4,7 @@ use wasmtime::StoreContextMut;
 use wasmtime::component::{WasmList, WasmStr};
 
 use super::table::{Imports, logging as import};
-use crate::process::Guest;
+use crate::guest::Guest;
 use crate::types::Level;
 
 type Store<'a> = StoreContextMut<'a, Guest>;

@@ -3,7 +3,7 @@ use wasmtime::component::WasmStr;
 
 use super::table::{Imports, names as import};
 use crate::Grant;
-use crate::process::Guest;
+use crate::guest::Guest;
 use crate::types::{Pid, RegisterError};
 
 type Store<'a> = StoreContextMut<'a, Guest>;

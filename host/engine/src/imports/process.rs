@@ -3,14 +3,14 @@ use rusm_otp::{ExitReason as Reason, Payload};
 use wasmtime::StoreContextMut;
 use wasmtime::component::{WasmList, WasmStr};
 
-use super::MOST_RANDOM;
-use super::operations::{known, may_control, may_link, may_reach, shortened, target, worth_copying};
+use super::arguments::{shortened, target, worth_copying};
+use super::rights::{known, may_control, may_link, may_reach};
 use super::table::{Imports, process as import};
 use crate::Grant;
 use crate::crash::GuestExit;
-use crate::process::Guest;
+use crate::guest::Guest;
 use crate::types::{CallError, ExitReason, Pid, ProcessInfo, Reference, SendError, Target};
-use crate::wasi;
+use crate::wasi::{self, MOST_RANDOM};
 
 type Store<'a> = StoreContextMut<'a, Guest>;
 

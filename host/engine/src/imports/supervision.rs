@@ -7,11 +7,11 @@ use rusm_otp::{Backoff, ChildError as Error, Parent, Supervision, Supervisor, ch
 use wasmtime::StoreContextMut;
 use wasmtime::component::{WasmList, WasmStr};
 
-use super::operations;
 use super::table::Imports;
 use super::wait_async::begun;
+use super::{arguments, rights, spawning};
 use crate::Grant;
-use crate::process::{Guest, waited};
+use crate::guest::{Guest, waited};
 use crate::types::{
     ChildCounts, ChildError, ChildInfo, ChildOptions, ChildSpec, Pid, SpawnError, SupervisorOptions,
 };
@@ -178,7 +178,7 @@ fn steered(store: &Store<'_>, operation: &'static str, pid: Pid) -> Result<Super
     let (runtime, own) = (guest.context.runtime(), guest.context.pid());
     let supervision = runtime.supervision(pid.into()).ok_or(ChildError::Noproc)?;
     let above = std::iter::successors(runtime.parent(supervision.pid), |above| runtime.parent(*above));
-    if !above.take(operations::DEEPEST).any(|above| above == own) {
+    if !above.take(rights::DEEPEST).any(|above| above == own) {
         guest.require(operation, Grant::Control).map_err(ChildError::Denied)?;
     }
     Ok(supervision)
@@ -207,7 +207,7 @@ fn supervisor(
     if let Some(most) = options.most_children {
         supervisor = supervisor.most_children(most as usize);
     }
-    match operations::keep(store.data(), SUPERVISOR) {
+    match arguments::keep(store.data(), SUPERVISOR) {
         Ok(kept) => supervisor = supervisor.kept(kept),
         Err(full) => return Ok(Err(ChildError::Start(format!("the supervisor itself: {full}")))),
     }
@@ -232,16 +232,16 @@ fn child_spec(
     if let Err(error) = check_name(&id) {
         return Ok(Err(ChildError::Start(format!("child {id:?}: {error}"))));
     }
-    let spawn = match operations::read_spawn(store, &child.component, &child.start)? {
+    let spawn = match spawning::read_spawn(store, &child.component, &child.start)? {
         Ok(spawn) => spawn,
         Err(SpawnError::Denied(missing)) => return Ok(Err(ChildError::Denied(missing))),
         Err(error) => return Ok(Err(ChildError::Start(format!("child `{id}`: {error:?}")))),
     };
-    let engine = store.data().engine.clone();
+    let host = store.data().host.clone();
     let start = move |parent: Parent| {
         let spawn = spawn.clone().parent(parent.pid, true, false);
-        let engine = engine.clone();
-        async move { Ok(engine.spawn(spawn).await?.pid) }
+        let host = host.clone();
+        async move { Ok(host.spawn(spawn).await?.pid) }
     };
     Ok(Ok(treated(rusm_otp::ChildSpec::new(id, start), &child.options)))
 }

@@ -5,7 +5,7 @@
 use wasmtime::StoreContextMut;
 use wasmtime::component::{ComponentNamedList, Lift, Linker, Lower};
 
-use crate::process::Guest;
+use crate::guest::Guest;
 
 /// A function that guests may import.
 #[derive(Debug)]

@@ -3,7 +3,7 @@ use wasmtime::StoreContextMut;
 use wasmtime::component::{WasmList, WasmStr};
 
 use super::table::{Imports, text as import};
-use crate::process::Guest;
+use crate::guest::Guest;
 
 type Store<'a> = StoreContextMut<'a, Guest>;
 

@@ -2,9 +2,9 @@ use bytes::Bytes;
 use wasmtime::StoreContextMut;
 use wasmtime::component::WasmList;
 
-use super::operations;
+use super::arguments;
 use super::table::{Imports, timers as import};
-use crate::process::Guest;
+use crate::guest::Guest;
 use crate::types::Reference;
 
 type Store<'a> = StoreContextMut<'a, Guest>;
@@ -17,7 +17,7 @@ pub(super) fn add(imports: &mut Imports<'_>) -> wasmtime::Result<()> {
         if context.runtime().timers(context.pid()) >= most {
             return Err(wasmtime::Error::msg(format!("its timers are limited to {most} at a time")));
         }
-        let after = operations::milliseconds(ms);
+        let after = arguments::milliseconds(ms);
         Ok((context.runtime().send_after(context.pid(), after, body),))
     })?;
     imports.func_wrap(&import::CANCEL, |store: Store<'_>, (timer,): (Reference,)| {

@@ -5,7 +5,7 @@ use wasmtime::StoreContextMut;
 use wasmtime::component::{ComponentType, Lift, Lower, WasmStr};
 
 use super::table::{Imports, url as import};
-use crate::process::Guest;
+use crate::guest::Guest;
 
 type Store<'a> = StoreContextMut<'a, Guest>;
 

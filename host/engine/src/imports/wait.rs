@@ -3,9 +3,10 @@ use rusm_otp::{Payload, PendingCall, StreamEnd, TryWrite};
 use wasmtime::StoreContextMut;
 use wasmtime::component::{WasmList, WasmStr};
 
-use super::operations::{self, Taker};
+use super::receiving::Taker;
 use super::table::{Imports, wait as import};
-use crate::process::{Guest, StartedCall, waited};
+use super::{arguments, calls, receiving, spawning, streams};
+use crate::guest::{Guest, StartedCall, waited};
 use crate::types::{
     CallError, Event, Filter, Reference, ShortAnswer, ShortBody, SpawnOptions, StreamDirection, StreamError,
     Target,
@@ -19,7 +20,7 @@ pub(super) fn add(imports: &mut Imports<'_>) -> wasmtime::Result<()> {
         &import::SPAWN,
         |mut store: Store<'_>, (component, options): (WasmStr, SpawnOptions)| {
             Box::new(async move {
-                let spawning = operations::prepare_spawn(&mut store, &component, &options)?;
+                let spawning = spawning::prepare_spawn(&mut store, &component, &options)?;
                 Ok((waited(&mut store, spawning).await,))
             })
         },
@@ -28,22 +29,22 @@ pub(super) fn add(imports: &mut Imports<'_>) -> wasmtime::Result<()> {
         &import::LOAD,
         |mut store: Store<'_>, (component, capabilities): (WasmList<u8>, WasmList<WasmStr>)| {
             Box::new(async move {
-                let loading = operations::prepare_load(&mut store, &component, &capabilities)?;
+                let loading = spawning::prepare_load(&mut store, &component, &capabilities)?;
                 Ok((waited(&mut store, loading).await,))
             })
         },
     )?;
     imports.func_wrap(&import::CONNECT, |store: Store<'_>, (to, contract): (Target, WasmStr)| {
-        let to = operations::target(&store, &to)?;
+        let to = arguments::target(&store, &to)?;
         let contract = contract.to_str(&store)?;
-        Ok((operations::connect(store.data(), &to, &contract),))
+        Ok((calls::connect(store.data(), &to, &contract),))
     })?;
     imports.func_wrap_async(
         &import::CALL,
         |mut store: Store<'_>, (to, key, body, deadline): (Target, u32, WasmList<u8>, u32)| {
             Box::new(async move {
-                let to = operations::target(&store, &to)?;
-                let body = match operations::body(&store, &to, &body) {
+                let to = arguments::target(&store, &to)?;
+                let body = match arguments::body(&store, &to, &body) {
                     Ok(body) => body,
                     Err(full) => return Ok((Err(full),)),
                 };
@@ -55,14 +56,14 @@ pub(super) fn add(imports: &mut Imports<'_>) -> wasmtime::Result<()> {
     imports.func_wrap(
         &import::CALL_SHORT,
         |mut store: Store<'_>, (to, key, body, deadline): (Target, u32, ShortBody, u32)| {
-            let to = operations::target(&store, &to)?;
+            let to = arguments::target(&store, &to)?;
             Ok((call_short(&mut store, &to, key, body.payload()?, deadline),))
         },
     )?;
     imports.func_wrap(&import::CALL_START, call_start)?;
     imports.func_wrap_async(&import::CALL_WAIT, |mut store: Store<'_>, (call,): (Reference,)| {
         Box::new(async move {
-            let (pending, key) = match operations::take_call(store.data_mut(), call) {
+            let (pending, key) = match calls::take_call(store.data_mut(), call) {
                 Ok(taken) => taken,
                 Err(error) => return Ok((Err(error),)),
             };
@@ -74,18 +75,18 @@ pub(super) fn add(imports: &mut Imports<'_>) -> wasmtime::Result<()> {
         &import::RECEIVE,
         |mut store: Store<'_>, (filter, limit): (Filter, Option<u64>)| {
             Box::new(async move {
-                let receiving = operations::receive(Taker::of(store.data()), filter, limit);
+                let receiving = receiving::receive(Taker::of(store.data()), filter, limit);
                 let event: Option<Event> = waited(&mut store, receiving).await;
                 Ok((event,))
             })
         },
     )?;
     imports.func_wrap(&import::RECEIVE_NOW, |store: Store<'_>, (filter,): (Filter,)| {
-        Ok((operations::receive_now(store.data(), filter),))
+        Ok((receiving::receive_now(store.data(), filter),))
     })?;
     imports.func_wrap_async(&import::SLEEP, |mut store: Store<'_>, (ms,): (u64,)| {
         Box::new(async move {
-            waited(&mut store, operations::sleep(ms)).await;
+            waited(&mut store, arguments::sleep(ms)).await;
             Ok(())
         })
     })?;
@@ -104,7 +105,7 @@ pub(super) fn add(imports: &mut Imports<'_>) -> wasmtime::Result<()> {
             Box::new(async move {
                 let end = store.data().context.stream(handle);
                 let read: Result<Option<Bytes>, StreamError> =
-                    waited(&mut store, operations::read(end, deadline)).await;
+                    waited(&mut store, streams::read(end, deadline)).await;
                 Ok((read,))
             })
         },
@@ -122,11 +123,11 @@ async fn call(
     body: Payload,
     deadline: u32,
 ) -> Result<Bytes, CallError> {
-    let begun = operations::begin_call(store.data(), to, key, body);
+    let begun = calls::begin_call(store.data(), to, key, body);
     let mut pending = begun.map_err(|error| explain(store, key, error))?;
     match store.data().context.try_wait(&mut pending) {
         Some(reply) => reply.map(Bytes::from).map_err(|error| explain(store, key, error)),
-        None => wait_for(store, operations::due(pending, deadline), key).await,
+        None => wait_for(store, calls::due(pending, deadline), key).await,
     }
 }
 
@@ -143,9 +144,9 @@ async fn write(
     chunk: &WasmList<u8>,
     deadline: u32,
 ) -> Result<(), StreamError> {
-    let writer = operations::writer(end)?;
+    let writer = streams::writer(end)?;
     loop {
-        let room = operations::room(&writer, deadline);
+        let room = streams::room(&writer, deadline);
         waited(store, room).await?;
         let chunk = Bytes::copy_from_slice(chunk.as_le_slice(&*store));
         match writer.try_write(chunk) {
@@ -159,7 +160,7 @@ async fn write(
 
 #[cold]
 fn explain(store: &Store<'_>, key: u32, error: rusm_otp::CallError) -> CallError {
-    operations::explain(&store.data().component, key, error)
+    calls::explain(&store.data().component, key, error)
 }
 
 /// The reply, or what to wait for. The guest's turn goes on.
@@ -170,7 +171,7 @@ fn call_short(
     body: Payload,
     deadline: u32,
 ) -> ShortAnswer {
-    let replied = match operations::begin_call(store.data(), to, key, body) {
+    let replied = match calls::begin_call(store.data(), to, key, body) {
         Err(error) => Err(error),
         Ok(mut pending) => match store.data().context.try_wait(&mut pending) {
             Some(reply) => reply,
@@ -189,9 +190,9 @@ fn call_short(
 /// Keeps a call that has no reply yet until it is waited for. It is given up with its pending reply.
 fn keep(guest: &mut Guest, pending: PendingCall, key: u32, deadline: u32) -> ShortAnswer {
     let call = pending.reference;
-    let pending = operations::due(pending, deadline);
+    let pending = calls::due(pending, deadline);
     let room = guest.calls.len() < guest.profile.limits.handles;
-    match operations::keep(guest, operations::CALL) {
+    match arguments::keep(guest, calls::CALL) {
         Ok(kept) if room => {
             guest.calls.insert(call, StartedCall { pending, key, limit: None, _kept: kept });
             ShortAnswer::Later(call)
@@ -206,9 +207,9 @@ pub(super) fn call_start(
     mut store: Store<'_>,
     (to, key, body, direction, deadline): StartParams,
 ) -> wasmtime::Result<(Result<crate::types::Started, CallError>,)> {
-    let to = operations::target(&store, &to)?;
-    let body = operations::body(&store, &to, &body);
-    let started = |body| operations::start_call(store.data_mut(), &to, key, body, direction, deadline);
+    let to = arguments::target(&store, &to)?;
+    let body = arguments::body(&store, &to, &body);
+    let started = |body| calls::start_call(store.data_mut(), &to, key, body, direction, deadline);
     Ok((body.and_then(started),))
 }
 
@@ -217,17 +218,17 @@ pub(super) fn call_cancel(mut store: Store<'_>, (call,): (Reference,)) -> wasmti
 }
 
 pub(super) fn stream_demand(store: Store<'_>, (handle,): (u64,)) -> wasmtime::Result<()> {
-    operations::demand(store.data(), handle);
+    streams::demand(store.data(), handle);
     Ok(())
 }
 
 pub(super) fn stream_close(store: Store<'_>, (handle,): (u64,)) -> wasmtime::Result<()> {
-    operations::close(store.data(), handle);
+    streams::close(store.data(), handle);
     Ok(())
 }
 
 pub(super) fn stream_abort(store: Store<'_>, (handle, why): (u64, WasmStr)) -> wasmtime::Result<()> {
     let why = why.to_str(&store)?.into_owned();
-    operations::abort(store.data(), handle, why);
+    streams::abort(store.data(), handle, why);
     Ok(())
 }

@@ -7,10 +7,11 @@ use tokio::sync::oneshot;
 use wasmtime::StoreContextMut;
 use wasmtime::component::{ComponentType, FutureReader, Lift, Lower, WasmList, WasmStr};
 
-use super::operations::{self, Taker};
+use super::receiving::Taker;
 use super::table::{Imports, wait_async as import};
 use super::wait::{call_cancel, call_start, stream_abort, stream_close, stream_demand};
-use crate::process::Guest;
+use super::{arguments, calls, receiving, spawning, streams};
+use crate::guest::{Guest, Unanswered};
 use crate::types::{CallError, ExitReason, Filter, LoadError, Reference, SpawnError, SpawnOptions, Target};
 
 type Store<'a> = StoreContextMut<'a, Guest>;
@@ -21,27 +22,27 @@ pub(super) fn add(imports: &mut Imports<'_>) -> wasmtime::Result<()> {
     imports.func_wrap(
         &import::SPAWN,
         |mut store: Store<'_>, (component, options): (WasmStr, SpawnOptions)| {
-            let spawning = operations::prepare_spawn(&mut store, &component, &options)?;
+            let spawning = spawning::prepare_spawn(&mut store, &component, &options)?;
             begun(store, spawning, || Err(SpawnError::Exited(ExitReason::Killed)))
         },
     )?;
     imports.func_wrap(
         &import::LOAD,
         |mut store: Store<'_>, (component, capabilities): (WasmList<u8>, WasmList<WasmStr>)| {
-            let loading = operations::prepare_load(&mut store, &component, &capabilities)?;
+            let loading = spawning::prepare_load(&mut store, &component, &capabilities)?;
             begun(store, loading, || Err(LoadError::Capacity("the node stops".into())))
         },
     )?;
     imports.func_wrap(&import::CONNECT, |store: Store<'_>, (to, contract): (Target, WasmStr)| {
-        let to = operations::target(&store, &to)?;
+        let to = arguments::target(&store, &to)?;
         let contract = contract.to_str(&store)?;
-        let connected = operations::connect(store.data(), &to, &contract);
+        let connected = calls::connect(store.data(), &to, &contract);
         future(store, async move { connected })
     })?;
     imports.func_wrap(
         &import::CALL,
         |mut store: Store<'_>, (to, key, body, deadline): (Target, u32, WasmList<u8>, u32)| {
-            let to = operations::target(&store, &to)?;
+            let to = arguments::target(&store, &to)?;
             let begun = begin(&store, &to, key, &body);
             let tried = attempt(&mut store, begun, Some(deadline));
             answer(store, tried)
@@ -62,17 +63,17 @@ pub(super) fn add(imports: &mut Imports<'_>) -> wasmtime::Result<()> {
     })?;
     imports.func_wrap(&import::CALL_START, call_start)?;
     imports.func_wrap(&import::CALL_WAIT, |mut store: Store<'_>, (call,): (Reference,)| {
-        let begun = operations::take_call(store.data_mut(), call);
+        let begun = calls::take_call(store.data_mut(), call);
         let tried = attempt(&mut store, begun, None);
         answer(store, tried)
     })?;
     imports.func_wrap(&import::CALL_CANCEL, call_cancel)?;
     imports.func_wrap(&import::RECEIVE, |store: Store<'_>, (filter, limit): (Filter, Option<u64>)| {
         let taker = Taker::of(store.data());
-        future(store, operations::receive(taker, filter, limit))
+        future(store, receiving::receive(taker, filter, limit))
     })?;
     imports.func_wrap(&import::SLEEP, |store: Store<'_>, (ms,): (u64,)| {
-        let sleep = operations::sleep(ms);
+        let sleep = arguments::sleep(ms);
         future(store, async move {
             sleep.await;
             true
@@ -81,7 +82,7 @@ pub(super) fn add(imports: &mut Imports<'_>) -> wasmtime::Result<()> {
     imports.func_wrap(&import::PARK, |mut store: Store<'_>, (parking,): (u64,)| {
         let (sender, receiver) = oneshot::channel();
         let guest = store.data_mut();
-        let kept = operations::keep(guest, PARKED)?;
+        let kept = arguments::keep(guest, PARKED)?;
         guest.parked.insert(parking, (sender, kept));
         future(store, async move { receiver.await.is_ok() })
     })?;
@@ -92,14 +93,13 @@ pub(super) fn add(imports: &mut Imports<'_>) -> wasmtime::Result<()> {
     imports.func_wrap(
         &import::STREAM_WRITE,
         |store: Store<'_>, (handle, chunk, deadline): (u64, WasmList<u8>, u32)| {
-            let writer = operations::writer(store.data().context.stream(handle));
-            let writer = writer.and_then(|writer| operations::may_write(&writer, deadline).map(|()| writer));
+            let writer = streams::writer(store.data().context.stream(handle));
+            let writer = writer.and_then(|writer| streams::may_write(&writer, deadline).map(|()| writer));
             // What is refused is not copied, and what waits for room is kept for the guest.
             let chunk = chunk.as_le_slice(&store);
             let waits = writer.as_ref().is_ok_and(|writer| !writer.has_room().unwrap_or(true));
-            let kept = if waits { Some(operations::keep(store.data(), chunk.len())?) } else { None };
-            let write =
-                writer.map(|writer| operations::write(writer, Bytes::copy_from_slice(chunk), deadline));
+            let kept = if waits { Some(arguments::keep(store.data(), chunk.len())?) } else { None };
+            let write = writer.map(|writer| streams::write(writer, Bytes::copy_from_slice(chunk), deadline));
             at_once(store, async move {
                 let _kept = kept;
                 write?.await
@@ -108,7 +108,7 @@ pub(super) fn add(imports: &mut Imports<'_>) -> wasmtime::Result<()> {
     )?;
     imports.func_wrap(&import::STREAM_READ, |store: Store<'_>, (handle, deadline): (u64, u32)| {
         let end = store.data().context.stream(handle);
-        at_once(store, operations::read(end, deadline))
+        at_once(store, streams::read(end, deadline))
     })?;
     imports.func_wrap(&import::STREAM_DEMAND, stream_demand)?;
     imports.func_wrap(&import::STREAM_CLOSE, stream_close)?;
@@ -125,18 +125,6 @@ enum Answer<V> {
     Later(FutureReader<V>),
 }
 
-/// What a call came to, if not to a reply at once.
-pub(crate) enum Unanswered {
-    Failed(CallError),
-    Pending {
-        pending: PendingCall,
-        /// Of its function.
-        key: u32,
-        /// Whether the guest may go on as soon as the reply is there.
-        at_once: bool,
-    },
-}
-
 /// Sends a call, unless its callee has no room for it.
 fn begin(
     store: &Store<'_>,
@@ -144,8 +132,8 @@ fn begin(
     key: u32,
     body: &WasmList<u8>,
 ) -> Result<(PendingCall, u32), CallError> {
-    let body = operations::body(store, to, body)?;
-    Ok((operations::begin_call(store.data(), to, key, body)?, key))
+    let body = arguments::body(store, to, body)?;
+    Ok((calls::begin_call(store.data(), to, key, body)?, key))
 }
 
 /// The reply of a call, if it is there at once; else its deadline begins, unless it has.
@@ -158,12 +146,12 @@ fn attempt(
     let at_once = may_answer_now(store);
     let Guest { context, component, .. } = store.data();
     match at_once.then(|| context.try_wait(&mut pending)).flatten() {
-        Some(reply) => reply
-            .map(Bytes::from)
-            .map_err(|error| Unanswered::Failed(operations::explain(component, key, error))),
+        Some(reply) => {
+            reply.map(Bytes::from).map_err(|error| Unanswered::Failed(calls::explain(component, key, error)))
+        }
         None => {
             let pending = match deadline {
-                Some(deadline) => operations::due(pending, deadline),
+                Some(deadline) => calls::due(pending, deadline),
                 None => pending,
             };
             Err(Unanswered::Pending { pending, key, at_once })
@@ -183,7 +171,7 @@ fn answer(
             let (context, component) = (store.data().context.clone(), store.data().component.clone());
             let reply = async move {
                 let reply = context.wait(pending).await;
-                reply.map(Bytes::from).map_err(|error| operations::explain(&component, key, error))
+                reply.map(Bytes::from).map_err(|error| calls::explain(&component, key, error))
             };
             if at_once { later(store, reply) } else { after_others(store, reply) }
         }
@@ -243,7 +231,7 @@ where
     T: Lower + Lift + Send + Sync + 'static,
     F: Future<Output = T> + Send + 'static,
 {
-    let running = store.data().engine.runtime().workers().spawn(work);
+    let running = store.data().context.runtime().workers().spawn(work);
     future(store, async move { running.await.unwrap_or_else(|_| lost()) })
 }
 
@@ -252,7 +240,7 @@ where
     T: Lower + Lift + Send + Sync + 'static,
     F: Future<Output = T> + Send + 'static,
 {
-    let kept = operations::keep(store.data(), FUTURE)?;
+    let kept = arguments::keep(store.data(), FUTURE)?;
     let value = async move {
         let value = value.await;
         drop(kept);

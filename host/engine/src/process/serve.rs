@@ -6,10 +6,11 @@ use rusm_otp::{CallError, Context, ExitReason, Message, Payload, Request};
 use wasmtime::Store;
 use wasmtime::component::{ComponentExportIndex, ComponentNamedList, Instance, Lift, Lower, TypedFunc};
 
-use super::turn::noting;
-use super::{Guest, Init, Refusal, Started, event};
+use super::{Init, Refusal, Started};
 use crate::Component;
-use crate::component::{Code, Exports};
+use crate::code::{Code, Exports};
+use crate::crash::exit_of_code;
+use crate::guest::{Guest, Stops, event, noting, within};
 use crate::types::{self, Event, Outcome, RequestKind, ShortBody, ShortOutcome, StreamHandle};
 
 /// The exports of a service, found in one instance.
@@ -176,11 +177,6 @@ pub(super) fn exit_of_command((result,): CommandResult) -> ExitReason {
     exit_of_code(if result.is_ok() { 0 } else { 1 })
 }
 
-/// An exit code as the reason of an exit.
-pub(crate) fn exit_of_code(code: i32) -> ExitReason {
-    if code == 0 { ExitReason::Normal } else { ExitReason::Custom(format!("exit code {code}").into()) }
-}
-
 /// The loop of a service, the same in both lanes: a message, a call of an export, what becomes of it.
 pub(super) async fn serve<S: Service>(
     service: &mut S,
@@ -294,39 +290,6 @@ fn refusal(component: &Component, key: u32, outcome: Outcome) -> CallError {
         }
         Outcome::Malformed(text) => CallError::Malformed(format!("{}: {text}", component.function_name(key))),
         _ => CallError::Malformed("only a constructor refuses".into()),
-    }
-}
-
-/// A call that the process may take; one with a stream too many is answered.
-pub(crate) fn within(mut request: Box<Request>, context: &Context, streams: usize) -> Option<Box<Request>> {
-    if request.stream.is_none() || context.streams() < streams {
-        return Some(request);
-    }
-    if let Some(end) = request.stream.take() {
-        end.abort("the callee has too many streams open");
-    }
-    context.reply(request.reference, Err(CallError::Overloaded));
-    None
-}
-
-/// Which exits end a service in good order: its parent's requests to stop, and anybody's if it does not trap exits.
-pub(crate) struct Stops {
-    traps: bool,
-    parent: Option<rusm_otp::Pid>,
-}
-
-impl Stops {
-    pub(crate) fn of(context: &Context) -> Self {
-        let info = context.runtime().info(context.pid());
-        Self {
-            traps: info.is_some_and(|info| info.trap_exit),
-            parent: context.runtime().parent(context.pid()),
-        }
-    }
-
-    pub(crate) fn has(&self, pid: rusm_otp::Pid, reason: &ExitReason) -> bool {
-        let asked = matches!(reason, ExitReason::Shutdown | ExitReason::ShutdownWith(_));
-        asked && (!self.traps || self.parent == Some(pid))
     }
 }
 

@@ -4,9 +4,9 @@ use wasmtime::Store;
 use wasmtime::component::TypedFunc;
 
 use super::serve::{CommandResult, Handled, Incoming, Server, Service, exit_of_command, once_checked, serve};
-use super::turn::fresh_turn;
-use super::{Guest, Init, Started};
-use crate::component::{Code, Exports};
+use super::{Init, Started};
+use crate::code::{Code, Exports};
+use crate::guest::{Guest, fresh_turn};
 use crate::types::{self, Event, Outcome, ShortBody, ShortOutcome};
 
 /// Runs a process whose imports block it.

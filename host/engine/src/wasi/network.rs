@@ -5,7 +5,7 @@ use rusm_otp::Pid;
 use wasmtime_wasi::WasiCtxBuilder;
 use wasmtime_wasi::sockets::SocketAddrUse;
 
-use crate::process::Guest;
+use crate::guest::Guest;
 use crate::{Component, Endpoint, Grant};
 
 /// Opens what the profile grants of the network; without such a grant there is none.

@@ -181,7 +181,9 @@ fn a_listener_that_does_not_start_says_why() {
         assert_eq!(runtime.whereis("absent"), None);
         let child = ChildSpec::listener("child", first.addr, ListenOptions::new("child"), echo);
         let root = Supervisor::new("root").child(child).start(&runtime, None).await;
-        let StartCause::Failed(cause) = root.expect_err("the port is taken").cause else { panic!("it fails") };
+        let StartCause::Failed(cause) = root.expect_err("the port is taken").cause else {
+            panic!("it fails")
+        };
         assert!(matches!(cause.downcast_ref(), Some(ListenError::InUse(_))), "{cause}");
     });
 }

@@ -56,7 +56,7 @@ async fn a_program_has_so_many_files_open_and_no_more() {
         assert!(made < 600, "{component}: {made} files");
     }
     // A stream of WASI 0.3 has its file open when the descriptor is gone.
-    let opens = |times: &'static str| run(&node, "command-p3", &["open", "hello.txt", times], "");
+    let opens = async |times| run(&node, "command-p3", &["open", "hello.txt", times], "").await;
     let (reason, written) = opens("100").await;
     assert_eq!((reason, &*written.stdout), (ExitReason::Normal, &b"hello"[..]));
     let (reason, _) = opens("5000").await;

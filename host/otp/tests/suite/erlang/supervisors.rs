@@ -336,5 +336,9 @@ fn restart_of(word: &str) -> Restart {
 }
 
 fn failure(error: &StartError) -> String {
-    if error.cause.to_string() == "no" { format!("failed_to_start_child {}", error.child) } else { "bad_spec".into() }
+    if error.cause.to_string() == "no" {
+        format!("failed_to_start_child {}", error.child)
+    } else {
+        "bad_spec".into()
+    }
 }

@@ -17,8 +17,8 @@ use wasmtime::{Store, StoreContextMut, UpdateDeadline};
 use wit_parser::{Function, Resolve, Type, TypeDefKind};
 
 use super::mirror;
+use crate::guest::Guest;
 use crate::imports::table::{Import, Right, TABLE, process};
-use crate::process::Guest;
 use crate::types::{CallError, ChildCounts, ChildError, ChildInfo, LoadError, SpawnError, Spawned};
 use crate::{Engine, EngineConfig, Lane, Profile};
 
@@ -148,16 +148,17 @@ impl Lab {
         grants: &[&str],
         arguments: &[Val],
     ) -> Outcome {
-        let component = self.engine.component("mirror").expect("it is loaded");
+        let codes = self.engine.codes("mirror").expect("it is loaded");
+        let component = codes.component.clone();
         assert_eq!(component.lane, self.lane);
         let grants = grants.iter().map(|grant| grant.parse().expect("a grant")).collect();
         let profile = Arc::new(Profile { grants, ..Profile::default() });
-        let guest = Guest::new(self.engine.clone(), component.clone(), profile, context, None);
-        let mut store = Store::new(&component.pooled.engine, guest);
+        let guest = Guest::new(self.engine.host(), component.clone(), profile, context, None);
+        let mut store = Store::new(&codes.pooled.engine, guest);
         store.limiter(|guest| &mut guest.limiter);
         store.set_epoch_deadline(1);
         store.epoch_deadline_callback(|_| Ok(UpdateDeadline::Yield(1)));
-        let instance = component.pooled.pre.instantiate_async(&mut store).await.expect("a place");
+        let instance = codes.pooled.pre.instantiate_async(&mut store).await.expect("a place");
         let interface =
             instance.get_export_index(&mut store, None, import.interface).expect("it is exported");
         let function = instance.get_export_index(&mut store, Some(&interface), import.name);
@@ -417,10 +418,11 @@ async fn try_granted(lab: &Lab, import: &Import, function: &Function, what: &str
     }
 }
 
-/// Ends what an attempt was about, so that the names are free for the next one.
+/// Ends what an attempt was about, so that the names are free for the next one, and the group is empty.
 async fn end(runtime: &Runtime, pids: &[Pid]) {
     pids.iter().for_each(|pid| runtime.kill(*pid));
-    while runtime.whereis("victim").is_some() || runtime.whereis("another").is_some() {
+    let named = |name| runtime.whereis(name).is_some();
+    while named("victim") || named("another") || !runtime.members("group").is_empty() {
         if let Some(named) = runtime.whereis("another") {
             runtime.kill(named);
         }

@@ -12,7 +12,7 @@ use wit_parser::{Function, Resolve, Type, TypeDefKind};
 
 use super::attempts::idle;
 use super::mirror;
-use crate::process::Guest;
+use crate::guest::Guest;
 use crate::{Engine, EngineConfig, Lane, Limits, Profile};
 
 /// How long each flood lasts, and of how many calls it is at most: more than any limit.
@@ -143,13 +143,14 @@ async fn flood(lab: &Lab, interface: &str, function: &Function) -> Flooded {
     let (child, _) = idle(&runtime, SpawnOptions::new("mirror").guest(true).parent(pid)).await;
     let (writer, _reader) = stream(STREAM_WINDOW);
     let own = Own { pid, child, handle: context.own_stream(StreamEnd::Writer(writer)) };
-    let component = lab.engine.component("mirror").expect("it is loaded");
+    let codes = lab.engine.codes("mirror").expect("it is loaded");
+    let component = codes.component.clone();
     let grants = ["spawn:*", "register:*", "lookup:*", "link:*", "group:*", "env:*", "control", "load"];
     let grants = grants.iter().map(|grant| grant.parse().expect("a grant")).collect();
     let profile = Arc::new(Profile { grants, limits, ..Profile::default() });
-    let guest = Guest::new(lab.engine.clone(), component.clone(), profile, context, None);
-    let mut store = crate::process::bounded_store(&component.pooled, guest);
-    let instance = component.pooled.pre.instantiate_async(&mut store).await.expect("a place");
+    let guest = Guest::new(lab.engine.host(), component.clone(), profile, context, None);
+    let mut store = crate::process::bounded_store(&codes.pooled, guest);
+    let instance = codes.pooled.pre.instantiate_async(&mut store).await.expect("a place");
     let exported = instance.get_export_index(&mut store, None, interface).expect("it is exported");
     let flooding = instance.get_export_index(&mut store, Some(&exported), &function.name).expect("so is it");
     let flooding = instance.get_func(&mut store, flooding).expect("a function");
@@ -215,7 +216,10 @@ fn bystander(runtime: &Runtime, done: Arc<AtomicBool>) -> Arc<AtomicU64> {
         while !done.load(Ordering::Relaxed) {
             tokio::time::sleep(Duration::from_millis(5)).await;
             let sent = Instant::now();
-            context.runtime().send(context.pid(), &context.pid().into(), "ping".into()).expect("there is room");
+            context
+                .runtime()
+                .send(context.pid(), &context.pid().into(), "ping".into())
+                .expect("there is room");
             context.receive_matching(|message| matches!(message, Message::Mail { .. })).await;
             let took = u64::try_from(sent.elapsed().as_micros()).unwrap_or(u64::MAX);
             noted.fetch_max(took, Ordering::Relaxed);
@@ -229,7 +233,10 @@ fn bystander(runtime: &Runtime, done: Arc<AtomicBool>) -> Arc<AtomicU64> {
 async fn flood_all(lane: Lane) {
     let config = EngineConfig { sync_processes: 200, async_processes: 200, ..EngineConfig::default() };
     let engine = Engine::new(Runtime::new(), config).expect("an engine");
-    engine.load("mirror", mirror::component(lane, AT_ONCE), Profile::default()).await.expect("it is a raw process");
+    engine
+        .load("mirror", mirror::component(lane, AT_ONCE), Profile::default())
+        .await
+        .expect("it is a raw process");
     let runtime = engine.runtime().clone();
     let (resolve, world) = mirror::world(lane);
     let functions = mirror::functions(&resolve, world);
@@ -253,12 +260,19 @@ async fn flood_all(lane: Lane) {
         loop {
             let counters = runtime.counters();
             // The bystander lives on.
-            let left =
-                [counters.alive as usize - 1, counters.timers as usize, runtime.groups().len(), runtime.memory().kept()];
+            let left = [
+                counters.alive as usize - 1,
+                counters.timers as usize,
+                runtime.groups().len(),
+                runtime.memory().kept(),
+            ];
             if left == [0; 4] {
                 break;
             }
-            assert!(begun.elapsed() < GONE_WITHIN, "{what} has left processes, timers, groups, bytes: {left:?}");
+            assert!(
+                begun.elapsed() < GONE_WITHIN,
+                "{what} has left processes, timers, groups, bytes: {left:?}"
+            );
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
     }

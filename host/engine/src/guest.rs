@@ -1,31 +1,40 @@
+//! What a process's store holds, and what its host functions need of the engine.
+
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use parking_lot::Mutex;
 use rand::rngs::StdRng;
 use rusm_otp::{Charge, Context, PendingCall, Reference};
 use tokio::sync::oneshot;
-use wasmtime::UpdateDeadline;
 
-use super::Command;
-use super::turn::turn_began;
 use crate::capacity::Count;
-use crate::crash::{GuestExit, crash};
-use crate::imports::Unanswered;
 use crate::limiter::Limiter;
 use crate::output::Output;
-use crate::wasi::LazyWasi;
-use crate::{Component, Engine, Grant, Profile};
+use crate::spawn::Command;
+use crate::types::CallError;
+use crate::{Component, Grant, Profile};
+
+mod event;
+mod host;
+mod opened;
+mod stops;
+mod turn;
+
+pub(crate) use event::event;
+pub(crate) use host::Host;
+pub(crate) use opened::Opened;
+pub(crate) use stops::{Stops, within};
+pub(crate) use turn::{Turns, fresh_turn, noting, turn_began, waited};
 
 /// What a process's store holds: everything that host functions need.
 pub(crate) struct Guest {
     pub(crate) context: Context,
-    pub(crate) engine: Engine,
+    pub(crate) host: Arc<dyn Host>,
     pub(crate) component: Arc<Component>,
     pub(crate) profile: Arc<Profile>,
-    pub(crate) wasi: LazyWasi,
+    pub(crate) wasi: Opened,
     /// What it writes and logs.
     pub(crate) output: Option<Arc<Output>>,
     /// Living processes that it has spawned.
@@ -67,7 +76,7 @@ pub(crate) struct StartedCall {
 
 impl Guest {
     pub(crate) fn new(
-        engine: Engine,
+        host: Arc<dyn Host>,
         component: Arc<Component>,
         profile: Arc<Profile>,
         context: Context,
@@ -84,7 +93,7 @@ impl Guest {
             component,
             profile,
             limiter,
-            wasi: LazyWasi::new(command),
+            wasi: Opened::new(command),
             output: None,
             children: Count::default(),
             loaded: Arc::default(),
@@ -98,7 +107,7 @@ impl Guest {
             ticks: 0,
             seeded: None,
             counted: 0,
-            engine,
+            host,
         }
     }
 
@@ -118,32 +127,16 @@ impl Guest {
         let make = || {
             let (name, pid) = (self.component.name.clone(), self.context.pid());
             let output = Arc::new(Output::new(name, pid, self.profile.limits.output));
-            self.engine.keep_output(pid, output.clone());
+            self.host.keep_output(pid, output.clone());
             output
         };
         self.output.get_or_insert_with(make).clone()
     }
 
     /// A message begins.
-    pub(super) fn enter(&mut self, function: Option<u32>) {
+    pub(crate) fn enter(&mut self, function: Option<u32>) {
         self.function = function;
         self.ticks = 0;
-    }
-
-    /// A tick is over while the guest, or the host for it, has run: others get their turn, and one that takes more than it may
-    /// is ended. A call of the host may have taken several ticks.
-    pub(super) fn tick_over(&mut self) -> wasmtime::Result<UpdateDeadline> {
-        let now = self.engine.ticks().load(Ordering::Relaxed);
-        self.ticks += now.saturating_sub(self.counted.max(turn_began()));
-        self.counted = now;
-        let tick = self.engine.config().tick;
-        let spent = tick.saturating_mul(u32::try_from(self.ticks).unwrap_or(u32::MAX));
-        let limits = &self.profile.limits;
-        if let Some(most) = limits.message_cpu.filter(|most| spent > *most) {
-            let text = format!("its processor time for one message is spent: {most:?}");
-            return Err(wasmtime::Error::new(GuestExit(crash(self, text, String::new()))));
-        }
-        Ok(UpdateDeadline::Yield(1))
     }
 }
 
@@ -151,7 +144,19 @@ impl Drop for Guest {
     fn drop(&mut self) {
         if let Some(output) = &self.output {
             output.end();
-            self.engine.process_ended(self.context.pid());
+            self.host.process_ended(self.context.pid());
         }
     }
+}
+
+/// What a call came to, if not to a reply at once.
+pub(crate) enum Unanswered {
+    Failed(CallError),
+    Pending {
+        pending: PendingCall,
+        /// Of its function.
+        key: u32,
+        /// Whether the guest may go on as soon as the reply is there.
+        at_once: bool,
+    },
 }

@@ -16,13 +16,13 @@ thread_local! {
 }
 
 /// Notes the beginning of each turn of a process.
-pub(super) struct Turns<F> {
+pub(crate) struct Turns<F> {
     inner: F,
     ticks: Arc<AtomicU64>,
 }
 
 impl<F: Future + Unpin> Turns<F> {
-    pub(super) fn new(inner: F, ticks: Arc<AtomicU64>) -> Self {
+    pub(crate) fn new(inner: F, ticks: Arc<AtomicU64>) -> Self {
         Self { inner, ticks }
     }
 }
@@ -40,7 +40,7 @@ impl<F: Future + Unpin> Future for Turns<F> {
 }
 
 /// The tick at which the turn that runs on this thread began.
-pub(super) fn turn_began() -> u64 {
+pub(crate) fn turn_began() -> u64 {
     BEGAN.get()
 }
 
@@ -54,7 +54,7 @@ pub(crate) async fn waited<T>(store: &mut impl AsContextMut, wait: impl Future<O
 }
 
 /// A future's value, and whether it was there only after a wait.
-pub(super) async fn noting<T>(wait: impl Future<Output = T>) -> (T, bool) {
+pub(crate) async fn noting<T>(wait: impl Future<Output = T>) -> (T, bool) {
     let mut wait = pin!(wait);
     let mut waits = false;
     let value = poll_fn(|task| {
@@ -66,7 +66,7 @@ pub(super) async fn noting<T>(wait: impl Future<Output = T>) -> (T, bool) {
 }
 
 /// A guest that comes out of a wait gets a whole turn: it may have slept past many ticks.
-pub(super) fn fresh_turn(store: &mut impl AsContextMut) {
+pub(crate) fn fresh_turn(store: &mut impl AsContextMut) {
     store.as_context_mut().set_epoch_deadline(1);
 }
 
