@@ -8,8 +8,9 @@ use tokio::sync::oneshot::{self, error::TryRecvError};
 use tokio::task::coop::unconstrained;
 use tokio::time::Instant;
 
-use crate::table::IdHasher;
-use crate::{Charge, ExitReason, Payload, Pid, Reference, Runtime};
+use crate::account::Kept;
+use crate::hash::IdHasher;
+use crate::{ExitReason, Payload, Pid, Reference};
 
 /// Why a call has no reply.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -50,8 +51,8 @@ pub enum CallError {
 /// The answering side of a call.
 #[derive(Debug)]
 pub(crate) struct ReplyTo {
-    caller: Pid,
-    call: Reference,
+    pub(crate) caller: Pid,
+    pub(crate) call: Reference,
     sender: oneshot::Sender<Reply>,
 }
 
@@ -77,7 +78,7 @@ pub struct PendingCall {
 }
 
 /// A reply, with what is kept for its caller until it takes it or gives the call up: none if it waits for the reply.
-type Reply = (Result<Payload, CallError>, Option<Charge>);
+pub(crate) type Reply = (Result<Payload, CallError>, Option<Box<dyn Kept>>);
 
 impl OpenCalls {
     pub(crate) fn insert(&mut self, reply_to: ReplyTo) {
@@ -133,31 +134,9 @@ impl Default for OpenCalls {
 /// Searching so many is faster than hashing.
 const FEW: usize = 32;
 
-/// Bytes that a reply takes besides its place.
-fn heap(reply: &Result<Payload, CallError>) -> usize {
-    match reply {
-        Ok(body) => body.heap(),
-        Err(CallError::UnknownFunction(text) | CallError::Malformed(text) | CallError::Denied(text)) => {
-            text.len()
-        }
-        Err(_) => 0,
-    }
-}
-
 impl ReplyTo {
-    /// False if nobody waits any more.
-    pub(crate) fn answer(self, runtime: &Runtime, reply: Result<Payload, CallError>) -> bool {
-        // Before the reply: whoever sees it may call the caller, which does not wait any more.
-        let slot = runtime.node().table.slot(self.caller);
-        let waits = slot.is_none_or(|slot| slot.wait_over(self.call));
-        let bytes = if waits { 0 } else { heap(&reply) };
-        let reply = match bytes {
-            0 => (reply, None),
-            _ => match runtime.keep(self.caller, bytes) {
-                Ok(kept) => (reply, Some(kept)),
-                Err(_) => (Err(CallError::Overloaded), None),
-            },
-        };
+    /// Gives the caller its reply; false if nobody waits any more.
+    pub(crate) fn send(self, reply: Reply) -> bool {
         self.sender.send(reply).is_ok()
     }
 

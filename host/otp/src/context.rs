@@ -8,6 +8,7 @@ use tokio::time::sleep_until;
 
 use crate::call::CallError;
 use crate::process::{Callback, Private};
+use crate::runtime::End;
 use crate::scheduler::may_send;
 use crate::stream::StreamEnd;
 use crate::sync::MutexGuard;
@@ -17,6 +18,7 @@ use crate::{ExitReason, Payload, Pid, Reference, Runtime, SendError, Target};
 
 mod calls;
 mod receive;
+mod search;
 
 pub use receive::Mark;
 
@@ -131,8 +133,12 @@ impl Context {
         holdings.streams.insert(handle, end.clone());
         drop(private);
         match &end {
-            StreamEnd::Writer(writer) => writer.notify(self.runtime.clone(), self.pid, handle),
-            StreamEnd::Reader(reader) => reader.belongs_to(&self.runtime, self.pid),
+            StreamEnd::Writer(writer) => {
+                writer.belongs_to(Arc::new(End::of(&self.runtime, self.pid, handle)));
+            }
+            StreamEnd::Reader(reader) => {
+                reader.belongs_to(Box::new(End::of(&self.runtime, self.pid, handle)));
+            }
         }
         handle
     }

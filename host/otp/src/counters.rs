@@ -1,6 +1,6 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::table::{SHARDS, shard};
+use crate::threads::{SHARDS, shard};
 
 /// What has happened on a node since it started.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -4,10 +4,11 @@ use std::hash::BuildHasherDefault;
 use std::sync::Arc;
 
 use crate::account::GROUP;
-use crate::process::Owner;
+use crate::hash::IdHasher;
+use crate::owner::Owner;
 use crate::sharded::Sharded;
 use crate::sync::Mutex;
-use crate::table::{IdHasher, next_reference};
+use crate::unguessable::next_reference;
 use crate::{Message, Payload, Pid, Reference, Runtime};
 
 /// How a group has changed.

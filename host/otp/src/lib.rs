@@ -100,12 +100,14 @@ mod context;
 mod counters;
 mod gen_server;
 mod groups;
+mod hash;
 mod latency;
 mod memory;
 mod message;
 mod names;
 #[cfg(feature = "net")]
 mod net;
+mod owner;
 mod payload;
 mod pid;
 mod process;
@@ -122,12 +124,13 @@ mod sync;
 mod system;
 mod table;
 mod task;
+mod threads;
 mod timers;
 mod typed;
 mod unguessable;
 mod workers;
 
-pub use account::{Charge, Overdrawn};
+pub use account::Overdrawn;
 pub use agent::Agent;
 pub use application::{Application, RunningApplication, ShutdownReport};
 pub use call::{CallError, PendingCall};
@@ -149,7 +152,7 @@ pub use pid::{Pid, Reference};
 pub use process::{AlreadyRegistered, Overflow, ProcessInfo, SpawnOptions, Spawned, Status};
 pub use reason::{Crash, ExitReason};
 pub use registry::{Keys, NameRegistry, Registry, Via};
-pub use runtime::{Runtime, TreeEntry};
+pub use runtime::{Charge, Runtime, TreeEntry};
 pub use state_machine::{Entry, Event, StateMachine, StateMachineRef, Transition, start_state_machine};
 pub use stream::{STREAM_WINDOW, StreamEnd, StreamError, StreamReader, StreamWriter, TryWrite, stream};
 pub use supervisor::{

@@ -8,7 +8,7 @@ use crate::account::LETTER;
 use crate::call::ReplyTo;
 use crate::registry::Via;
 use crate::stream::{StreamEnd, StreamError};
-use crate::{CallError, ExitReason, GroupChange, Payload, Pid, Reference, Runtime};
+use crate::{ExitReason, GroupChange, Payload, Pid, Reference};
 
 /// What a process can find in its mailbox. The runtime makes every one: sender, kind and reference cannot be forged.
 #[derive(Debug)]
@@ -108,13 +108,6 @@ pub struct Request {
 }
 
 impl Request {
-    /// Answers a call that its callee will never see.
-    pub(crate) fn refuse(&mut self, runtime: &Runtime, error: CallError) {
-        if let Some(reply_to) = self.reply_to.take() {
-            reply_to.answer(runtime, Err(error));
-        }
-    }
-
     /// Whether nobody would take the reply: then the call is not begun.
     pub(crate) fn is_over(&self) -> bool {
         let abandoned = self.reply_to.as_ref().is_none_or(ReplyTo::is_abandoned);

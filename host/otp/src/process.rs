@@ -1,6 +1,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::hash::BuildHasherDefault;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::task::Waker;
 use std::time::Duration;
 
@@ -9,11 +10,15 @@ use tokio::time::Instant;
 use crate::account::Account;
 use crate::body::Body;
 use crate::call::OpenCalls;
+use crate::hash::IdHasher;
 use crate::memory::Memory;
+use crate::owner::Owner;
 use crate::small_map::SmallMap;
 use crate::stream::StreamEnd;
-use crate::table::{IdHasher, Slot};
-use crate::{ExitReason, Message, Pid, Reference, Runtime};
+use crate::sync::{AtomicU32, AtomicUsize};
+use crate::{ExitReason, Message, Pid, Reference};
+
+mod bounds;
 
 /// How a process starts.
 #[derive(Debug, Clone, Default)]
@@ -290,12 +295,6 @@ pub(crate) struct Rare {
     pub(crate) dropped: u64,
 }
 
-/// Something outside of a process that keeps a thing for it, such as a place in a group.
-pub(crate) trait Owner: std::fmt::Debug + Send + Sync {
-    /// The process is gone.
-    fn ended(&self, runtime: &Runtime, pid: Pid);
-}
-
 /// What a server or a state machine is in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
@@ -364,6 +363,53 @@ pub(crate) struct Holdings {
     pub(crate) next_handle: u64,
 }
 
+/// How many messages lie in the inbox of a private half, and how many bytes they take: what [`Message::cost`] says. Only whoever holds
+/// the private half changes them.
+#[derive(Debug, Default)]
+pub(crate) struct Inbox {
+    messages: AtomicU32,
+    bytes: AtomicUsize,
+}
+
+impl Inbox {
+    /// How many messages there are.
+    pub(crate) fn messages(&self) -> usize {
+        self.messages.load(Ordering::Relaxed) as usize
+    }
+
+    /// How many bytes they take.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes.load(Ordering::Relaxed)
+    }
+
+    /// So many messages are there now, with so many bytes more than before.
+    pub(crate) fn came(&self, messages: usize, bytes: usize) {
+        self.messages.store(counted(messages), Ordering::Relaxed);
+        if bytes > 0 {
+            self.bytes.store(self.bytes() + bytes, Ordering::Relaxed);
+        }
+    }
+
+    /// So many messages are there now, with so many bytes less than before.
+    pub(crate) fn left(&self, messages: usize, bytes: usize) {
+        self.messages.store(counted(messages), Ordering::Relaxed);
+        if bytes > 0 {
+            self.bytes.store(self.bytes().saturating_sub(bytes), Ordering::Relaxed);
+        }
+    }
+
+    /// The process has ended.
+    pub(crate) fn clear(&self) {
+        self.messages.store(0, Ordering::Relaxed);
+        self.bytes.store(0, Ordering::Relaxed);
+    }
+}
+
+/// As a number of 32 bits, which is more than memory holds.
+pub(crate) fn counted(messages: usize) -> u32 {
+    u32::try_from(messages).unwrap_or(u32::MAX)
+}
+
 impl Private {
     pub(crate) fn holdings_mut(&mut self) -> &mut Holdings {
         self.holdings.get_or_insert_default()
@@ -418,22 +464,22 @@ impl State {
 
     /// Whether a message of others with so many bytes of its own may come.
     #[inline]
-    pub(crate) fn has_room(&mut self, memory: &Memory, slot: &Slot, bytes: usize) -> bool {
+    pub(crate) fn has_room(&mut self, memory: &Memory, inbox: &Inbox, bytes: usize) -> bool {
         // Only the process itself makes more room, so what was found before holds.
-        self.room == UNBOUNDED || self.room > 0 && bytes == 0 || self.look_for_room(memory, slot, bytes)
+        self.room == UNBOUNDED || self.room > 0 && bytes == 0 || self.look_for_room(memory, inbox, bytes)
     }
 
     /// Counts what waits, here and in the inbox.
-    fn look_for_room(&mut self, memory: &Memory, slot: &Slot, bytes: usize) -> bool {
-        self.tell(memory, slot.inbox_bytes());
+    fn look_for_room(&mut self, memory: &Memory, inbox: &Inbox, bytes: usize) -> bool {
+        self.tell(memory, inbox.bytes());
         let Some(account) = &self.account else {
             self.room = UNBOUNDED;
             return true;
         };
-        let messages = self.incoming.len() + slot.inbox();
+        let messages = self.incoming.len() + inbox.messages();
         let free = (account.most_messages as usize).saturating_sub(messages);
         self.room = u16::try_from(free).unwrap_or(UNBOUNDED).min(UNBOUNDED - 1);
-        let waiting = account.incoming + slot.inbox_bytes();
+        let waiting = account.incoming + inbox.bytes();
         let fits = waiting == 0 || waiting.saturating_add(bytes) <= account.most_mail;
         free > 0 && (bytes == 0 || fits && memory.has_room(bytes))
     }
@@ -452,7 +498,7 @@ impl State {
     /// Takes messages back that the process has not received yet. False if there were none.
     pub(crate) fn take_back(
         &mut self,
-        slot: &Slot,
+        inbox: &Inbox,
         private: &mut Private,
         is_stale: impl Fn(&Message) -> bool,
     ) -> bool {
@@ -474,7 +520,7 @@ impl State {
         if let Some(account) = &mut self.account {
             account.incoming = account.incoming.saturating_sub(gone[0]);
         }
-        slot.left_inbox(private.inbox.len(), gone[1]);
+        inbox.left(private.inbox.len(), gone[1]);
         private.removals += u64::from(any);
         any
     }
@@ -487,7 +533,7 @@ impl State {
         self.rare.get_or_insert_default()
     }
 
-    /// What is known of it, besides what is in its private half and whom it calls.
+    /// What is known of it; without its slot's share of the memory.
     pub(crate) fn info(
         &self,
         pid: Pid,
@@ -518,8 +564,7 @@ impl State {
             turns,
             run_time,
             messages: self.arrived,
-            memory: size_of::<Slot>()
-                + self.account.as_ref().map_or(0, |account| account.charged + account.incoming)
+            memory: self.account.as_ref().map_or(0, |account| account.charged + account.incoming)
                 + body
                 + kept * size_of::<Letter>()
                 + entries * size_of::<(Reference, Pid)>(),

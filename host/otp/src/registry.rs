@@ -4,7 +4,7 @@ use std::fmt;
 use std::hash::Hash;
 use std::sync::{Arc, Weak};
 
-use crate::process::Owner;
+use crate::owner::Owner;
 use crate::sharded::Sharded;
 use crate::sync::RwLock;
 use crate::{Pid, RegisterError, Runtime};

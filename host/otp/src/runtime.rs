@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use bytes::Bytes;
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout_at};
@@ -17,22 +16,30 @@ use crate::groups::Groups;
 use crate::latency::Latencies;
 use crate::memory::Memory;
 use crate::names::Names;
-use crate::process::{Callback, Owner, Private, State};
+use crate::owner::Owner;
+use crate::process::{Callback, Private, State};
 use crate::scheduler::Scheduler;
 use crate::sharded::Sharded;
 use crate::sync::{AtomicBool, Mutex, MutexGuard};
-use crate::table::{Table, next_reference};
-use crate::timers::{Due, Timers, deadline};
+use crate::table::Table;
+use crate::timers::{Timers, deadline};
+use crate::unguessable::next_reference;
 use crate::{
     AlreadyRegistered, Context, Crash, ExitReason, Message, Pid, Reference, RegisterError, SpawnOptions,
     Spawned, Target, check_name,
 };
 
+mod charges;
 mod introspection;
 mod links;
+mod replies;
 mod send;
+mod streams;
+pub(crate) mod timers;
 
+pub use charges::Charge;
 pub use introspection::TreeEntry;
+pub(crate) use streams::End;
 
 /// One node: its processes, their names and timers. Clones are the same node.
 #[derive(Debug, Clone)]
@@ -71,12 +78,14 @@ impl Runtime {
         let scheduler = Scheduler::new();
         let node = Arc::new_cyclic(|node| {
             scheduler.start(node);
+            let timers = Timers::default();
+            tokio::spawn(timers::drive(node.clone(), timers.changed().clone()));
             Node {
                 id,
                 started: Instant::now(),
                 table: Table::new(id),
                 names: Names::default(),
-                timers: Timers::start(node.clone()),
+                timers,
                 groups: Arc::default(),
                 supervisors: Sharded::default(),
                 counters: Counters::default(),
@@ -324,51 +333,6 @@ impl Runtime {
         }
     }
 
-    /// Sends [`Message::Timer`] to a process after a while; the timer goes with the process.
-    pub fn send_after(&self, pid: Pid, after: Duration, body: Bytes) -> Reference {
-        self.start_timer(pid, after, Due::Message { body, every: None })
-    }
-
-    /// Sends [`Message::Timer`] to a process again and again, the first time after `every`, until the timer is cancelled or
-    /// the process ends; at most once a millisecond. It does not drift: a process that is late gets the messages that were
-    /// due meanwhile.
-    pub fn send_interval(&self, pid: Pid, every: Duration, body: Bytes) -> Reference {
-        let every = every.max(Duration::from_millis(1));
-        self.start_timer(pid, every, Due::Message { body, every: Some(every) })
-    }
-
-    /// Sends a value after a while, as from the process itself.
-    pub(crate) fn send_term_after<T: Any + Send>(&self, pid: Pid, after: Duration, value: T) -> Reference {
-        self.start_timer(pid, after, Due::Term(Box::new(value)))
-    }
-
-    fn start_timer(&self, pid: Pid, after: Duration, due: Due) -> Reference {
-        let timer = next_reference();
-        let Some(slot) = self.node.table.slot(pid) else { return timer };
-        let Some(mut state) = slot.lock(pid) else { return timer };
-        // Under the lock, so that the process's end finds the timer.
-        state.has_timers = true;
-        let overdrawn = state.is_overdrawn_with(&self.node.memory, due.cost(), slot.inbox_bytes());
-        self.node.timers.insert(pid, timer, deadline(after), due);
-        let exiting = overdrawn.then(|| state.overdraw(pid)).flatten();
-        drop(state);
-        wake(exiting);
-        timer
-    }
-
-    /// Stops a timer that was set for this process; how much was left, if it had not fired. Another process's timer is as one
-    /// that never was.
-    pub fn cancel_timer(&self, pid: Pid, timer: Reference) -> Option<Duration> {
-        let (time, due) = self.node.timers.cancel(pid, timer)?;
-        self.discharge(pid, due.cost());
-        Some(time.saturating_duration_since(Instant::now()))
-    }
-
-    /// How many timers of a process are set.
-    pub fn timers(&self, pid: Pid) -> usize {
-        self.node.timers.of(pid)
-    }
-
     /// The exit that somebody has sent a process and that it must take, if there is one.
     pub(crate) fn take_exit(&self, pid: Pid) -> Option<ExitReason> {
         self.node.table.lock(pid).and_then(|state| state.exit.as_deref().cloned())
@@ -389,24 +353,6 @@ impl Runtime {
 
     pub(crate) fn label(&self, pid: Pid) -> Arc<str> {
         self.node.table.lock(pid).and_then(|state| state.label.clone()).unwrap_or_default()
-    }
-
-    pub(crate) fn set_alarm(&self, pid: Pid, due: Instant) {
-        if let Some(mut state) = self.node.table.lock(pid) {
-            state.has_timers = true;
-            self.node.timers.insert(pid, next_reference(), due, Due::Alarm);
-        }
-    }
-
-    /// Lets whoever waits for a call look at the clock; those who wait on set the next alarm.
-    pub(crate) fn ring_alarm(&self, pid: Pid) {
-        let Some(slot) = self.node.table.slot(pid) else { return };
-        let Some(mut private) = slot.private(pid) else { return };
-        let holdings = private.holdings_mut();
-        holdings.alarm = None;
-        let waiting: Vec<_> = holdings.waiting_calls.values().cloned().collect();
-        drop(private);
-        waiting.into_iter().for_each(std::task::Waker::wake);
     }
 }
 

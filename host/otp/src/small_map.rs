@@ -2,7 +2,7 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::hash::{BuildHasherDefault, Hash};
 
-use crate::table::IdHasher;
+use crate::hash::IdHasher;
 
 /// A map that is a list while it is short, as the links and monitors of most processes are; most of all have one.
 #[derive(Debug)]

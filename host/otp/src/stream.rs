@@ -1,12 +1,14 @@
 use std::collections::VecDeque;
+use std::fmt;
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::{Poll, Waker};
 
 use bytes::Bytes;
 
+use crate::account::{Kept, Overdrawn};
 use crate::sync::Mutex;
-use crate::{Charge, ExitReason, Message, Overdrawn, Pid, Runtime};
+use crate::{ExitReason, Pid};
 
 /// How many bytes a writer may be ahead of its reader: four full chunks.
 pub const STREAM_WINDOW: usize = 4 * 64 * 1024;
@@ -75,6 +77,27 @@ pub enum TryWrite {
     Ended(StreamError),
 }
 
+/// The process at one end of a stream.
+pub(crate) trait Party: fmt::Debug + Send + Sync {
+    /// Which it is.
+    fn pid(&self) -> Pid;
+
+    /// Tells it that there is room.
+    fn demand(&self);
+
+    /// Tells it that the other end is gone.
+    fn ended(&self, why: StreamError);
+
+    /// Keeps so many bytes for it.
+    fn keep(&self, bytes: usize) -> Result<Box<dyn Kept>, Overdrawn>;
+
+    /// The same of what others have left, for which it has less room.
+    fn keep_for_others(&self, bytes: usize) -> Result<Box<dyn Kept>, Overdrawn>;
+
+    /// Ends it.
+    fn crash(&self, text: String);
+}
+
 /// Invariants: `bytes` is the sum of `chunks`, each with its place; a chunk is taken whenever `bytes < window`, so that one chunk larger than
 /// the window still goes through; what the chunks take at most is kept for the writer's process, and after the writer's end for the
 /// reader's; `wants_room` is set by a request for demand and cleared by the message that answers it.
@@ -86,10 +109,10 @@ struct Shared {
     writer: Side,
     reader: Side,
     /// The writer's process, to be told of demand and of the reader's end.
-    owner: Option<(Runtime, Pid, u64)>,
-    /// The reader's process.
-    recipient: Option<(Runtime, Pid)>,
-    kept: Option<Charge>,
+    owner: Option<Arc<dyn Party>>,
+    /// The reader's.
+    recipient: Option<Box<dyn Party>>,
+    kept: Option<Box<dyn Kept>>,
     wants_room: bool,
 }
 
@@ -121,9 +144,9 @@ impl StreamWriter {
             // What waits already is the window from now on.
             shared.window = shared.bytes;
             return match (shared.window, &shared.owner) {
-                (0, Some((runtime, pid, _))) => {
+                (0, Some(owner)) => {
                     let text = format!("{overdrawn}: a chunk of a stream");
-                    runtime.crash(*pid, text.clone());
+                    owner.crash(text.clone());
                     TryWrite::Ended(StreamError::Aborted(text))
                 }
                 _ => TryWrite::Full(chunk),
@@ -179,7 +202,7 @@ impl StreamWriter {
         .await
     }
 
-    /// Sends the owner [`Message::Demand`] as soon as there is room, which may be at once.
+    /// Sends the owner [`Message::Demand`](crate::Message::Demand) as soon as there is room, which may be at once.
     pub fn demand(&self) {
         let mut shared = self.0.lock();
         if shared.bytes >= shared.window {
@@ -188,21 +211,21 @@ impl StreamWriter {
         }
         let owner = shared.owner.clone();
         drop(shared);
-        if let Some((runtime, pid, handle)) = owner {
-            runtime.notify(pid, Message::Demand { handle });
+        if let Some(owner) = owner {
+            owner.demand();
         }
     }
 
-    /// The process that owns this end gets [`Message::Demand`] when it asked for it, and [`Message::StreamEnd`] when the
-    /// reader is gone, which may be at once.
-    pub(crate) fn notify(&self, runtime: Runtime, pid: Pid, handle: u64) {
+    /// The process that owns this end: it is told of room when it has asked for that, and when the reader is gone, which may be at
+    /// once.
+    pub(crate) fn belongs_to(&self, owner: Arc<dyn Party>) {
         let mut shared = self.0.lock();
         match &shared.reader.end {
-            None => shared.owner = Some((runtime, pid, handle)),
+            None => shared.owner = Some(owner),
             Some(end) => {
                 let reason = end.error();
                 drop(shared);
-                runtime.notify(pid, Message::StreamEnd { handle, reason });
+                owner.ended(reason);
             }
         }
     }
@@ -252,10 +275,10 @@ impl StreamReader {
     }
 
     /// The process that reads, for which the chunks are kept once the writer is done.
-    pub(crate) fn belongs_to(&self, runtime: &Runtime, pid: Pid) {
+    pub(crate) fn belongs_to(&self, recipient: Box<dyn Party>) {
         let mut shared = self.0.lock();
-        if shared.recipient.as_ref().is_none_or(|(_, known)| *known != pid) {
-            shared.recipient = Some((runtime.clone(), pid));
+        if shared.recipient.as_ref().is_none_or(|known| known.pid() != recipient.pid()) {
+            shared.recipient = Some(recipient);
             if shared.writer.end.is_some() {
                 shared.hand_over();
             }
@@ -275,8 +298,8 @@ impl StreamReader {
         drop(shared);
         drop(kept);
         wakers.into_iter().for_each(wake);
-        if let Some((runtime, pid, handle)) = owner {
-            runtime.notify(pid, Message::StreamEnd { handle, reason });
+        if let Some(owner) = owner {
+            owner.ended(reason);
         }
     }
 }
@@ -308,21 +331,21 @@ impl StreamEnd {
 impl Shared {
     /// Keeps so many bytes for the writer's process.
     fn keep(&mut self, bytes: usize) -> Result<(), Overdrawn> {
-        let known = self.kept.as_ref().map_or(0, Charge::bytes);
-        let Some((runtime, pid, _)) = self.owner.as_ref().filter(|_| bytes > known) else { return Ok(()) };
+        let known = self.kept.as_ref().map_or(0, |kept| kept.bytes());
+        let Some(owner) = self.owner.as_ref().filter(|_| bytes > known) else { return Ok(()) };
         let more = (bytes - known).next_multiple_of(STEP);
         match &mut self.kept {
             Some(kept) => kept.grow(more),
-            None => runtime.keep(*pid, more).map(|kept| self.kept = Some(kept)),
+            None => owner.keep(more).map(|kept| self.kept = Some(kept)),
         }
     }
 
     /// The writer is done. What it has written is the reader's now, whose process has room for so much, or gets no more of it.
     fn hand_over(&mut self) {
-        let Some((runtime, pid)) = self.recipient.as_ref().filter(|_| self.bytes > 0) else {
+        let Some(recipient) = self.recipient.as_ref().filter(|_| self.bytes > 0) else {
             return self.kept = None;
         };
-        match runtime.keep_for_others(*pid, self.bytes) {
+        match recipient.keep_for_others(self.bytes) {
             Ok(kept) => self.kept = Some(kept),
             Err(overdrawn) => {
                 self.chunks.clear();
@@ -359,13 +382,13 @@ fn wake(waker: Option<Waker>) {
     }
 }
 
-struct Told(Option<Waker>, Option<(Runtime, Pid, u64)>);
+struct Told(Option<Waker>, Option<Arc<dyn Party>>);
 
 impl Told {
     fn tell(self) {
         wake(self.0);
-        if let Some((runtime, pid, handle)) = self.1 {
-            runtime.notify(pid, Message::Demand { handle });
+        if let Some(owner) = self.1 {
+            owner.demand();
         }
     }
 }

@@ -1,9 +1,9 @@
-use std::cell::Cell;
 use std::sync::OnceLock;
 use std::sync::atomic::Ordering;
 
-use crate::process::{Private, State};
-use crate::sync::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Count, Mutex, MutexGuard};
+use crate::process::{Inbox, Private, State};
+use crate::sync::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Mutex, MutexGuard};
+use crate::threads::{SHARDS, shard};
 use crate::unguessable::{KEYS, LAST_GENERATION, Places, SLOT_BITS, tag};
 use crate::{Pid, Reference};
 
@@ -41,12 +41,8 @@ pub(crate) struct Slot {
     private: Mutex<Private>,
     /// Above 0 while there is something in the private half that a receive has to look at.
     pub(crate) left: AtomicU32,
-    /// How many messages lie in the inbox of the private half, and how many bytes they take: what [`Message::cost`] says. Only whoever
-    /// holds the private half changes them.
-    ///
-    /// [`Message::cost`]: crate::Message::cost
-    inbox: AtomicU32,
-    inbox_bytes: AtomicUsize,
+    /// What lies in the inbox of the private half.
+    pub(crate) inbox: Inbox,
     /// Whose private half it is: the id of its pid, 0 for nobody's.
     holder: AtomicU64,
     /// The code of the callback that the process is in.
@@ -184,37 +180,10 @@ impl Slot {
         self.calling.store(0, Ordering::Relaxed);
         self.receiving.store(false, Ordering::Relaxed);
         self.left.store(0, Ordering::Relaxed);
-        self.inbox.store(0, Ordering::Relaxed);
-        self.inbox_bytes.store(0, Ordering::Relaxed);
+        self.inbox.clear();
         self.callback.store(0, Ordering::Relaxed);
         let mut private = self.private.lock();
         private.used().then(|| std::mem::take(&mut *private))
-    }
-
-    /// How many messages lie in the inbox.
-    pub(crate) fn inbox(&self) -> usize {
-        self.inbox.load(Ordering::Relaxed) as usize
-    }
-
-    /// How many bytes they take.
-    pub(crate) fn inbox_bytes(&self) -> usize {
-        self.inbox_bytes.load(Ordering::Relaxed)
-    }
-
-    /// So many messages lie in the inbox now, with so many bytes more than before. By whoever holds the private half.
-    pub(crate) fn came_to_inbox(&self, messages: usize, bytes: usize) {
-        self.inbox.store(counted(messages), Ordering::Relaxed);
-        if bytes > 0 {
-            self.inbox_bytes.store(self.inbox_bytes() + bytes, Ordering::Relaxed);
-        }
-    }
-
-    /// So many messages lie in the inbox now, with so many bytes less than before. By whoever holds the private half.
-    pub(crate) fn left_inbox(&self, messages: usize, bytes: usize) {
-        self.inbox.store(counted(messages), Ordering::Relaxed);
-        if bytes > 0 {
-            self.inbox_bytes.store(self.inbox_bytes().saturating_sub(bytes), Ordering::Relaxed);
-        }
     }
 
     /// Notes the call that the process waits for now.
@@ -270,58 +239,6 @@ impl Slot {
     }
 }
 
-/// As a number of 32 bits, which is more than memory holds.
-pub(crate) fn counted(messages: usize) -> u32 {
-    u32::try_from(messages).unwrap_or(u32::MAX)
-}
-
-/// The next number for a monitor, timer or call. Threads take them by the thousand, so that they do not meet; a billion a
-/// second would take 100 days to reach 2^53.
-pub(crate) fn next_reference() -> Reference {
-    static TAKEN: Count = Count::new(1);
-    thread_local! {
-        static OWN: Cell<(u64, u64)> = const { Cell::new((0, 0)) };
-    }
-    let (mut next, mut end) = OWN.get();
-    if next == end {
-        next = TAKEN.fetch_add(REFERENCES, Ordering::Relaxed);
-        end = next + REFERENCES;
-    }
-    OWN.set((next + 1, end));
-    KEYS.reference(next)
-}
-
-/// Which of some places a thread uses, so that threads seldom meet.
-pub(crate) fn shard() -> usize {
-    static THREADS: Count = Count::new(0);
-    thread_local! {
-        static OWN: usize = THREADS.fetch_add(1, Ordering::Relaxed) as usize % SHARDS;
-    }
-    OWN.with(|own| *own)
-}
-
-/// For keys that the node makes itself, so that nobody can choose them to collide: references, pids, handles.
-#[derive(Debug, Default)]
-pub(crate) struct IdHasher(u64);
-
-impl std::hash::Hasher for IdHasher {
-    fn finish(&self) -> u64 {
-        // The upper half is the well mixed one, and hash tables look at both.
-        let mixed = self.0.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        mixed ^ mixed >> 32
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.write_u64(u64::from(*byte));
-        }
-    }
-
-    fn write_u64(&mut self, value: u64) {
-        self.0 = self.0.rotate_left(23) ^ value;
-    }
-}
-
 const SLOTS: u32 = 1 << SLOT_BITS;
 
 /// Large enough that the array of chunks is small, small enough that a node of few processes is.
@@ -334,8 +251,3 @@ const PAUSES: u32 = 40;
 
 /// How many slots move between a shard and the others at a time.
 const BATCH: u32 = 64;
-
-/// Some times the workers of a usual machine.
-pub(crate) const SHARDS: usize = 16;
-
-const REFERENCES: u64 = 1024;

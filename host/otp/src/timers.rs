@@ -2,21 +2,20 @@ use std::any::Any;
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::BuildHasherDefault;
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::sync::Notify;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::Instant;
 
 use crate::account::TIMER;
-use crate::runtime::{Node, Runtime};
+use crate::hash::IdHasher;
 use crate::sync::Mutex;
-use crate::table::IdHasher;
-use crate::{Message, Pid, Reference};
+use crate::{Pid, Reference};
 
 /// A node's timers, driven by one task.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Timers {
     queue: Mutex<Queue>,
     /// Tells the driver that the first timer is another one.
@@ -38,16 +37,16 @@ struct Queue {
 type Place = (Instant, u64);
 
 #[derive(Debug)]
-struct Timer {
-    reference: Reference,
-    pid: Pid,
-    due: Due,
+pub(crate) struct Timer {
+    pub(crate) reference: Reference,
+    pub(crate) pid: Pid,
+    pub(crate) due: Due,
 }
 
 /// What happens when a timer is due.
 #[derive(Debug)]
 pub(crate) enum Due {
-    /// The process gets [`Message::Timer`], and again after each interval.
+    /// The process gets [`Message::Timer`](crate::Message::Timer), and again after each interval.
     Message { body: Bytes, every: Option<Duration> },
     /// The process gets a value, as from itself.
     Term(Box<dyn Any + Send>),
@@ -66,11 +65,14 @@ impl Due {
 }
 
 impl Timers {
-    /// No timers yet; the driver ends with the node.
-    pub(crate) fn start(node: Weak<Node>) -> Self {
-        let changed = Arc::new(Notify::new());
-        tokio::spawn(drive(node, changed.clone()));
-        Self { queue: Mutex::default(), changed }
+    /// What tells that the first timer is another one, or that the timers are gone.
+    pub(crate) fn changed(&self) -> &Arc<Notify> {
+        &self.changed
+    }
+
+    /// When the first one is due.
+    pub(crate) fn next(&self) -> Option<Instant> {
+        self.queue.lock().first()
     }
 
     pub(crate) fn insert(&self, pid: Pid, timer: Reference, time: Instant, due: Due) {
@@ -107,7 +109,8 @@ impl Timers {
         self.queue.lock().due.len()
     }
 
-    fn take_due(&self, now: Instant) -> Vec<Timer> {
+    /// Takes those that are due, the earliest first.
+    pub(crate) fn take_due(&self, now: Instant) -> Vec<Timer> {
         let mut queue = self.queue.lock();
         let later = queue.by_time.split_off(&(now, u64::MAX));
         let over = std::mem::replace(&mut queue.by_time, later);
@@ -176,43 +179,6 @@ pub(crate) fn deadline(limit: Duration) -> Instant {
 
 /// 30 years.
 pub(crate) const FAR: Duration = Duration::from_secs(30 * 365 * 24 * 60 * 60);
-
-/// Does what is due.
-pub(crate) fn fire(runtime: &Runtime, now: Instant) {
-    for Timer { reference: timer, pid, due } in runtime.node().timers.take_due(now) {
-        match due {
-            Due::Message { ref body, every } => {
-                let message = Message::Timer { timer, body: body.clone() };
-                if every.is_none() {
-                    runtime.discharge(pid, due.cost());
-                }
-                runtime.notify(pid, message);
-            }
-            Due::Term(value) => runtime.notify(pid, Message::Term { sender: pid, value }),
-            Due::Alarm => runtime.ring_alarm(pid),
-        }
-    }
-}
-
-async fn drive(node: Weak<Node>, changed: Arc<Notify>) {
-    // The node is not yet there when its timers start; the first timer or its end is what wakes the driver.
-    changed.notified().await;
-    while let Some(node) = node.upgrade() {
-        let runtime = Runtime::from_node(node);
-        fire(&runtime, Instant::now());
-        let next = runtime.node().timers.queue.lock().first();
-        drop(runtime);
-        match next {
-            Some(due) => {
-                tokio::select! {
-                    () = sleep_until(due) => {}
-                    () = changed.notified() => {}
-                }
-            }
-            None => changed.notified().await,
-        }
-    }
-}
 
 #[cfg(test)]
 mod tests {

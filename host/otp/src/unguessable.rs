@@ -1,10 +1,13 @@
 //! Numbers that nobody can guess and that are never given twice: counters under permutations whose keys are drawn when the
 //! program starts. They are a second wall: who has another's number has no right by it.
 
+use std::cell::Cell;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::LazyLock;
+use std::sync::atomic::Ordering;
 
 use crate::Reference;
+use crate::sync::Count;
 
 /// The keys of this run of the program; its nodes share them.
 pub(crate) static KEYS: LazyLock<Keys> = LazyLock::new(Keys::draw);
@@ -133,6 +136,25 @@ const SLOT_MASK: u64 = (1 << SLOT_BITS) - 1;
 
 /// Above all bits of a half.
 const TWEAK_AT: u32 = 32;
+
+/// The next number for a monitor, timer or call. Threads take them by the thousand, so that they do not meet; a billion a
+/// second would take 100 days to reach 2^53.
+pub(crate) fn next_reference() -> Reference {
+    static TAKEN: Count = Count::new(1);
+    thread_local! {
+        static OWN: Cell<(u64, u64)> = const { Cell::new((0, 0)) };
+    }
+    let (mut next, mut end) = OWN.get();
+    if next == end {
+        next = TAKEN.fetch_add(REFERENCES, Ordering::Relaxed);
+        end = next + REFERENCES;
+    }
+    OWN.set((next + 1, end));
+    KEYS.reference(next)
+}
+
+/// How many a thread takes at a time.
+const REFERENCES: u64 = 1024;
 
 #[cfg(test)]
 mod tests {

@@ -8,13 +8,14 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 
 use super::Context;
-use crate::call::{CallError, OpenCalls};
+use super::search::{Found, ROOMY, Search};
+use crate::call::CallError;
 use crate::latency::Spent;
-use crate::process::{Letter, Private, Stamp, State};
+use crate::process::{Letter, Private, Stamp, State, counted};
 use crate::scheduler::may_take;
-use crate::sync::MutexGuard;
-use crate::table::{Slot, counted, next_reference};
+use crate::table::Slot;
 use crate::timers::deadline;
+use crate::unguessable::next_reference;
 use crate::{ExitReason, Message, Reference, Runtime};
 
 /// A moment in a process's mailbox: what has come before it need not be looked at again.
@@ -73,7 +74,7 @@ impl Context {
         patience: Patience,
     ) -> Message {
         let yields = patience != Patience::Looks;
-        let mut search = Search { since: since.0, ..Search::default() };
+        let mut search = Search::since(since.0);
         let _receiving = self.slot().filter(|slot| slot.is_of(self.pid)).map(Receiving::begin);
         let mut receiver = Receiver { context: self, number: 0, waits: patience != Patience::Tries };
         poll_fn(|task| {
@@ -108,7 +109,7 @@ impl Context {
             let left = private.inbox.len() + usize::from(private.handling.is_some());
             slot.left.store(counted(left), Ordering::Relaxed);
             if self.bounded {
-                slot.left_inbox(private.inbox.len(), std::mem::take(&mut search.cost));
+                slot.inbox.left(private.inbox.len(), std::mem::take(&mut search.cost));
             }
             if private.inbox.is_empty() && private.inbox.capacity() > ROOMY {
                 private.inbox = VecDeque::new();
@@ -176,7 +177,7 @@ impl Context {
     /// The mailbox is empty: what the node has counted for it is less now.
     fn settle(&self, state: &mut State, slot: &Slot) {
         if state.has_told {
-            state.tell(&self.runtime.node().memory, slot.inbox_bytes());
+            state.tell(&self.runtime.node().memory, slot.inbox.bytes());
         }
     }
 
@@ -191,55 +192,7 @@ impl Context {
         let label = self.label();
         self.runtime.node().latencies.record(&label, Spent::Waiting, now - stamp.came);
     }
-
-    fn search<'a>(
-        &self,
-        slot: &'a Slot,
-        private: &mut Private,
-        search: &mut Search,
-        admits: &mut impl FnMut(&Message) -> bool,
-        yields: bool,
-    ) -> Found<'a> {
-        let Private { inbox, removals, open_calls, stamp, .. } = private;
-        let mut taken = Taken { removals, open_calls };
-        search.begin(*taken.removals);
-        if self.system_first
-            && let Some(mut state) = slot.lock(self.pid)
-            && let Some(rare) = &mut state.rare
-            && let Some(found) = search.pick(0, &mut rare.system, &mut taken, admits, yields, false)
-        {
-            return found;
-        }
-        loop {
-            if let Some(found) = search.pick(1, inbox, &mut taken, admits, yields, self.bounded) {
-                return found;
-            }
-            let Some(mut state) = slot.lock(self.pid) else { return Found::Gone };
-            if state.stamp.is_some() && stamp.is_none() {
-                *stamp = state.stamp.take();
-            }
-            if state.incoming.is_empty() {
-                return Found::Nothing(state);
-            }
-            if inbox.is_empty() {
-                std::mem::swap(inbox, &mut state.incoming);
-                // What a flood has left is given back.
-                if state.incoming.capacity() > ROOMY {
-                    state.incoming = VecDeque::new();
-                }
-            } else {
-                inbox.append(&mut state.incoming);
-            }
-            slot.left.store(counted(inbox.len()), Ordering::Relaxed);
-            if self.bounded {
-                slot.came_to_inbox(inbox.len(), state.forget_incoming());
-            }
-        }
-    }
 }
-
-/// A queue with room for more messages is not kept when it is empty.
-const ROOMY: usize = 1024;
 
 /// One receive.
 struct Receiver<'a> {
@@ -296,89 +249,6 @@ enum Patience {
     Looks,
     /// It is given up at once, and takes no more than one that waits.
     Tries,
-}
-
-/// How far a receive has looked: nothing before these places is admitted.
-#[derive(Default)]
-struct Search {
-    since: u64,
-    /// In what comes from the runtime first, and in the inbox.
-    seen: [usize; 2],
-    removals: u64,
-    /// The number of the message that was taken last.
-    taken: u64,
-    /// What was taken out of the inbox, by [`Message::cost`].
-    cost: usize,
-    /// Calls that nobody waits for any more.
-    expired: Vec<Message>,
-}
-
-/// What a private half notes of a message that is taken.
-struct Taken<'a> {
-    removals: &'a mut u64,
-    open_calls: &'a mut OpenCalls,
-}
-
-enum Found<'a> {
-    Message(Message),
-    /// There is one, but it is others' turn.
-    Enough,
-    Nothing(MutexGuard<'a, State>),
-    /// The process has ended.
-    Gone,
-}
-
-impl Search {
-    fn begin(&mut self, removals: u64) {
-        if self.removals != removals {
-            self.removals = removals;
-            self.seen = [0; 2];
-        }
-    }
-
-    #[inline]
-    fn pick<'a>(
-        &mut self,
-        which: usize,
-        queue: &mut VecDeque<Letter>,
-        taken: &mut Taken<'_>,
-        admits: &mut impl FnMut(&Message) -> bool,
-        yields: bool,
-        counts: bool,
-    ) -> Option<Found<'a>> {
-        let seen = &mut self.seen[which];
-        if *seen == 0 && self.since > 0 {
-            *seen = queue.partition_point(|letter| letter.number < self.since);
-        }
-        while let Some(letter) = queue.get(*seen) {
-            if !admits(&letter.message) {
-                *seen += 1;
-                continue;
-            }
-            if yields && !may_take() {
-                return Some(Found::Enough);
-            }
-            let letter = if *seen == 0 { queue.pop_front() } else { queue.remove(*seen) };
-            let Some(Letter { number, mut message }) = letter else { break };
-            self.taken = number;
-            if which == 1 && counts {
-                self.cost += message.cost();
-            }
-            *taken.removals += 1;
-            self.removals = *taken.removals;
-            if let Message::Call(request) = &mut message {
-                if request.is_over() {
-                    self.expired.push(message);
-                    continue;
-                }
-                if let Some(reply_to) = request.reply_to.take() {
-                    taken.open_calls.insert(reply_to);
-                }
-            }
-            return Some(Found::Message(message));
-        }
-        None
-    }
 }
 
 /// Answers a call that is not begun, when the mailbox is no longer locked: it may wake others.

@@ -8,6 +8,7 @@ use tokio::time::{Instant, sleep_until};
 use super::error::spelled;
 use super::socket::{CHUNK, Socket};
 use super::{ConnectionError, ConnectionReader, ConnectionWriter};
+use crate::runtime::End;
 use crate::timers::deadline;
 use crate::{
     Context, ExitReason, Message, Pid, Reference, SpawnOptions, StreamEnd, StreamError, StreamReader,
@@ -31,7 +32,7 @@ impl ConnectionReader {
             fill(Filling { context, guard, socket: self, writer, far, owner }).await
         });
         // Before anybody can end the stream: an owner hears of no end that was before it.
-        end.notify(context.runtime().clone(), pid, 0);
+        end.belongs_to(Arc::new(End::of(context.runtime(), pid, 0)));
         reader
     }
 }

@@ -2,7 +2,7 @@ use std::collections::HashMap;
 use std::sync::atomic::Ordering;
 
 use super::Runtime;
-use crate::process::Callback;
+use crate::process::{Callback, Private, State};
 use crate::table::Slot;
 use crate::{Latency, NodeCounters, Pid, ProcessInfo};
 
@@ -26,7 +26,7 @@ impl Runtime {
         let slot = self.node.table.slot(pid)?;
         let private = slot.private(pid)?;
         let state = slot.lock(pid)?;
-        Some(state.info(pid, &private, self.callee(slot), callback(slot)))
+        Some(self.known(slot, pid, &private, &state))
     }
 
     /// Who spawned a living process.
@@ -53,7 +53,13 @@ impl Runtime {
         let private = slot.private_any();
         let state = slot.lock_any();
         let pid = Pid { node: self.node.id, id: slot.holder() };
-        state.live.then(|| state.info(pid, &private, self.callee(slot), callback(slot)))
+        state.live.then(|| self.known(slot, pid, &private, &state))
+    }
+
+    fn known(&self, slot: &Slot, pid: Pid, private: &Private, state: &State) -> ProcessInfo {
+        let mut info = state.info(pid, private, self.callee(slot), callback(slot));
+        info.memory += size_of::<Slot>();
+        info
     }
 
     /// Every living process after the one that has started it, the oldest first: the supervision trees, and whoever stands

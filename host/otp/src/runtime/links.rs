@@ -1,5 +1,5 @@
 use super::{Runtime, wake};
-use crate::table::next_reference;
+use crate::unguessable::next_reference;
 use crate::{ExitReason, Message, Pid, Reference, Target};
 
 impl Runtime {
@@ -108,7 +108,7 @@ impl Runtime {
     pub(crate) fn take_back(&self, pid: Pid, is_stale: impl Fn(&Message) -> bool) -> bool {
         let Some(slot) = self.node.table.slot(pid) else { return false };
         let Some(mut private) = slot.private(pid) else { return false };
-        slot.lock(pid).is_some_and(|mut state| state.take_back(slot, &mut private, is_stale))
+        slot.lock(pid).is_some_and(|mut state| state.take_back(&slot.inbox, &mut private, is_stale))
     }
 
     /// Sends an exit to a process, as Erlang's `exit/2`: one that traps exits gets it as a message, another ends

@@ -5,13 +5,14 @@ use std::task::Wake as _;
 
 use tokio::time::Instant;
 
+use super::streams::End;
 use super::{Runtime, wake};
 use crate::body::Body;
 use crate::call::{CallError, PendingCall, ReplyTo};
 use crate::process::State;
 use crate::scheduler::note_sent;
 use crate::stream::StreamEnd;
-use crate::table::next_reference;
+use crate::unguessable::next_reference;
 use crate::{Alias, Message, Overflow, Payload, Pid, Reference, Request, SendError, Target};
 
 impl Runtime {
@@ -59,7 +60,7 @@ impl Runtime {
             return Ok(());
         }
         let message = message();
-        if !state.has_room(&self.node.memory, slot, message.cost()) {
+        if !state.has_room(&self.node.memory, &slot.inbox, message.cost()) {
             return refused(&mut state);
         }
         let body = state.deliver(message);
@@ -76,7 +77,7 @@ impl Runtime {
             for pid in some {
                 let Some(slot) = self.node.table.slot(*pid) else { continue };
                 let Some(mut state) = slot.lock(*pid) else { continue };
-                if !state.has_room(&self.node.memory, slot, body.heap()) {
+                if !state.has_room(&self.node.memory, &slot.inbox, body.heap()) {
                     taken += usize::from(refused(&mut state).is_ok());
                     continue;
                 }
@@ -104,7 +105,10 @@ impl Runtime {
             let pid = self.resolve(target)?;
             let slot = self.node.table.slot(pid)?;
             let mut state = slot.lock(pid)?;
-            Some(state.has_room(&self.node.memory, slot, bytes) || state.overflow == Overflow::DropNewest)
+            Some(
+                state.has_room(&self.node.memory, &slot.inbox, bytes)
+                    || state.overflow == Overflow::DropNewest,
+            )
         };
         room().unwrap_or(true)
     }
@@ -151,7 +155,7 @@ impl Runtime {
         if let Some(StreamEnd::Reader(reader)) = &stream
             && let Some(callee) = self.resolve(target)
         {
-            reader.belongs_to(self, callee);
+            reader.belongs_to(Box::new(End::of(self, callee, 0)));
         }
         self.send_call(sender, target, deadline, |reference, reply_to| {
             let reply_to = Some(reply_to);
@@ -198,7 +202,7 @@ impl Runtime {
         let message = Message::Call(Box::new(request(reference, reply_to)));
         let slot = self.node.table.slot(callee).ok_or(CallError::NoProc)?;
         let mut state = slot.lock(callee).ok_or(CallError::NoProc)?;
-        if !state.has_room(&self.node.memory, slot, message.cost()) {
+        if !state.has_room(&self.node.memory, &slot.inbox, message.cost()) {
             return Err(CallError::Overloaded);
         }
         let body: Option<Arc<Body>> = state.deliver(message);
@@ -245,15 +249,6 @@ impl Runtime {
         let state = self.node.table.lock(pid);
         let name = state.and_then(|state| state.name.clone().or_else(|| state.label.clone()));
         name.map_or_else(|| pid.to_string(), |name| name.to_string())
-    }
-
-    /// Answers a call that `callee` received. False if it was answered before, or nobody waits.
-    pub fn reply(&self, callee: Pid, reference: Reference, reply: Result<Payload, CallError>) -> bool {
-        let Some(slot) = self.node.table.slot(callee) else { return false };
-        let Some(mut private) = slot.private(callee) else { return false };
-        let open = private.open_calls.remove(reference);
-        drop(private);
-        open.is_some_and(|reply_to| reply_to.answer(self, reply))
     }
 }
 

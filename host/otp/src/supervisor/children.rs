@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use super::{ChildCounts, ChildInfo, ChildKind, ChildSpec, ChildState};
 use crate::Pid;
-use crate::table::IdHasher;
+use crate::hash::IdHasher;
 
 /// A child's place in the order of starts; a later one is greater.
 pub(super) type Place = u64;

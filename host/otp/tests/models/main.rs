@@ -31,10 +31,12 @@ mod otp {
     pub(crate) mod counters;
     pub(crate) mod gen_server;
     pub(crate) mod groups;
+    pub(crate) mod hash;
     pub(crate) mod latency;
     pub(crate) mod memory;
     pub(crate) mod message;
     pub(crate) mod names;
+    pub(crate) mod owner;
     pub(crate) mod payload;
     pub(crate) mod pid;
     pub(crate) mod process;
@@ -50,11 +52,12 @@ mod otp {
     pub(crate) mod system;
     pub(crate) mod table;
     pub(crate) mod task;
+    pub(crate) mod threads;
     pub(crate) mod timers;
     pub(crate) mod typed;
     pub(crate) mod unguessable;
 
-    pub use account::{Charge, Overdrawn};
+    pub use account::Overdrawn;
     pub use agent::Agent;
     pub use application::{Application, RunningApplication, ShutdownReport};
     pub use call::{CallError, PendingCall};
@@ -71,7 +74,7 @@ mod otp {
     pub use process::{AlreadyRegistered, Overflow, ProcessInfo, SpawnOptions, Spawned, Status};
     pub use reason::{Crash, ExitReason};
     pub use registry::{Keys, NameRegistry, Registry, Via};
-    pub use runtime::{Runtime, TreeEntry};
+    pub use runtime::{Charge, Runtime, TreeEntry};
     pub use state_machine::{Entry, Event, StateMachine, StateMachineRef, Transition, start_state_machine};
     pub use stream::{STREAM_WINDOW, StreamEnd, StreamError, StreamReader, StreamWriter, TryWrite, stream};
     pub use supervisor::{

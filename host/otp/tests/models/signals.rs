@@ -8,8 +8,8 @@ use shuttle::thread;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
+use crate::runtime::timers::fire;
 use crate::support::{Listener, both, end_of};
-use crate::timers::fire;
 use crate::{Context, ExitReason, Message, Runtime, SpawnOptions, check};
 
 #[test]

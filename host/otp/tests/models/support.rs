@@ -6,7 +6,7 @@ use shuttle::future::block_on;
 use shuttle::thread;
 use tokio::sync::oneshot;
 
-use crate::process::Owner;
+use crate::owner::Owner;
 use crate::{Context, ExitReason, Message, Pid, Runtime, SpawnOptions};
 
 /// A process that keeps what it gets until it gets mail.
