@@ -9,6 +9,7 @@ use crate::bindings::{names, process, wait};
 use crate::body::{Body, short};
 use crate::call::{CallError, Pending, SendError, SpawnError};
 use crate::stream::{StreamReader, StreamWriter};
+use crate::timers::milliseconds;
 
 /// How a service is started; see [`Spawn::new`].
 #[derive(Debug, Clone)]
@@ -210,11 +211,6 @@ impl Client {
             Pending::new(started.map(|started| started.call), decode),
         )
     }
-}
-
-pub(crate) fn milliseconds(time: Duration) -> u32 {
-    // A deadline of zero means none to some imports: the shortest one is a millisecond.
-    u32::try_from(time.as_millis()).unwrap_or(u32::MAX).max(1)
 }
 
 /// As long as Erlang's.

@@ -146,7 +146,7 @@ pub fn load(component: &[u8], capabilities: &[&str]) -> Result<String, LoadError
 /// # Errors
 /// [`CallError`].
 pub fn call(to: impl Into<Target>, key: u32, body: &[u8], deadline: Duration) -> Result<Vec<u8>, CallError> {
-    Ok(wait::call(&to.into(), key, body, crate::client::milliseconds(deadline))?)
+    Ok(wait::call(&to.into(), key, body, crate::timers::milliseconds(deadline))?)
 }
 
 impl From<Pid> for Target {

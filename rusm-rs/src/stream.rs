@@ -1,13 +1,19 @@
-use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::marker::PhantomData;
-use std::rc::Rc;
 use std::time::Duration;
 
-use rusm_wire::{Decode, Encode, Reader, Writer};
+use rusm_wire::{Decode, Encode, Reader};
 
 use crate::ExitReason;
-use crate::bindings::{timers, types, wait};
+use crate::bindings::{types, wait};
+use crate::timers::milliseconds;
+
+mod chunk;
+mod source;
+
+use chunk::{CHUNK, Chunk};
+pub(crate) use source::handle_event;
+pub use source::{PushError, Sink, Stream};
 
 /// Why a stream gave no item, or took none.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,29 +51,6 @@ pub struct StreamWriter<T> {
     items: PhantomData<fn(T)>,
 }
 
-/// What a service answers to a function that streams out.
-pub struct Stream<T>(Source<T>);
-
-enum Source<T> {
-    Items(Box<dyn Iterator<Item = Result<T, String>>>),
-    Sink(Rc<Outlet>),
-}
-
-/// Pushes items into a stream from later messages. Clones push into the same stream; dropping the last one closes it.
-pub struct Sink<T> {
-    outlet: Rc<Outlet>,
-    items: PhantomData<fn(T)>,
-}
-
-/// Why an item was not pushed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum PushError {
-    /// The reader is behind; an `Event::Demand` arrives when there is room.
-    Full,
-    /// The stream has ended.
-    Ended(StreamError),
-}
-
 impl<T> StreamReader<T> {
     pub(crate) fn new(handle: Option<u64>) -> Self {
         Self { handle, chunk: Vec::new(), next: 0, deadline_ms: 0, items: PhantomData }
@@ -76,7 +59,7 @@ impl<T> StreamReader<T> {
     /// Answers [`StreamError::Timeout`] for an item that takes longer. Without it, the end of the writer's process is
     /// what ends the wait.
     pub fn with_deadline(mut self, deadline: Duration) -> Self {
-        self.deadline_ms = crate::client::milliseconds(deadline);
+        self.deadline_ms = milliseconds(deadline);
         self
     }
 
@@ -250,276 +233,6 @@ pub fn feed<T: Encode>(mut writer: StreamWriter<T>, items: impl IntoIterator<Ite
     }
 }
 
-impl<T: Encode + 'static> Stream<T> {
-    /// The items of an iterator, pulled as the reader reads.
-    pub fn iter(items: impl IntoIterator<Item = T, IntoIter: 'static>) -> Self {
-        Self(Source::Items(Box::new(items.into_iter().map(Ok))))
-    }
-
-    /// The same, for an iterator that may fail: the text of its error aborts the stream.
-    pub fn try_iter<E: fmt::Display>(
-        items: impl IntoIterator<Item = Result<T, E>, IntoIter: 'static>,
-    ) -> Self {
-        let items = items.into_iter().map(|item| item.map_err(|error| error.to_string()));
-        Self(Source::Items(Box::new(items)))
-    }
-
-    /// A stream without items yet, and the sink that gives it some from later messages.
-    pub fn sink() -> (Sink<T>, Self) {
-        let outlet = Rc::new(Outlet {
-            handle: Cell::new(None),
-            early: RefCell::default(),
-            end: RefCell::default(),
-            sinks: Cell::new(1),
-        });
-        (Sink { outlet: outlet.clone(), items: PhantomData }, Self(Source::Sink(outlet)))
-    }
-
-    /// Gives the stream its end of the call's stream.
-    pub(crate) fn serve(self, handle: u64) {
-        match self.0 {
-            Source::Items(items) => {
-                let pump = Pump { items, chunk: Chunk::default() };
-                PUMPS.with(|pumps| pumps.borrow_mut().push((handle, Box::new(pump))));
-                wait::stream_demand(handle);
-            }
-            Source::Sink(outlet) => outlet.open(handle),
-        }
-    }
-}
-
-impl<T: Encode> Sink<T> {
-    /// Pushes an item, without waiting.
-    ///
-    /// # Errors
-    /// [`PushError`].
-    pub fn push(&self, item: &T) -> Result<(), PushError> {
-        self.outlet.push(&rusm_wire::encode(item))
-    }
-}
-
-impl<T> Sink<T> {
-    /// Ends the stream; the reader gets what was pushed first.
-    pub fn close(self) {
-        self.outlet.end(End::Closed);
-    }
-
-    /// Ends the stream, and tells the reader why.
-    pub fn abort(self, why: &str) {
-        self.outlet.end(End::Aborted(why.to_owned()));
-    }
-}
-
-impl<T> Clone for Sink<T> {
-    fn clone(&self) -> Self {
-        self.outlet.sinks.set(self.outlet.sinks.get() + 1);
-        Self { outlet: self.outlet.clone(), items: PhantomData }
-    }
-}
-
-impl<T> Drop for Sink<T> {
-    fn drop(&mut self) {
-        let left = self.outlet.sinks.get() - 1;
-        self.outlet.sinks.set(left);
-        if left == 0 {
-            self.outlet.end(End::Closed);
-        }
-    }
-}
-
-/// Where a sink's items go: nowhere yet, into the stream, or nowhere any more.
-struct Outlet {
-    handle: Cell<Option<u64>>,
-    /// Pushed before the function has answered.
-    early: RefCell<Vec<u8>>,
-    /// How it has ended: nothing more is pushed then.
-    end: RefCell<Option<End>>,
-    /// Sinks that push into it.
-    sinks: Cell<usize>,
-}
-
-enum End {
-    Closed,
-    Aborted(String),
-}
-
-impl End {
-    fn tell(&self, handle: u64) {
-        match self {
-            Self::Closed => wait::stream_close(handle),
-            Self::Aborted(why) => wait::stream_abort(handle, why),
-        }
-    }
-}
-
-impl Outlet {
-    fn push(&self, item: &[u8]) -> Result<(), PushError> {
-        if self.end.borrow().is_some() {
-            return Err(PushError::Ended(StreamError::Closed));
-        }
-        let Some(handle) = self.handle.get() else {
-            let mut early = self.early.borrow_mut();
-            if !early.is_empty() && early.len() + item.len() > CHUNK {
-                return Err(PushError::Full);
-            }
-            early.extend_from_slice(item);
-            return Ok(());
-        };
-        match wait::stream_write(handle, item, 0) {
-            Ok(()) => Ok(()),
-            Err(types::StreamError::Timeout) => Err(PushError::Full),
-            Err(error) => {
-                self.end(End::Closed);
-                Err(PushError::Ended(error.into()))
-            }
-        }
-    }
-
-    fn open(&self, handle: u64) {
-        let early = self.early.take();
-        if !early.is_empty() {
-            // A fresh stream has room for a chunk; if the reader is gone, the next push says so.
-            let _ = wait::stream_write(handle, &early, 0);
-        }
-        match &*self.end.borrow() {
-            Some(end) => end.tell(handle),
-            None => self.handle.set(Some(handle)),
-        }
-    }
-
-    /// The first end counts.
-    fn end(&self, how: End) {
-        let mut end = self.end.borrow_mut();
-        if end.is_none() {
-            if let Some(handle) = self.handle.take() {
-                how.tell(handle);
-            }
-            *end = Some(how);
-        }
-    }
-}
-
-/// An iterator that a service left to be pulled.
-struct Pump<T> {
-    items: Box<dyn Iterator<Item = Result<T, String>>>,
-    chunk: Chunk,
-}
-
-trait AnyPump {
-    /// Pulls about a chunk; whether there is more.
-    fn pull(&mut self, handle: u64) -> bool;
-}
-
-impl<T: Encode> AnyPump for Pump<T> {
-    fn pull(&mut self, handle: u64) -> bool {
-        loop {
-            match self.items.next() {
-                Some(Ok(item)) => {
-                    self.chunk.push(&item);
-                    if !self.chunk.is_due::<T>() {
-                        continue;
-                    }
-                    // There is room: that is what a demand says.
-                    let written = wait::stream_write(handle, &self.chunk.take(), 0);
-                    return written.is_ok();
-                }
-                Some(Err(why)) => {
-                    self.rest(handle);
-                    wait::stream_abort(handle, &why);
-                    return false;
-                }
-                None => {
-                    self.rest(handle);
-                    return false;
-                }
-            }
-        }
-    }
-}
-
-impl<T> Pump<T> {
-    /// Sends what is left of the last chunk. A reader that is gone does not want it.
-    fn rest(&mut self, handle: u64) {
-        if !self.chunk.is_empty() {
-            let _ = wait::stream_write(handle, &self.chunk.take(), 0);
-        }
-    }
-}
-
-/// Handles an event of a stream that is pulled; false if it is none.
-pub(crate) fn handle_event(event: &types::Event) -> bool {
-    match event {
-        types::Event::Demand(handle) => {
-            let Some(mut pump) = take_pump(*handle) else { return false };
-            if pump.pull(*handle) {
-                PUMPS.with(|pumps| pumps.borrow_mut().push((*handle, pump)));
-                wait::stream_demand(*handle);
-            } else {
-                wait::stream_close(*handle);
-            }
-            true
-        }
-        types::Event::StreamEnd(end) => {
-            let pumped = take_pump(end.handle).is_some();
-            if pumped {
-                wait::stream_close(end.handle);
-            }
-            pumped
-        }
-        _ => false,
-    }
-}
-
-fn take_pump(handle: u64) -> Option<Box<dyn AnyPump>> {
-    PUMPS.with(|pumps| {
-        let mut pumps = pumps.borrow_mut();
-        let place = pumps.iter().position(|(known, _)| *known == handle)?;
-        Some(pumps.swap_remove(place).1)
-    })
-}
-
-thread_local! {
-    static PUMPS: RefCell<Vec<(u64, Box<dyn AnyPump>)>> = const { RefCell::new(Vec::new()) };
-}
-
-/// Items on their way into a chunk.
-#[derive(Debug, Default)]
-struct Chunk {
-    writer: Writer,
-    items: u32,
-    /// When the first item came.
-    since: u64,
-}
-
-impl Chunk {
-    fn push<T: Encode>(&mut self, item: &T) {
-        if self.is_empty() {
-            self.since = timers::now();
-        }
-        item.encode(&mut self.writer);
-        self.items += 1;
-    }
-
-    fn is_empty(&self) -> bool {
-        self.writer.is_empty()
-    }
-
-    /// Whether the chunk has to go: it is full, or its first item has waited long enough.
-    fn is_due<T>(&self) -> bool {
-        if self.writer.len() >= CHUNK {
-            return true;
-        }
-        // Looking at the clock costs as much as writing some bytes.
-        let looks = size_of::<T>() > 1 || self.items.is_multiple_of(1024);
-        looks && timers::now().saturating_sub(self.since) > LATE_NS
-    }
-
-    fn take(&mut self) -> Vec<u8> {
-        self.items = 0;
-        std::mem::take(&mut self.writer).into_bytes()
-    }
-}
-
 impl From<types::StreamError> for StreamError {
     fn from(error: types::StreamError) -> Self {
         match error {
@@ -545,17 +258,7 @@ impl fmt::Display for StreamError {
     }
 }
 
-impl fmt::Display for PushError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Full => f.write_str("the stream is full"),
-            Self::Ended(error) => write!(f, "the stream has ended: {error}"),
-        }
-    }
-}
-
 impl std::error::Error for StreamError {}
-impl std::error::Error for PushError {}
 
 macro_rules! opaque {
     ($($name:ident)*) => {$(
@@ -568,9 +271,3 @@ macro_rules! opaque {
 }
 
 opaque!(StreamReader StreamWriter Stream Sink);
-
-/// The most that one chunk holds, unless a single item is larger.
-const CHUNK: usize = 64 * 1024;
-
-/// How long an item may wait for others: short for a person, long beside a crossing of the sandbox.
-const LATE_NS: u64 = 1_000_000;

@@ -14,7 +14,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::bindings::{supervision, supervisors};
-use crate::client::milliseconds;
+use crate::timers::milliseconds;
 use crate::{Pid, Spawn};
 
 pub use crate::bindings::supervision::{

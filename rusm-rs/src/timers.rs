@@ -32,3 +32,9 @@ impl Timer {
         timers::cancel(self.reference).map(Duration::from_millis)
     }
 }
+
+/// As the host takes times.
+pub(crate) fn milliseconds(time: Duration) -> u32 {
+    // A deadline of zero means none to some imports: the shortest one is a millisecond.
+    u32::try_from(time.as_millis()).unwrap_or(u32::MAX).max(1)
+}

@@ -1,24 +1,13 @@
 /// <reference path="./globals.d.ts" />
 /** Write RUSM services in TypeScript. */
+export { type Answer, type Later, later, refuse, type Refused, type StreamAnswer } from "./answer.ts";
+export type { UnhandledRejections } from "./crash.ts";
 export { RusmError, type ErrorCode } from "./error.ts";
 export * as groups from "./groups.ts";
 export * as process from "./process.ts";
 export type { ProcessInfo } from "./process.ts";
-export {
-  type Answer,
-  type Extras,
-  type Later,
-  later,
-  type Main,
-  main,
-  refuse,
-  type Refused,
-  type Service,
-  service,
-  type ServiceOptions,
-  type UnhandledRejections,
-  type StreamAnswer,
-} from "./service.ts";
+export { type Main, main, type Service, service, type ServiceOptions } from "./service.ts";
+export type { Extras } from "./server.ts";
 export { Sink } from "./stream.ts";
 export {
   child,

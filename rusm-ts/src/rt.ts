@@ -1,14 +1,8 @@
 // What generated code calls. Not for users: it changes with the generator.
 export { Client } from "./client.ts";
-export {
-  type Answer,
-  type Dispatch,
-  type Entry,
-  serve,
-  serveInPlainValues,
-  start,
-  type StreamAnswer,
-} from "./service.ts";
+export type { Answer, StreamAnswer } from "./answer.ts";
+export type { Dispatch, Entry } from "./server.ts";
+export { serve, serveInPlainValues, start } from "./service.ts";
 export { childOf, type ChildOptions, type ChildSpec } from "./supervisor.ts";
 export type { CallOptions, Pid, Result, SpawnOptions, Target } from "./types.ts";
 export { DecodeError, type DecodeErrorKind, EncodeError } from "./wire/error.ts";

@@ -5,7 +5,7 @@ import { crypto } from "./web/crypto.ts";
 import { structuredClone } from "./web/clone.ts";
 import { CustomEvent, DOMException, Event, EventTarget, reportListenerErrors } from "./web/events.ts";
 import { random } from "./web/random.ts";
-import { crash } from "./service.ts";
+import { crash } from "./crash.ts";
 import { TextDecoder, TextEncoder } from "./web/text.ts";
 import { URL, URLSearchParams } from "./web/url.ts";
 import { clearInterval, clearTimeout, performance, setInterval, setTimeout } from "./web/timers.ts";

@@ -214,10 +214,7 @@ async fn restarts(node: &Node, rounds: usize) -> anyhow::Result<f64> {
         move |parent: rusm_otp::Parent| {
             let spawn = Spawn::new("echo-rust").name(Some(name.into())).parent(parent.pid, true, false);
             let engine = engine.clone();
-            async move {
-                let spawned = engine.spawn(spawn).await;
-                spawned.map(|spawned| spawned.pid).map_err(|error| error.to_string())
-            }
+            async move { Ok(engine.spawn(spawn).await?.pid) }
         }
     };
     let supervisor = rusm_otp::Supervisor::new("bench").intensity(usize::MAX, Duration::from_secs(1));

@@ -62,7 +62,7 @@ impl Cache {
 fn prepare(folder: &Path) -> io::Result<bool> {
     fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
     let folder = fs::metadata(folder)?;
-    let own = fs::metadata("/proc/self")?.uid();
+    let own = rustix::process::getuid().as_raw();
     Ok(folder.uid() == own && folder.mode() & 0o022 == 0)
 }
 
@@ -70,7 +70,7 @@ fn name(engine: &Engine, bytes: &[u8]) -> String {
     let mut settings = DefaultHasher::new();
     engine.precompile_compatibility_hash().hash(&mut settings);
     let digest = Sha256::digest(bytes);
-    let digest: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    let digest = hex::encode(digest);
     format!("{digest}-{:016x}-{COMPILER}.cwasm", settings.finish())
 }
 

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
+use procfs::process::Process;
 
 /// The places of one lane's pool, and those beyond it.
 #[derive(Debug)]
@@ -161,9 +162,8 @@ fn own_maps() -> u64 {
 }
 
 fn own_resident() -> u64 {
-    let statm = fs::read_to_string("/proc/self/statm").unwrap_or_default();
-    let pages: Option<u64> = statm.split(' ').nth(1).and_then(|pages| pages.parse().ok());
-    pages.unwrap_or(0) * 4096
+    let statm = Process::myself().and_then(|own| own.statm());
+    statm.map_or(0, |statm| statm.resident * procfs::page_size())
 }
 
 /// A process beyond the pools has one map for its memory, which merges with its neighbours while nothing else lies between,

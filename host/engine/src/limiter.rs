@@ -1,6 +1,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use bytesize::ByteSize;
 use rusm_otp::Context;
 use wasmtime::ResourceLimiter;
 
@@ -68,10 +69,10 @@ impl Limiter {
 
     fn grow(&mut self, bytes: usize) -> Result<(), String> {
         if self.used.saturating_add(bytes) > self.most {
-            return Err(format!("its memory is limited to {}", mib(self.most)));
+            return Err(format!("its memory is limited to {}", size(self.most)));
         }
         if !self.total.add(bytes, self.component_most) {
-            let most = mib(self.component_most.unwrap_or_default());
+            let most = size(self.component_most.unwrap_or_default());
             return Err(format!("the memory of its component is limited to {most} in all"));
         }
         let node = self.context.runtime().memory();
@@ -79,7 +80,7 @@ impl Limiter {
             self.total.sub(bytes);
             return Err(format!(
                 "the memory of the node, with what it keeps for its processes, is limited to {}",
-                mib(node.most())
+                size(node.most())
             ));
         }
         self.used += bytes;
@@ -104,8 +105,8 @@ impl Limiter {
 }
 
 #[cold]
-fn mib(bytes: usize) -> String {
-    format!("{:.1} MiB", bytes as f64 / f64::from(1 << 20))
+fn size(bytes: usize) -> ByteSize {
+    ByteSize(bytes as u64)
 }
 
 impl Drop for Limiter {

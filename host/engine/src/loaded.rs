@@ -1,7 +1,6 @@
 //! Components that processes load from bytes while the node runs.
 
 use std::collections::HashMap;
-use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -84,12 +83,7 @@ fn name(bytes: &[u8], profile: &Profile) -> Arc<str> {
     let mut digest = Sha256::new();
     digest.update(bytes);
     digest.update(format!("{profile:?}"));
-    let mut name = "loaded-".to_owned();
-    for byte in &digest.finalize()[..12] {
-        // Writing to a string cannot fail.
-        let _ = write!(name, "{byte:02x}");
-    }
-    name.into()
+    format!("loaded-{}", hex::encode(&digest.finalize()[..12])).into()
 }
 
 /// Twice the size of a guest with StarlingMonkey.

@@ -3,78 +3,62 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use procfs::process::{MountInfo, Process};
+use procfs::{Current as _, Meminfo, ProcResult, ProcessCGroup};
+
 /// In bytes.
 pub(crate) fn machine_memory() -> u64 {
-    let meminfo = fs::read_to_string("/proc/meminfo").unwrap_or_default();
-    let total = meminfo.lines().find_map(|line| line.strip_prefix("MemTotal:"));
-    let kib: Option<u64> = total.and_then(|total| total.trim().trim_end_matches(" kB").parse().ok());
-    let machine = kib.map_or(u64::MAX, |kib| kib << 10);
-    let groups = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
-    let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
-    let limits = limit_files(&groups, &mounts);
+    let machine = Meminfo::current().map_or(u64::MAX, |info| info.mem_total);
     // `max`, and what the first version writes for no limit, are more than any machine has.
-    let limits = limits.iter().filter_map(|file| fs::read_to_string(file).ok()?.trim().parse::<u64>().ok());
-    limits.fold(machine, u64::min)
+    let limit = |file: &PathBuf| fs::read_to_string(file).ok()?.trim().parse::<u64>().ok();
+    own_limit_files().unwrap_or_default().iter().filter_map(limit).fold(machine, u64::min)
 }
 
 /// The files with the limits of this process's control group and of all above it, wherever they are mounted.
-fn limit_files(groups: &str, mounts: &str) -> Vec<PathBuf> {
+fn own_limit_files() -> ProcResult<Vec<PathBuf>> {
+    let own = Process::myself()?;
+    let (groups, mounts): (Vec<_>, Vec<_>) =
+        (own.cgroups()?.into_iter().collect(), own.mountinfo()?.into_iter().collect());
+    Ok(limit_files(&groups, &mounts))
+}
+
+fn limit_files(groups: &[ProcessCGroup], mounts: &[MountInfo]) -> Vec<PathBuf> {
     let mut files = Vec::new();
-    for mount in mounts.lines().filter_map(Mount::parse) {
-        let file = if mount.controls_all() { "memory.max" } else { "memory.limit_in_bytes" };
-        let Some(group) = groups.lines().find_map(|line| mount.group(line)) else { continue };
+    for mount in mounts {
+        // The second version has one tree for everything, and no names of controllers.
+        let (file, controller) = match mount.fs_type.as_str() {
+            "cgroup2" => ("memory.max", None),
+            "cgroup" if mount.super_options.contains_key("memory") => {
+                ("memory.limit_in_bytes", Some("memory"))
+            }
+            _ => continue,
+        };
+        let of_this = |group: &&ProcessCGroup| match controller {
+            None => group.controllers.iter().all(String::is_empty),
+            Some(name) => group.controllers.iter().any(|controller| controller == name),
+        };
+        let Some(group) = groups.iter().find(of_this) else { continue };
         // A container may see only a part of the tree, whose root is the group that it is in.
-        let below = Path::new(group).strip_prefix(mount.root).unwrap_or(Path::new(""));
-        let folders = below.ancestors().map(|folder| Path::new(mount.point).join(folder));
+        let below = Path::new(&group.pathname).strip_prefix(&mount.root).unwrap_or(Path::new(""));
+        let folders = below.ancestors().map(|folder| mount.mount_point.join(folder));
         files.extend(folders.map(|folder| folder.join(file)));
     }
     files
 }
 
-/// A mounted tree of control groups that limits memory.
-struct Mount<'a> {
-    root: &'a str,
-    point: &'a str,
-    kind: &'a str,
-}
-
-impl<'a> Mount<'a> {
-    /// A line of `mountinfo`: its fourth and fifth word are root and place, and the kind comes after a dash.
-    fn parse(line: &'a str) -> Option<Self> {
-        let (place, rest) = line.split_once(" - ")?;
-        let mut place = place.split(' ').skip(3);
-        let (root, point) = (place.next()?, place.next()?);
-        let mut rest = rest.split(' ');
-        let (kind, options) = (rest.next()?, rest.nth(1).unwrap_or_default());
-        let limits =
-            kind == "cgroup2" || kind == "cgroup" && options.split(',').any(|option| option == "memory");
-        limits.then_some(Self { root, point, kind })
-    }
-
-    /// The second version has one tree for everything.
-    fn controls_all(&self) -> bool {
-        self.kind == "cgroup2"
-    }
-
-    /// The group that a line of `/proc/self/cgroup` names in this tree.
-    fn group(&self, line: &'a str) -> Option<&'a str> {
-        let (_, rest) = line.split_once(':')?;
-        let (controllers, group) = rest.split_once(':')?;
-        let of_this = if self.controls_all() {
-            controllers.is_empty()
-        } else {
-            controllers.split(',').any(|controller| controller == "memory")
-        };
-        of_this.then_some(group)
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use procfs::process::MountInfos;
+    use procfs::{FromBufRead as _, ProcessCGroups};
+
     use super::*;
 
     fn files(groups: &str, mounts: &str) -> Vec<String> {
-        limit_files(groups, mounts).iter().map(|file| file.display().to_string()).collect()
+        let groups =
+            ProcessCGroups::from_buf_read(groups.as_bytes()).expect("groups").into_iter().collect::<Vec<_>>();
+        let mounts =
+            MountInfos::from_buf_read(mounts.as_bytes()).expect("mounts").into_iter().collect::<Vec<_>>();
+        limit_files(&groups, &mounts).iter().map(|file| file.display().to_string()).collect()
     }
 
     #[test]

@@ -73,7 +73,7 @@ pub enum TryWrite {
     Taken,
     /// There is no room; [`StreamWriter::demand`] tells when there is.
     Full(Bytes),
-    /// The reader is gone.
+    /// The reader is gone, or too much is kept for the writer's process to keep a chunk as well.
     Ended(StreamError),
 }
 
@@ -93,9 +93,6 @@ pub(crate) trait Party: fmt::Debug + Send + Sync {
 
     /// The same of what others have left, for which it has less room.
     fn keep_for_others(&self, bytes: usize) -> Result<Box<dyn Kept>, Overdrawn>;
-
-    /// Ends it.
-    fn crash(&self, text: String);
 }
 
 /// Invariants: `bytes` is the sum of `chunks`, each with its place; a chunk is taken whenever `bytes < window`, so that one chunk larger than
@@ -141,16 +138,13 @@ impl StreamWriter {
             return TryWrite::Full(chunk);
         }
         if let Err(overdrawn) = shared.keep(bytes) {
-            // What waits already is the window from now on.
-            shared.window = shared.bytes;
-            return match (shared.window, &shared.owner) {
-                (0, Some(owner)) => {
-                    let text = format!("{overdrawn}: a chunk of a stream");
-                    owner.crash(text.clone());
-                    TryWrite::Ended(StreamError::Aborted(text))
-                }
-                _ => TryWrite::Full(chunk),
-            };
+            if shared.bytes > 0 {
+                // What waits already is the window from now on.
+                shared.window = shared.bytes;
+                return TryWrite::Full(chunk);
+            }
+            // Not even one chunk: nothing would ever make room for it.
+            return TryWrite::Ended(StreamError::Aborted(format!("{overdrawn}: a chunk of a stream")));
         }
         shared.bytes = bytes;
         shared.chunks.push_back(chunk);

@@ -26,7 +26,7 @@ impl Socket {
     /// # Errors
     /// If the folder for sockets cannot be made, or belongs to somebody else.
     pub fn of(project: &Path) -> io::Result<Self> {
-        let uid = fs::metadata("/proc/self")?.uid();
+        let uid = rustix::process::getuid().as_raw();
         let folder = PathBuf::from(format!("/tmp/rusm-{uid}"));
         fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder)?;
         let metadata = fs::symlink_metadata(&folder)?;
@@ -38,7 +38,7 @@ impl Socket {
         fs::set_permissions(&folder, fs::Permissions::from_mode(0o700))?;
         let project = fs::canonicalize(project)?;
         let digest = Sha256::digest(project.as_os_str().as_encoded_bytes());
-        let name: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+        let name = hex::encode(&digest[..8]);
         Ok(Self { path: folder.join(format!("{name}.sock")) })
     }
 

@@ -3,6 +3,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use bytesize::ByteSize;
 use rusm_engine::Profile;
 use rusm_otp::{Restart, Shutdown, Strategy};
 use rusm_setup::GuestTarget;
@@ -201,17 +202,10 @@ impl Reader<'_> {
     }
 }
 
+/// A number with a unit: of bytes without one, nobody means so few.
 fn size(text: &str) -> Option<usize> {
-    let digits = text.trim_end_matches(char::is_alphabetic);
-    let number: usize = digits.trim().parse().ok()?;
-    let unit = match &text[digits.len()..] {
-        "" | "B" => 1,
-        "KiB" => 1 << 10,
-        "MiB" => 1 << 20,
-        "GiB" => 1 << 30,
-        _ => return None,
-    };
-    number.checked_mul(unit)
+    let size: ByteSize = text.parse().ok().filter(|_| text.ends_with(char::is_alphabetic))?;
+    usize::try_from(size.as_u64()).ok()
 }
 
 /// The supervision tree, resolved from names.

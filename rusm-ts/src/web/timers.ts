@@ -2,7 +2,7 @@
 import { now } from "rusm:actor/timers@0.1.0";
 import { sleep } from "rusm:actor/wait-async@0.1.0";
 
-import { crash } from "../service.ts";
+import { crash } from "../crash.ts";
 import { read } from "../task.ts";
 
 /** Timers that were set and neither fired for the last time nor were cleared. */

@@ -37,8 +37,4 @@ impl Party for End {
     fn keep_for_others(&self, bytes: usize) -> Result<Box<dyn Kept>, Overdrawn> {
         Ok(Box::new(self.runtime.keep_for_others(self.pid, bytes)?))
     }
-
-    fn crash(&self, text: String) {
-        self.runtime.crash(self.pid, text);
-    }
 }

@@ -49,7 +49,7 @@ fn digest(settings: &Sha256, folder: &Path, inputs: &[PathBuf]) -> String {
     files.dedup();
     let mut digest = settings.clone();
     files.iter().for_each(|file| add_file(&mut digest, file));
-    digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    hex::encode(digest.finalize())
 }
 
 /// Adds a file's name and content, whether it is there or not.

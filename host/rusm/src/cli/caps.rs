@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use bytesize::ByteSize;
 use rusm_engine::{Component, Grant, Limits, grants_of_import};
 
 use super::figures::table;
@@ -45,7 +46,7 @@ fn limits(limits: &Limits) -> String {
     let none = || "no limit".to_owned();
     let mut rows = vec![["LIMIT", "VALUE"].map(str::to_owned).to_vec()];
     let mut row = |name: &str, value: String| rows.push(vec![name.to_owned(), value]);
-    let mib = |bytes: usize| format!("{:.1} MiB", bytes as f64 / 1_048_576.0);
+    let mib = |bytes: usize| ByteSize(bytes as u64).to_string();
     row("memory", mib(limits.memory));
     row("total-memory", limits.total_memory.map_or_else(none, mib));
     row("cpu", limits.cpu.map_or_else(none, |share| format!("{share} % of a core")));

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use bytesize::ByteSize;
 use clap::ValueEnum;
 use rusm_engine::{ComponentFigures, NodeFigures, Pool, ProcessFigures, Quantiles, Snapshot};
 
@@ -220,12 +221,7 @@ fn time(of: Duration) -> String {
 }
 
 fn bytes(of: usize) -> String {
-    match of {
-        0..1024 => format!("{of} B"),
-        1024..1_048_576 => format!("{} KiB", of >> 10),
-        1_048_576..1_073_741_824 => format!("{:.1} MiB", of as f64 / 1_048_576.0),
-        _ => format!("{:.1} GiB", of as f64 / 1_073_741_824.0),
-    }
+    ByteSize(of as u64).to_string()
 }
 
 /// Columns as wide as they have to be.
@@ -261,6 +257,6 @@ mod tests {
         assert_eq!(time(Duration::from_micros(1500)), "1.5 ms");
         assert_eq!(time(Duration::from_secs(90)), "90.0 s");
         assert_eq!(time(Duration::from_secs(3_600)), "1h");
-        assert_eq!((bytes(1 << 10), bytes(3 << 19)), ("1 KiB".into(), "1.5 MiB".into()));
+        assert_eq!((bytes(1 << 10), bytes(3 << 19)), ("1.0 KiB".into(), "1.5 MiB".into()));
     }
 }

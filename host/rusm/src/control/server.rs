@@ -3,6 +3,7 @@ use std::io;
 use std::os::unix::fs::PermissionsExt as _;
 use std::time::Duration;
 
+use futures::StreamExt as _;
 use rusm_codegen::value::{parse_call, parse_value, print_next, print_value};
 use rusm_codegen::{Contract, Function, Shape, Type};
 use rusm_engine::Engine;
@@ -11,10 +12,11 @@ use rusm_otp::{
     StreamWriter, Target, stream,
 };
 use rusm_wire::Reader;
-use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, Lines};
+use tokio::io::AsyncWriteExt as _;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::time::Instant;
+use tokio_util::codec::{FramedRead, LinesCodec};
 
 use super::{Answer, Claim, Info, Say};
 use crate::descriptors::{self, Spare};
@@ -81,7 +83,8 @@ impl Drop for Listening {
 
 async fn serve(engine: &Engine, context: &Context, connection: UnixStream) -> io::Result<()> {
     let (reader, writer) = connection.into_split();
-    let mut peer = Peer { lines: BufReader::new(reader).lines(), writer };
+    let lines = FramedRead::new(reader, LinesCodec::new_with_max_length(LONGEST_LINE));
+    let mut peer = Peer { lines, writer };
     let (name, text, deadline_ms) = loop {
         match peer.hear().await? {
             None => return Ok(()),
@@ -310,16 +313,19 @@ fn failed(kind: &str, text: &str) -> Answer {
     Answer::Failed { kind: kind.to_owned(), text: text.to_owned() }
 }
 
+/// More than the arguments of any call: what one call into a guest may take along, as text.
+const LONGEST_LINE: usize = 256 << 20;
+
 /// A client, line by line.
 struct Peer {
-    lines: Lines<BufReader<OwnedReadHalf>>,
+    lines: FramedRead<OwnedReadHalf, LinesCodec>,
     writer: OwnedWriteHalf,
 }
 
 impl Peer {
     async fn hear(&mut self) -> io::Result<Option<Say>> {
-        match self.lines.next_line().await? {
-            Some(line) => Ok(Some(serde_json::from_str(&line)?)),
+        match self.lines.next().await {
+            Some(line) => Ok(Some(serde_json::from_str(&line.map_err(io::Error::other)?)?)),
             None => Ok(None),
         }
     }

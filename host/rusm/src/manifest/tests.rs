@@ -73,7 +73,10 @@ fn targets_and_engines_are_known() {
 
 #[test]
 fn bad_values_say_what_is_expected() {
-    assert!(error("[components.a]\npath = \"a\"\ncapabilities = { memory = \"8 MB\" }").contains("64MiB"));
+    assert!(
+        error("[components.a]\npath = \"a\"\ncapabilities = { memory = \"8 potatoes\" }").contains("64MiB")
+    );
+    assert!(error("[node]\nmemory = \"64\"").contains("64MiB"));
     assert!(error("[supervisor]\nperiod = \"soon\"").starts_with("rusm.toml:2: `soon` is no duration"));
     let child = format!("{TWO}[[supervisor.children]]\ncomponent = \"cart\"\n");
     assert!(error(&format!("{child}restart = \"permanant\"")).contains("did you mean `permanent`?"));

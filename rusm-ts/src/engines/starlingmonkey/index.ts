@@ -2,7 +2,8 @@
 // What the bundler puts around a component for StarlingMonkey.
 import "./web.ts";
 
-import { crash, type ServerExports } from "../../service.ts";
+import { crash } from "../../crash.ts";
+import type { ServerExports } from "../../server.ts";
 import { during, goOn, isWake, setOnStuck } from "./loop.ts";
 import { install } from "./stack.ts";
 import { plain } from "./values.ts";

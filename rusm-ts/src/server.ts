@@ -1,0 +1,338 @@
+/// <reference path="./host.d.ts" />
+import { reply, replyError, takesSeveral } from "rusm:actor/process@0.1.0";
+import { streamClose } from "rusm:actor/wait-async@0.1.0";
+
+import { Later, Refused } from "./answer.ts";
+import { crash, exported, guarded } from "./crash.ts";
+import { RusmError } from "./error.ts";
+import { hostKey } from "./spawn.ts";
+import { ItemReader, readerEnded, writeToReader } from "./stream.ts";
+import { enterTask, leaveTask } from "./task.ts";
+import type { Event, ExitReason } from "./types.ts";
+import { DecodeError } from "./wire/error.ts";
+import { type Reader, reading } from "./wire/reader.ts";
+import { NO_BYTES, type Writer, writing, written } from "./wire/writer.ts";
+
+/** What a service may do besides the functions of its contract. */
+export interface Extras {
+  /** Everything that is no call of a function: mail, ends of other processes, timers. */
+  info?(event: Event): void | Promise<void>;
+  /** The process is about to end in good order. */
+  terminate?(reason: ExitReason): void | Promise<void>;
+}
+
+/** What generated code tells of a contract. */
+export interface Dispatch<S> {
+  readonly contract: string;
+  readonly init?: number;
+  readonly functions: { readonly [key: number]: Entry<S> };
+}
+
+export interface Entry<S> {
+  readonly name: string;
+  readonly shape: "init" | "call" | "cast" | "stream-out" | "stream-in";
+  /** Reads the arguments, says that they are done, and runs the function. */
+  call(reader: Reader, service: S, input: StreamInput): unknown;
+  /** Writes the value of the reply, or an item of the stream. */
+  value?(writer: Writer, value: unknown): void;
+  /** Writes the contract's error. */
+  refusal?(writer: Writer, error: unknown): void;
+}
+
+/** The stream that came with a call. */
+export interface StreamInput {
+  read<T>(decode: (reader: Reader) => T): AsyncIterable<T>;
+  /** What its reader has thrown. */
+  failure?: { readonly error: unknown };
+}
+
+/** What became of a message, if not a reply. */
+type Unanswered =
+  | { tag: "later" }
+  | { tag: "unknown-function" }
+  | { tag: "malformed"; val: string }
+  | { tag: "refused"; val: Uint8Array };
+
+type Outcome = { tag: "reply"; val: Uint8Array } | Unanswered;
+
+/** The bytes of a reply, or what else became of a message. */
+type Handled = Uint8Array | Unanswered;
+
+interface Request {
+  sender: { node: number; id: number };
+  reference: number;
+  kind: "call" | "cast";
+}
+
+export interface ServerExports {
+  init(key: number, body: Uint8Array): Promise<Outcome>;
+  handle(key: number, request: Request, body: Uint8Array, streamEnd: number | null): Promise<Outcome>;
+  info(event: Event | { tag: "demand" | "stream-end" | "delivery"; val: unknown }): Promise<void>;
+  terminate(reason: ExitReason): Promise<void>;
+}
+
+/** The same for calls and casts, in plain values: the binding makes each record of one call anew. */
+export interface PlainExports {
+  handlePlain(
+    key: number,
+    reference: number,
+    body: Uint8Array,
+    streamEnd: number,
+  ): Promise<Uint8Array | null>;
+  takeOutcome(): Outcome;
+}
+
+/** Its fields are private to TypeScript alone: QuickJS checks each use of a `#name`, in what every call is made of. */
+export class Server<S extends object> {
+  /** By the key as a number of 32 bits with a sign: an object would make a string of each past 2^31. */
+  private readonly functions: Map<number, Entry<S>>;
+  private readonly initKey: number | undefined;
+  private readonly handlers: S & Extras;
+  private readonly most: number;
+  private running = 0;
+  private waiting: Array<() => void> = [];
+
+  constructor(dispatch: Dispatch<S>, handlers: S & Extras, most: number) {
+    const functions = Object.entries(dispatch.functions);
+    this.functions = new Map(functions.map(([key, entry]) => [hostKey(Number(key)), entry]));
+    this.initKey = dispatch.init === undefined ? undefined : hostKey(dispatch.init);
+    this.handlers = handlers;
+    this.most = most;
+  }
+
+  exports(): ServerExports {
+    return {
+      init: (key, body) => exported(() => this.init(hostKey(key), body)),
+      handle: (key, request, body, streamEnd) =>
+        this.handleInTask(key, request.reference, body, streamEnd ?? 0, asOutcome),
+      info: (event) => exported(() => this.info(event)),
+      terminate: (reason) => exported(async () => this.handlers.terminate?.(reason)),
+    };
+  }
+
+  private async init(key: number, body: Uint8Array): Promise<Outcome> {
+    if (this.most > 1) takesSeveral();
+    const own = this.initKey;
+    if (own === undefined && key === 0) return NOTHING;
+    const entry = key === own ? this.functions.get(key) : undefined;
+    if (entry === undefined) return UNKNOWN_FUNCTION;
+    const reader = reading(body);
+    let answer: unknown;
+    try {
+      answer = await entry.call(reader, this.handlers, NO_INPUT);
+    } catch (error) {
+      if (error instanceof DecodeError && reader.reads(body)) return { tag: "malformed", val: error.message };
+      if (!(error instanceof Refused)) throw error;
+      answer = error;
+    }
+    if (!(answer instanceof Refused)) return NOTHING;
+    const w = writing();
+    entry.refusal?.(w, answer.payload);
+    return { tag: "refused", val: written(w) };
+  }
+
+  plainExports(): PlainExports {
+    let outcome: Outcome = UNKNOWN_FUNCTION;
+    const replyOf = (handled: Handled): Uint8Array | null => {
+      if (handled instanceof Uint8Array) return handled;
+      outcome = handled;
+      return null;
+    };
+    return {
+      handlePlain: (key, reference, body, streamEnd) =>
+        this.handleInTask(key, reference, body, streamEnd, replyOf),
+      takeOutcome: () => outcome,
+    };
+  }
+
+  /** What `exported` does, without a closure: every message comes this way. */
+  private handleInTask<R>(
+    key: number,
+    reference: number,
+    body: Uint8Array,
+    streamEnd: number,
+    make: (handled: Handled) => R,
+  ): Promise<R> {
+    const own = enterTask();
+    const handled = this.handle(hostKey(key), reference, body, streamEnd, make);
+    return handled instanceof Promise ? leaveTask(own, handled) : Promise.resolve(handled);
+  }
+
+  /** A cast has the reference 0, and what comes without a stream has 0 for its end. */
+  private handle<R>(
+    key: number,
+    reference: number,
+    body: Uint8Array,
+    streamEnd: number,
+    make: (handled: Handled) => R,
+  ): R | Promise<R> {
+    const entry = this.functions.get(key);
+    if (entry === undefined || entry.shape === "init") return make(UNKNOWN_FUNCTION);
+    if (!(this.most > 1)) return this.run(entry, reference, body, streamEnd, make);
+    if (this.running < this.most) return make(this.enter(entry, reference, body, streamEnd));
+    // The host waits for a place, too, and takes no other message meanwhile.
+    const free = new Promise<void>((resolve) => this.waiting.push(resolve));
+    return free.then(() => make(this.enter(entry, reference, body, streamEnd)));
+  }
+
+  /** Runs a function beside others: what is there at once, or `later`. */
+  private enter(entry: Entry<S>, reference: number, body: Uint8Array, streamEnd: number): Handled {
+    this.running++;
+    const running = this.run(entry, reference, body, streamEnd, (handled) => handled);
+    if (!(running instanceof Promise)) {
+      this.leave();
+      return running;
+    }
+    void running.then((handled) => {
+      this.leave();
+      if (reference !== 0) send(reference, handled);
+    });
+    return LATER;
+  }
+
+  private leave(): void {
+    this.running--;
+    this.waiting.shift()?.();
+  }
+
+  /** Runs a function; a refusal may be thrown as well as returned. What else is thrown is a crash. */
+  private run<R>(
+    entry: Entry<S>,
+    reference: number,
+    body: Uint8Array,
+    streamEnd: number,
+    make: (handled: Handled) => R,
+  ): R | Promise<R> {
+    if (entry.shape === "stream-in" && streamEnd === 0) return make(WITHOUT_STREAM);
+    const input = streamEnd === 0 ? NO_INPUT : inputFrom(streamEnd);
+    const reader = reading(body);
+    let answer: unknown;
+    try {
+      answer = entry.call(reader, this.handlers, input);
+    } catch (error) {
+      const malformed = error instanceof DecodeError && reader.reads(body);
+      if (malformed) return make({ tag: "malformed", val: error.message });
+      return make(this.failed(entry, reference, error, streamEnd, input));
+    }
+    // What is there needs no turn of the queue.
+    if (!(answer instanceof Promise)) return make(this.safelyAnswered(entry, reference, answer, streamEnd));
+    return answer.then(
+      (value) => make(this.safelyAnswered(entry, reference, value, streamEnd)),
+      (error: unknown) => make(this.failed(entry, reference, error, streamEnd, input)),
+    );
+  }
+
+  private failed(
+    entry: Entry<S>,
+    reference: number,
+    error: unknown,
+    streamEnd: number,
+    input: StreamInput,
+  ): Handled {
+    // The caller has sent no item, or has given up: that ends its call, and not the service.
+    if (input.failure !== undefined && error === input.failure.error) {
+      return { tag: "malformed", val: error instanceof Error ? error.message : String(error) };
+    }
+    return error instanceof Refused ? this.safelyAnswered(entry, reference, error, streamEnd) : crash(error);
+  }
+
+  private safelyAnswered(entry: Entry<S>, reference: number, answer: unknown, streamEnd: number): Handled {
+    try {
+      return this.answered(entry, reference, answer, streamEnd);
+    } catch (error) {
+      return crash(error);
+    }
+  }
+
+  private answered(entry: Entry<S>, reference: number, answer: unknown, streamEnd: number): Handled {
+    if (answer instanceof Later) {
+      answer.begin((value: unknown) => send(reference, replyTo(entry, value)));
+      return LATER;
+    }
+    if (entry.shape !== "stream-out") {
+      if (entry.shape === "stream-in" && streamEnd !== 0) streamClose(streamEnd);
+      return replyTo(entry, answer);
+    }
+    if (streamEnd === 0) return WITHOUT_STREAM;
+    if (answer instanceof Refused) {
+      streamClose(streamEnd);
+      return replyTo(entry, answer);
+    }
+    const { value, refusal } = entry;
+    const items = answer as AsyncIterable<unknown> | Iterable<unknown>;
+    // It goes on between messages; the reader sets its pace, and its end is no failure of this service.
+    void guarded(async () => {
+      try {
+        await writeToReader(streamEnd, items, (w, item) => value?.(w, item), STREAM_PATIENCE_MS);
+      } catch (error) {
+        if (!(error instanceof RusmError)) console.warn(`a stream of ${entry.name} failed:`, error);
+      }
+    });
+    return refusal === undefined ? NO_BYTES : new Uint8Array([0]);
+  }
+
+  private async info(
+    event: Event | { tag: "demand" | "stream-end" | "delivery"; val: unknown },
+  ): Promise<void> {
+    if (event.tag === "stream-end") return readerEnded((event.val as { handle: number }).handle);
+    if (event.tag === "demand" || event.tag === "delivery") return;
+    await this.handlers.info?.(event as Event);
+  }
+}
+
+function inputFrom(streamEnd: number): StreamInput {
+  const input: StreamInput = {
+    read: (decode) =>
+      new ItemReader(
+        async () => streamEnd,
+        decode,
+        (error) => {
+          input.failure = { error };
+        },
+      ),
+  };
+  return input;
+}
+
+/** The bytes that answer a call. */
+function replyTo<S>(entry: Entry<S>, answer: unknown): Uint8Array {
+  const { value, refusal } = entry;
+  const w = writing();
+  if (answer instanceof Refused) {
+    if (refusal === undefined) throw new TypeError(`${entry.name} cannot refuse: its contract has no error`);
+    w.tag(1);
+    refusal(w, answer.payload);
+  } else {
+    if (refusal !== undefined) w.tag(0);
+    if (value !== undefined) value(w, answer);
+  }
+  return written(w);
+}
+
+function asOutcome(handled: Handled): Outcome {
+  return handled instanceof Uint8Array ? { tag: "reply", val: handled } : handled;
+}
+
+/** Answers a call later. */
+function send(reference: number, handled: Handled): boolean {
+  if (handled instanceof Uint8Array) return reply(reference, handled);
+  switch (handled.tag) {
+    case "malformed":
+      return replyError(reference, { tag: "malformed", val: handled.val });
+    case "later":
+      return true;
+    default:
+      return replyError(reference, { tag: "malformed", val: "the service has no answer" });
+  }
+}
+
+/** Of a call that came without a stream: the host knows no such handle. */
+const NO_INPUT = inputFrom(0);
+
+const WITHOUT_STREAM: Unanswered = { tag: "malformed", val: "the call came without a stream" };
+const LATER: Unanswered = { tag: "later" };
+const UNKNOWN_FUNCTION: Unanswered = { tag: "unknown-function" };
+const NOTHING: Outcome = { tag: "reply", val: NO_BYTES };
+
+/** A reader may take a day over one chunk: its end is noticed in any case. */
+const STREAM_PATIENCE_MS = 24 * 3_600_000;
