@@ -6,7 +6,7 @@ export interface Pid {
   id: number;
 }
 
-/** Where a call goes: to a process, or to whoever has a name when it is sent. */
+/** Where a call goes: to a process, or to the one registered under a name when it is sent. */
 export type Target = { tag: "process"; val: Pid } | { tag: "name"; val: string };
 
 /** What a process that crashed left behind. */

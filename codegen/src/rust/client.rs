@@ -25,7 +25,7 @@ impl Emitter<'_> {
             impl Client {
                 #spawn
 
-                /// A client of the service with this name, whoever has it at each call. Checks that there is one now
+                /// A client of the service registered under this name at each call. Checks that there is one now
                 /// and that it has every function of the contract.
                 pub fn named(name: &str) -> rt::Result<Self, rt::CallError> {
                     rt::Client::named(name, CONTRACT).map(|core| Self { core })

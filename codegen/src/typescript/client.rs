@@ -30,7 +30,7 @@ impl Emitter<'_> {
         self.line(&format!("  static readonly dispatch: $.Dispatch<{class}Service> = $dispatch;"));
         self.line("");
         self.spawn();
-        self.line("  /** A client of whoever has this name at each call. Checks that there is one now, with all of the contract. */");
+        self.line("  /** A client of the process registered under this name at each call. Checks that there is one now, with all of the contract. */");
         let promise = self.global("Promise");
         self.line(&format!(
             "  static async named(name: string, options: $.CallOptions = {{}}): {promise}<{class}> {{"

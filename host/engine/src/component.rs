@@ -13,6 +13,22 @@ use crate::source_map::Sources;
 use crate::types::StreamDirection;
 
 /// A component that was loaded under a name: everything that is known of it, besides its code.
+///
+/// ```
+/// # use rusm_engine::{Engine, EngineConfig, Profile, Spawn, SpawnError, LoadError};
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let config = EngineConfig { sync_processes: 10, async_processes: 10, ..EngineConfig::default() };
+/// # let engine = Engine::new(rusm_otp::Runtime::new(), config)?;
+/// # let component = wat::parse_str(r#"(component (core module $m (func (export "run")))
+/// #     (core instance $i (instantiate $m)) (func (export "run") (canon lift (core func $i "run"))))"#)?;
+/// let loaded = engine.load("nothing", component, Profile::default()).await?;
+/// assert_eq!((loaded.name(), loaded.lane()), ("nothing", rusm_engine::Lane::Sync));
+/// assert!(loaded.imports().is_empty() && loaded.contracts().implements.is_empty());
+/// assert_eq!(loaded.denials(), []);
+/// # Ok(())
+/// # }
+/// ```
 pub struct Component {
     pub(crate) name: Arc<str>,
     pub(crate) kind: Kind,

@@ -5,6 +5,14 @@ use std::time::Duration;
 use crate::machine::machine_memory;
 
 /// How an engine is made.
+///
+/// ```
+/// use rusm_engine::EngineConfig;
+///
+/// // For tests: small pools, and nothing is kept between runs.
+/// let config = EngineConfig { sync_processes: 100, async_processes: 20, cache: None, ..EngineConfig::default() };
+/// assert_eq!(config.tick.as_millis(), 1);
+/// ```
 #[derive(Debug, Clone)]
 pub struct EngineConfig {
     /// Processes of the sync lane that the pool holds: they start fastest. More live beyond it, while `maps` and
@@ -18,7 +26,7 @@ pub struct EngineConfig {
     pub resident: u64,
     /// The most memory that any process can be granted, in bytes.
     pub memory: usize,
-    /// The most memory of all processes together, in bytes; none for no bound but each one's own.
+    /// The most memory of all processes together and of what the node keeps for them, in bytes; none for no bound but each one's own.
     pub total_memory: Option<usize>,
     /// How long a guest runs before others get their turn, and how long a kill may take.
     pub tick: Duration,

@@ -6,6 +6,24 @@ use std::fmt::Write as _;
 use rusm_codegen::section::SectionError;
 
 /// Why a component was not loaded.
+///
+/// ```
+/// # use rusm_engine::{Engine, EngineConfig, Profile, Spawn, SpawnError, LoadError};
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let config = EngineConfig { sync_processes: 10, async_processes: 10, ..EngineConfig::default() };
+/// # let engine = Engine::new(rusm_otp::Runtime::new(), config)?;
+/// # let component = wat::parse_str(r#"(component (core module $m (func (export "run")))
+/// #     (core instance $i (instantiate $m)) (func (export "run") (canon lift (core func $i "run"))))"#)?;
+/// let error = engine.load("empty", wat::parse_str("(component)")?, Profile::default()).await.unwrap_err();
+/// assert!(matches!(error, LoadError::NoProcess { .. }));
+/// let mut greedy = Profile::default();
+/// greedy.limits.memory = 1 << 40;
+/// let error = engine.load("greedy", component, greedy).await.unwrap_err();
+/// assert!(error.to_string().contains("bytes of memory; this node allows"));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
     /// It is no component, or its contracts cannot be read.

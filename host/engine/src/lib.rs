@@ -4,6 +4,30 @@
 //! sandboxed instance a process. Guests that wait by blocking run in the *sync lane*, guests that await (TypeScript, WASI
 //! 0.3) in the *async lane*; one implementation of the actor world serves both. This is the only crate that knows
 //! wasmtime.
+//!
+//! ```
+//! use rusm_engine::{Engine, EngineConfig, Kind, Profile, Spawn};
+//! use rusm_otp::Runtime;
+//!
+//! # #[tokio::main]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! // A raw process that does nothing; `rusm build` makes components of Rust and TypeScript.
+//! let component = wat::parse_str(
+//!     r#"(component
+//!         (core module $m (func (export "run")))
+//!         (core instance $i (instantiate $m))
+//!         (func (export "run") (canon lift (core func $i "run"))))"#,
+//! )?;
+//! let config = EngineConfig { sync_processes: 10, async_processes: 10, ..EngineConfig::default() };
+//! let engine = Engine::new(Runtime::new(), config)?;
+//! let loaded = engine.load("nothing", component, Profile::default()).await?;
+//! assert_eq!(loaded.kind(), Kind::Raw);
+//! let spawned = engine.spawn(Spawn::new("nothing")).await?;
+//! println!("it was {}", spawned.pid);
+//! assert_eq!(engine.snapshot().node.spawned, 1);
+//! # Ok(())
+//! # }
+//! ```
 
 mod cache;
 mod capabilities;

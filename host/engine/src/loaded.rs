@@ -17,7 +17,7 @@ pub(crate) struct Loaded(Mutex<HashMap<Arc<str>, Entry>>);
 
 #[derive(Debug)]
 struct Entry {
-    /// Whoever comes first loads it, and the others wait.
+    /// The first one loads it, and the others wait.
     ready: Arc<OnceCell<()>>,
     bytes: usize,
     used: Instant,

@@ -8,6 +8,22 @@ use parking_lot::Mutex;
 use rusm_otp::Pid;
 
 /// The last of what a process wrote, oldest bytes first; 64 KiB of each stream at most.
+///
+/// ```
+/// # use rusm_engine::{Engine, EngineConfig, Profile, Spawn, SpawnError, LoadError};
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let config = EngineConfig { sync_processes: 10, async_processes: 10, ..EngineConfig::default() };
+/// # let engine = Engine::new(rusm_otp::Runtime::new(), config)?;
+/// # let component = wat::parse_str(r#"(component (core module $m (func (export "run")))
+/// #     (core instance $i (instantiate $m)) (func (export "run") (canon lift (core func $i "run"))))"#)?;
+/// engine.load("nothing", component, Profile::default()).await?;
+/// let spawned = engine.spawn(Spawn::new("nothing")).await?;
+/// // It wrote nothing, so that nothing is known of it.
+/// assert_eq!(engine.output(spawned.pid), None);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Written {
     /// Standard output.

@@ -37,7 +37,7 @@ pub(crate) enum Refusal {
     Capacity(String),
 }
 
-/// Tells whoever spawned a process how its start went; once.
+/// Tells the parent of a process how its start went; once.
 #[derive(Clone)]
 pub(crate) struct Started(Arc<Mutex<Option<StartSender>>>);
 
@@ -50,7 +50,7 @@ impl Started {
 
     fn tell(&self, outcome: Result<(), Refusal>) {
         if let Some(sender) = self.0.lock().take() {
-            // Whoever spawned it may be gone: then a link tells the process.
+            // The parent may be gone: then a link tells the process.
             let _ = sender.send(outcome);
         }
     }

@@ -11,6 +11,23 @@ use crate::figures::{Quantiles, quantiles};
 use crate::{Component, Engine, Kind, Lane, Written};
 
 /// One look at a node.
+///
+/// ```
+/// # use rusm_engine::{Engine, EngineConfig, Profile, Spawn, SpawnError, LoadError};
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let config = EngineConfig { sync_processes: 10, async_processes: 10, ..EngineConfig::default() };
+/// # let engine = Engine::new(rusm_otp::Runtime::new(), config)?;
+/// # let component = wat::parse_str(r#"(component (core module $m (func (export "run")))
+/// #     (core instance $i (instantiate $m)) (func (export "run") (canon lift (core func $i "run"))))"#)?;
+/// engine.load("nothing", component, Profile::default()).await?;
+/// let snapshot = engine.snapshot();
+/// assert_eq!(snapshot.components[0].name, "nothing");
+/// assert_eq!(snapshot.node.sync_pool.total, 10);
+/// assert!(snapshot.processes.is_empty());
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Snapshot {
     /// The node.

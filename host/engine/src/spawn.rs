@@ -9,6 +9,25 @@ use crate::Profile;
 use crate::capacity::Count;
 
 /// A process to be started.
+///
+/// ```
+/// # use rusm_engine::{Engine, EngineConfig, Profile, Spawn, SpawnError, LoadError};
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let config = EngineConfig { sync_processes: 10, async_processes: 10, ..EngineConfig::default() };
+/// # let engine = Engine::new(rusm_otp::Runtime::new(), config)?;
+/// # let component = wat::parse_str(r#"(component (core module $m (func (export "run")))
+/// #     (core instance $i (instantiate $m)) (func (export "run") (canon lift (core func $i "run"))))"#)?;
+/// engine.load("nothing", component, Profile::default()).await?;
+/// let program = Spawn::new("nothing").name(Some("first".into()));
+/// let first = engine.spawn(program).await?;
+/// println!("first is {}", first.pid);
+/// // A name that nobody has loaded.
+/// let error = engine.spawn(Spawn::new("nothign")).await.unwrap_err();
+/// assert!(matches!(&error, SpawnError::UnknownComponent { nearest: Some(near), .. } if near == "nothing"));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone)]
 pub struct Spawn {
     pub(crate) component: String,
@@ -23,7 +42,7 @@ pub struct Spawn {
     pub(crate) command: Option<Command>,
     pub(crate) children: Option<(Count, Option<u32>)>,
     pub(crate) deadline: Duration,
-    /// For whoever spawns it, until this is gone.
+    /// For its parent, until this is gone.
     pub(crate) kept: Option<Arc<Charge>>,
 }
 
@@ -120,13 +139,13 @@ impl Spawn {
         self
     }
 
-    /// Counts it among the living processes of whoever spawns it, so many at most.
+    /// Counts it among the living children of its parent, so many at most.
     pub(crate) fn counted(mut self, children: Count, most: Option<u32>) -> Self {
         self.children = Some((children, most));
         self
     }
 
-    /// What is kept for whoever spawns it.
+    /// What is kept for its parent.
     pub(crate) fn kept(mut self, kept: Charge) -> Self {
         self.kept = Some(Arc::new(kept));
         self

@@ -100,7 +100,7 @@ impl Engine {
     }
 }
 
-/// One more of the component, and of whoever spawns it, if their limits allow.
+/// One more of the component, and of its parent's children, if their limits allow.
 fn count(component: &Component, spawn: &Spawn) -> Result<(Counted, Option<Counted>), SpawnError> {
     let most = component.profile.limits.instances;
     let own = component.living.take(most).ok_or_else(|| {

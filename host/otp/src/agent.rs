@@ -10,10 +10,10 @@ use crate::{
     ServerRef, SpawnOptions, Target, start_server,
 };
 
-/// A process that keeps a value, for whoever wants to look at it or change it: Elixir's `Agent`.
+/// A process that keeps a value, which others look at and change: Elixir's `Agent`.
 ///
 /// What it is given runs in its own process, one after the other. If that panics, the agent
-/// crashes, and whoever waits hears of it.
+/// crashes, and its callers hear of it.
 ///
 /// ```
 /// use std::time::Duration;

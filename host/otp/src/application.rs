@@ -93,7 +93,7 @@ impl Runtime {
         all.iter().filter(|(_, pid)| self.is_alive(*pid)).map(|(name, _)| name.clone()).collect()
     }
 
-    /// Stops everything in good order: the applications, the one that was started last first, then whoever stands outside
+    /// Stops everything in good order: the applications, the one that was started last first, then processes outside
     /// of them; and kills what is left after so long. Once the applications are gone, a process that is spawned ends with
     /// `shutdown` before its first step, so that processes which start each other cannot keep the node from stopping. The
     /// node can be used again afterwards.
@@ -133,7 +133,7 @@ impl Runtime {
         std::iter::once(root).chain(below).collect()
     }
 
-    /// Asks the roots to stop, waits for all of them and of those below, and kills whoever is left at the deadline.
+    /// Asks the roots to stop, waits for all of them and of those below, and kills those that are left at the deadline.
     async fn stop_processes(&self, roots: Vec<Pid>, all: Vec<Pid>, deadline: Instant) -> ShutdownReport {
         let (done, report) = oneshot::channel();
         let stopper = move |context: crate::Context| async move {

@@ -16,9 +16,9 @@ use crate::{ExitReason, Pid};
 
 /// What a process runs.
 ///
-/// Invariants: one that is [`QUEUED`] is in exactly one place of the scheduler, and whoever takes it out runs it; so a
-/// process is run by one worker at a time, and whoever wakes it while it runs makes it run again. `future` is touched only
-/// by whoever has changed the phase to [`RUNNING`], or from [`IDLE`] or [`QUEUED`] to [`ENDED`].
+/// Invariants: one that is [`QUEUED`] is in exactly one place of the scheduler, and the runner that takes it out runs it; so a
+/// process is run by one worker at a time, and a waker that finds it running makes it run again. `future` is touched only
+/// by the thread that has changed the phase to [`RUNNING`], or from [`IDLE`] or [`QUEUED`] to [`ENDED`].
 pub(crate) struct Body {
     pub(crate) runtime: Runtime,
     pub(crate) pid: Pid,
@@ -40,7 +40,7 @@ pub(crate) struct Body {
 // SAFETY: the future is `Send`, and by the invariant of the phases one thread at a time touches it.
 unsafe impl Sync for Body {}
 
-/// It waits: whoever wakes it has to give it to the scheduler.
+/// It waits: its waker has to give it to the scheduler.
 const IDLE: u8 = 0;
 /// It is to run.
 const QUEUED: u8 = 1;
@@ -103,7 +103,7 @@ impl Body {
         self.phase.compare_exchange(from, to, Ordering::AcqRel, Ordering::Acquire)
     }
 
-    /// By whoever may touch the future.
+    /// By a thread that may touch the future.
     fn take_future(&self) {
         // SAFETY: every caller is the one that the invariant names.
         let future = unsafe { &mut *self.future.get() }.take();

@@ -39,7 +39,7 @@ pub enum CallError {
     /// The node cannot be reached.
     #[error("noconnection: the node cannot be reached")]
     NoConnection,
-    /// The caller, and whoever it calls, wait for each other: their names in the order of their calls, from the caller back
+    /// The caller and its callee, itself or through others, wait for each other: their names in the order of their calls, from the caller back
     /// to itself. The call is not begun.
     #[error("cycle: a call that comes back to its caller: {}", .0.join(" -> "))]
     Cycle(Vec<String>),

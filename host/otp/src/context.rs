@@ -52,7 +52,7 @@ impl Context {
         self.runtime.label(self.pid)
     }
 
-    /// Sends bytes as this process; to nobody, if nobody is there. Now and then it lets others run, so that whoever gets many
+    /// Sends bytes as this process; to nobody, if nobody is there. Now and then it lets others run, so that a process that gets many
     /// messages keeps up: [`Runtime::send`] does not.
     ///
     /// # Errors

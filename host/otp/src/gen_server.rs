@@ -75,7 +75,7 @@ pub trait GenServer: Sized + Send + 'static {
     /// What it can be told.
     type Cast: Send + 'static;
 
-    /// Makes the state. Whoever starts the server waits for it; an error ends the process, and is the starter's error.
+    /// Makes the state. The starter waits for it; an error ends the process, and is the starter's error.
     fn init(
         args: Self::Args,
         context: &Context,
@@ -146,7 +146,7 @@ impl<S: GenServer> Protocol for Server<S> {
     type Cast = S::Cast;
 }
 
-/// A server, for whoever calls it.
+/// A server, as its callers know it.
 pub struct ServerRef<S> {
     client: Client<Server<S>>,
 }

@@ -51,7 +51,7 @@
 //!
 //! Processes share the workers of the tokio runtime that is current when the node is made. A process runs until it waits;
 //! one that takes or sends many messages lets others run in between, one that computes does not: `spawn_blocking` of tokio is
-//! for that. One that blocks its thread, by `block_in_place`, keeps whoever it has woken last from running; it must not wait
+//! for that. One that blocks its thread, by `block_in_place`, keeps the process that it has woken last from running; it must not wait
 //! there for another process. A process that calls an idle server usually finds the reply there when the call is sent, because the server
 //! has run within its turn. A panic ends its process alone, as [`ExitReason::Crash`].
 //!

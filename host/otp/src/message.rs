@@ -103,7 +103,7 @@ pub struct Request {
     pub stream: Option<StreamEnd>,
     /// When the caller gives up; none where it decides later.
     pub deadline: Option<Instant>,
-    /// Whoever waits. The runtime keeps it from the moment of receipt, so that a callee's end answers the call.
+    /// The caller's end. The runtime keeps it from the moment of receipt, so that a callee's end answers the call.
     pub(crate) reply_to: Option<ReplyTo>,
 }
 
@@ -169,11 +169,11 @@ impl Filter {
 pub enum Target {
     /// To this process.
     Process(Pid),
-    /// To whoever has this name when it is sent.
+    /// To the process registered under this name when it is sent.
     Name(String),
     /// To a process as long as it has not taken the alias back.
     Alias(Alias),
-    /// To whoever a registry of the application's own has under a name.
+    /// To the process that a registry of the application's own has under a name.
     Via(Via),
 }
 

@@ -66,7 +66,7 @@ pub struct ListenerInfo {
 /// killed. A listener stops so when its parent ends or asks it to, when anybody sends it a `shutdown`, and by
 /// [`Listening::stop`]. It traps exits, and hears [`suspend`](crate::suspend) and [`resume`](crate::resume).
 ///
-/// Limits: connections at once, by default 10,000; whoever connects past that waits in the system's backlog, 1,024 by
+/// Limits: connections at once, by default 10,000; clients past that wait in the system's backlog, 1,024 by
 /// default, and past that is not answered. When the system is out of files or memory, the listener accepts nothing for
 /// 100 ms and then tries again.
 ///

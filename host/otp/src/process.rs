@@ -244,7 +244,7 @@ pub(crate) struct State {
     pub(crate) serves: bool,
     /// It belongs to the application, and not to its host.
     pub(crate) guest: bool,
-    /// Whoever has started it has told it to end, and it has heard so as a message.
+    /// Its parent has told it to end, and it has heard so as a message.
     pub(crate) ending: bool,
     /// It has set timers, which go with it.
     pub(crate) has_timers: bool,
@@ -289,7 +289,7 @@ pub(crate) struct Rare {
     pub(crate) receivers: Vec<(Reference, Waker)>,
     /// Under which names it can be reached until it takes them back; true for those that end with the first message.
     pub(crate) aliases: SmallMap<Reference, bool>,
-    /// Whoever has to know of its end, besides links and monitors.
+    /// What has to know of its end, besides links and monitors.
     pub(crate) owners: Vec<Arc<dyn Owner>>,
     /// How many messages a full mailbox has dropped.
     pub(crate) dropped: u64,
@@ -363,7 +363,7 @@ pub(crate) struct Holdings {
     pub(crate) next_handle: u64,
 }
 
-/// How many messages lie in the inbox of a private half, and how many bytes they take: what [`Message::cost`] says. Only whoever holds
+/// How many messages lie in the inbox of a private half, and how many bytes they take: what [`Message::cost`] says. Only the holder of
 /// the private half changes them.
 #[derive(Debug, Default)]
 pub(crate) struct Inbox {

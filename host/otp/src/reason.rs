@@ -12,7 +12,7 @@ pub enum ExitReason {
     Normal,
     /// It was asked to stop.
     Shutdown,
-    /// The same, with a payload for whoever watches.
+    /// The same, with a payload for links and monitors.
     ShutdownWith(Bytes),
     /// It was killed, and could not trap that.
     Killed,

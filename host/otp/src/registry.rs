@@ -23,7 +23,7 @@ pub struct Via {
 }
 
 impl Via {
-    /// Whoever has this name in this registry when a message is sent.
+    /// The process under this name in this registry when a message is sent.
     pub fn new(registry: Arc<dyn NameRegistry>, name: impl Into<Arc<str>>) -> Self {
         Self { registry, name: name.into() }
     }
@@ -169,7 +169,7 @@ where
 }
 
 impl<V: Clone + Send + Sync + 'static> Registry<Arc<str>, V> {
-    /// Whoever is registered first under this name when a message is sent.
+    /// The process registered first under this name when a message is sent.
     pub fn via(&self, name: impl Into<Arc<str>>) -> Via {
         Via::new(self.shared.clone(), name)
     }

@@ -295,7 +295,7 @@ impl Runtime {
         self.node.names.find(name)
     }
 
-    /// Waits as long as a name belongs to a process that has been told to end, and at most so long: whoever starts a process
+    /// Waits as long as a name belongs to a process that has been told to end, and at most so long: a supervisor that starts a process
     /// in the place of one that was killed need not fail by its name.
     pub async fn name_settled(&self, name: &str, limit: Duration) {
         let limit = deadline(limit);
@@ -379,7 +379,7 @@ struct Ended(Mutex<Option<oneshot::Sender<()>>>);
 impl Owner for Ended {
     fn ended(&self, _: &Runtime, _: Pid) {
         if let Some(sender) = self.0.lock().take() {
-            // Whoever waited may have given up.
+            // The waiter may have given up.
             let _ = sender.send(());
         }
     }

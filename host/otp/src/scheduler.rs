@@ -26,7 +26,7 @@ pub(crate) struct Scheduler {
     /// Runners that found nothing to do.
     parked: Mutex<Vec<usize>>,
     parked_count: AtomicUsize,
-    /// A runner was unparked and has not looked yet: whoever has work for it need not unpark another one.
+    /// A runner was unparked and has not looked yet: new work need not unpark another one.
     searching: AtomicBool,
     closed: AtomicBool,
     decoy: Mutex<Option<Waker>>,
@@ -129,7 +129,7 @@ impl Scheduler {
         wake(&self.decoy);
     }
 
-    /// Takes a process that has to run, from whoever woke it.
+    /// Takes a process that has to run, from its waker.
     pub(crate) fn place(body: Arc<Body>) {
         let place = |thread: &Thread, body: Arc<Body>| {
             let runner = thread.runner.borrow();

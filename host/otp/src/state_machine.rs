@@ -63,7 +63,7 @@ use timeouts::{Fired, Settings, Timeout, Timeouts};
 ///                 Transition::next(Is::Open).state_timeout(Duration::from_secs(10))
 ///             }
 ///             (Is::Open, Event::StateTimeout) => Transition::next(Is::Locked),
-///             // Whoever wants to go in waits until it is open.
+///             // A caller that wants to go in waits until it is open.
 ///             (Is::Locked, call @ Event::Call(..)) => Transition::keep().postpone(call),
 ///             (Is::Open, Event::Call((), from)) => {
 ///                 from.reply("come in");
@@ -100,7 +100,7 @@ pub trait StateMachine: Sized + Send + 'static {
     type Cast: Send + 'static;
 
     /// Makes the machine, its first state and what is to be done there, which may be
-    /// [`Transition::keep`]. Whoever starts it waits for it; an error ends the process, and is the
+    /// [`Transition::keep`]. The starter waits for it; an error ends the process, and is the
     /// starter's error.
     fn init(
         args: Self::Args,
@@ -315,7 +315,7 @@ impl<M: StateMachine> Protocol for Machine<M> {
     type Cast = M::Cast;
 }
 
-/// A state machine, for whoever calls it.
+/// A state machine, as its callers know it.
 pub struct StateMachineRef<M> {
     client: Client<Machine<M>>,
 }
@@ -497,7 +497,7 @@ impl<M: StateMachine> Running<M> {
     }
 
     async fn make(&mut self, mut transition: Transition<M>) -> Result<(), ExitReason> {
-        // First of all: if the machine ends, whoever waits hears of that.
+        // First of all: if the machine ends, its callers hear of that.
         self.postponed.extend(transition.postponed.take());
         let old = match std::mem::replace(&mut transition.to, To::Keep) {
             To::Stop(reason) => return Err(reason),

@@ -424,7 +424,7 @@ impl Supervisor {
         self
     }
 
-    /// What is kept for whoever has it started, for as long as it runs or may be started again.
+    /// What is kept for the process that has it started, for as long as it runs or may be started again.
     pub fn kept(mut self, kept: Charge) -> Self {
         self.kept = Some(Arc::new(kept));
         self
@@ -473,7 +473,7 @@ impl Supervisor {
             let mut running = Running::new(self, context, counter, parent);
             match running.start_all().await {
                 Ok(()) => {
-                    // Whoever started it may have ended meanwhile: then the link says so.
+                    // Its starter may have ended meanwhile: then the link says so.
                     let _ = started.send(Ok(()));
                     running.watch().await
                 }

@@ -49,11 +49,11 @@ pub(crate) struct Slot {
     pub(crate) callback: AtomicU8,
     /// The process takes messages now, whatever else it waits for.
     pub(crate) receiving: AtomicBool,
-    /// The how many-th process of the slot this is; whoever takes the slot changes it.
+    /// The how many-th process of the slot this is; changed when the slot is taken.
     generation: AtomicU32,
     /// The call that the process waits for, from before it looks whether anybody waits for it; 0 for none.
     pub(crate) calling: AtomicU64,
-    /// The last of them that was answered: whoever answers notes it before the reply can be seen, and an answered call keeps
+    /// The last of them that was answered: the callee notes it before the reply can be seen, and an answered call keeps
     /// nobody.
     answered: AtomicU64,
     /// Whom that call is to: the id of its pid. Written before `calling`.
@@ -215,7 +215,7 @@ impl Slot {
         self.calling.load(Ordering::SeqCst) == call && self.answered.load(Ordering::Acquire) != call
     }
 
-    /// The state, whoever it is of.
+    /// The state, of whichever process.
     #[inline]
     pub(crate) fn lock_any(&self) -> MutexGuard<'_, State> {
         self.state.try_lock().unwrap_or_else(|| self.lock_soon())
@@ -225,7 +225,7 @@ impl Slot {
     #[cold]
     fn lock_soon(&self) -> MutexGuard<'_, State> {
         for _ in 0..LOOKS {
-            // Whoever has it is likely to want it again at once, and has it in its cache.
+            // Its holder is likely to want it again at once, and has it in its cache.
             for _ in 0..PAUSES {
                 std::hint::spin_loop();
             }

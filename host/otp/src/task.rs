@@ -47,7 +47,7 @@ pub struct Task<T> {
     monitor: Option<Reference>,
     value: Arc<Mutex<Option<T>>>,
     linked: bool,
-    /// It is of no use to anybody but whoever drops it.
+    /// It is of no use to anybody but its owner.
     ends_when_dropped: bool,
 }
 

@@ -28,7 +28,7 @@ pub(crate) trait Protocol: 'static {
     type Cast: Send + 'static;
 }
 
-/// A process of one kind, for whoever calls it.
+/// A process of one kind, as its callers know it.
 pub(crate) struct Client<P> {
     pub(crate) target: Target,
     protocol: PhantomData<fn() -> P>,
@@ -156,7 +156,7 @@ impl<P: Protocol> Received<P> {
     }
 }
 
-/// Whoever waits for a call's reply. Dropped by its server without one, it answers `cancelled`; if
+/// The caller that waits for a reply. Dropped by its server without one, it answers `cancelled`; if
 /// the server ends first, that is the answer.
 pub struct CallFrom<R> {
     runtime: Runtime,
@@ -208,7 +208,7 @@ thread_local! {
     static ENDING: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Drops all that a process still has when it has run to its end: whoever waits hears of the end.
+/// Drops all that a process still has when it has run to its end: its callers hear of the end.
 pub(crate) fn drop_at_end(remains: impl Sized) {
     let outer = ENDING.replace(true);
     drop(remains);
@@ -259,12 +259,12 @@ pub(crate) async fn initialised<T>(
         Err(panic) => Err(context.runtime().panicked(context.pid(), panic.as_ref())),
     };
     if outcome.is_err() {
-        // Whoever hears that it did not start may use the name at once.
+        // The starter may use the name at once when it hears of the failure.
         let name = context.runtime().info(context.pid()).and_then(|info| info.name);
         name.map(|name| context.runtime().unregister(context.pid(), &name));
     }
     context.serves();
-    // Whoever started it may have ended: then its link tells the process.
+    // Its starter may have ended: then its link tells the process.
     let _ = ready.send(outcome.as_ref().map(|_| ()).map_err(Clone::clone));
     outcome
 }

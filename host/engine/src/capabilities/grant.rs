@@ -3,13 +3,24 @@ use std::str::FromStr;
 
 /// One thing that a process may do, written `kind:scope`: `spawn:counter`, `register:shard-*`, `connect:db.local:5432`,
 /// `control`. A name may end in `*`; so may a host or a port be `*`.
+///
+/// ```
+/// use rusm_engine::Grant;
+///
+/// let shards: Grant = "register:shard-*".parse()?;
+/// assert!(shards.covers(&Grant::Register("shard-7".into())));
+/// assert_eq!(shards.kind(), "register");
+/// let error = "regsiter:shard-7".parse::<Grant>().unwrap_err();
+/// assert_eq!(error.hint.as_deref(), Some("register"));
+/// # Ok::<(), rusm_engine::GrantError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Grant {
     /// Start processes of this component.
     Spawn(String),
     /// Take this name.
     Register(String),
-    /// Find, call and send to whoever has this name.
+    /// Find, call and send to the process with this name.
     Lookup(String),
     /// Link to processes outside of the family that have this name, or are of this component.
     Link(String),
@@ -56,7 +67,7 @@ impl Grant {
         KINDS.into_iter().map(|(kind, _)| kind)
     }
 
-    /// Whether whoever has this one may do the other.
+    /// Whether this one includes the other.
     pub fn covers(&self, wanted: &Self) -> bool {
         match (self, wanted) {
             (Self::Spawn(scope), Self::Spawn(name))

@@ -4,6 +4,21 @@ use std::time::Duration;
 use super::Grant;
 
 /// What a process of a component may do, and how much it may use. The default allows nothing.
+///
+/// ```
+/// use rusm_engine::{Limits, Profile};
+///
+/// let profile = Profile {
+///     grants: vec!["spawn:cart-*".parse()?, "lookup:stock".parse()?],
+///     limits: Limits { memory: 8 << 20, ..Limits::default() },
+///     ..Profile::default()
+/// };
+/// assert!(profile.allows(&"spawn:cart-rust".parse()?));
+/// assert!(profile.narrow(vec!["lookup:stock".parse()?]).is_ok());
+/// let wider = profile.narrow(vec!["control".parse()?]);
+/// assert_eq!(wider.unwrap_err().to_string(), "control");
+/// # Ok::<(), rusm_engine::GrantError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Profile {
     /// What it may do.

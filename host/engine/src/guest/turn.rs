@@ -1,5 +1,5 @@
 //! Whose turn it is, and since when. A turn ends with a real wait, and only with one: calls of the host that answer at once, however
-//! many and however long, belong to the turn of whoever makes them.
+//! many and however long, belong to the turn of the process that makes them.
 
 use std::cell::Cell;
 use std::future::poll_fn;

@@ -3,7 +3,7 @@
 use crate::Grant;
 use crate::guest::Guest;
 
-/// Whoever has a pid may use it; a name is looked up under a grant.
+/// A pid may be used by those who have it; a name is looked up under a grant.
 pub(super) fn may_reach(
     guest: &Guest,
     operation: &'static str,
@@ -32,7 +32,7 @@ pub(super) fn may_control(
 }
 
 /// A process may link to its family, and to others under a grant for the name or the component; to those of the host never.
-/// Whoever is gone harms nobody.
+/// A process that is gone harms nobody.
 pub(super) fn may_link(guest: &Guest, operation: &'static str, other: rusm_otp::Pid) -> Result<(), String> {
     let Some(info) = guest.context.runtime().info(other) else { return Ok(()) };
     if guest.context.runtime().is_of_host(other) == Some(true) {

@@ -53,7 +53,13 @@ impl Right {
 }
 
 /// The kinds of grants without which an import of a guest does nothing, or less, by its interface and name as in the
-/// component: `grants_of_import("rusm:actor/process@0.1.0", "kill")` are those of the right to end others, `["control"]`.
+/// component.
+///
+/// ```
+/// // The right to end others.
+/// assert_eq!(rusm_engine::grants_of_import("rusm:actor/process@0.1.0", "kill"), ["control"]);
+/// assert!(rusm_engine::grants_of_import("rusm:actor/process@0.1.0", "self").is_empty());
+/// ```
 pub fn grants_of_import(interface: &str, function: &str) -> Vec<&'static str> {
     let known = TABLE.iter().filter(|import| (import.interface, import.name) == (interface, function));
     let own = known.flat_map(|import| import.rights.iter().flat_map(|right| right.grants()));

@@ -121,7 +121,7 @@ impl Drop for Waiting<'_> {
 /// A call that is waited for.
 ///
 /// Most replies come in microseconds and deadlines are seconds away, so a process has one alarm and not a timer a call:
-/// when it rings, whoever waits looks at the clock.
+/// when it rings, its waits look at the clock.
 struct Wait<'a> {
     context: &'a Context,
     pending: PendingCall,

@@ -15,10 +15,10 @@ use crate::{
     CallError, Context, ExitReason, Message, Pid, ProcessInfo, Runtime, ShutdownReport, SpawnOptions, system,
 };
 
-/// Tells whoever starts a listener where it listens.
+/// Tells the starter of a listener where it listens.
 pub(super) type Ready = oneshot::Sender<Result<SocketAddr, ListenError>>;
 
-/// What a listener can be asked. Whoever asks learns from the absence of the answer that it has ended.
+/// What a listener can be asked. The caller learns from the absence of the answer that it has ended.
 #[derive(Debug)]
 pub(super) enum Ask {
     Info(oneshot::Sender<ListenerInfo>),
@@ -40,14 +40,14 @@ where
     let (socket, addr) = match bind(addr, &options) {
         Ok(bound) => bound,
         Err(error) => {
-            // Whoever hears that it did not start may use the name at once.
+            // The starter may use the name at once when it hears of the failure.
             let name = context.runtime().info(context.pid()).and_then(|info| info.name);
             name.map(|name| context.runtime().unregister(context.pid(), &name));
             let _ = ready.send(Err(ListenError::of(error)));
             return ExitReason::Shutdown;
         }
     };
-    // Whoever started it may have ended: then its link tells the process.
+    // Its starter may have ended: then its link tells the process.
     let _ = ready.send(Ok(addr));
     let parent = parent_of(&context);
     let connections = Connections { runtime: context.runtime().clone(), pids: HashSet::new() };
@@ -98,7 +98,7 @@ where
                 drop(socket);
                 let report = self.stop().await;
                 if let Some(answer) = answer {
-                    // Whoever asked may have ended.
+                    // The caller may have ended.
                     let _ = answer.send(report);
                 }
                 return reason;
@@ -137,7 +137,7 @@ where
                 return Some(Stop(reason, None));
             }
             Message::Term { value, .. } => match *value.downcast::<Ask>().ok()? {
-                // Whoever asked may have ended.
+                // The caller may have ended.
                 Ask::Info(answer) => drop(answer.send(self.info())),
                 Ask::Stop(answer) => return Some(Stop(ExitReason::Shutdown, Some(answer))),
             },

@@ -19,13 +19,13 @@ use super::ConnectionError;
 /// other one lives.
 ///
 /// Invariants: at most one half reads and one writes; once `stream` is none, it stays so; a half that waits has left its
-/// waker here under the lock of `stream`, so that whoever takes the stream finds it; a failure is noted in `reset` under the
+/// waker here under the lock of `stream`, so that the task that takes the stream finds it; a failure is noted in `reset` under the
 /// same lock as the operation that met it.
 #[derive(Debug)]
 pub(super) struct Socket {
     /// None once it was aborted.
     stream: RwLock<Option<TcpStream>>,
-    /// The system tells of a reset once, and whoever reads after that finds an end in good order.
+    /// The system tells of a reset once, and the next read finds an end in good order.
     reset: AtomicBool,
     reader: Mutex<Option<Waker>>,
     writer: Mutex<Option<Waker>>,

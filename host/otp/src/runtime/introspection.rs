@@ -62,7 +62,7 @@ impl Runtime {
         info
     }
 
-    /// Every living process after the one that has started it, the oldest first: the supervision trees, and whoever stands
+    /// Every living process after the one that has started it, the oldest first: the supervision trees, and processes that stand
     /// alone.
     pub fn tree(&self) -> Vec<TreeEntry> {
         let slots = self.node.table.slots();

@@ -16,7 +16,7 @@ impl Runtime {
 impl ReplyTo {
     /// False if nobody waits any more.
     pub(crate) fn answer(self, runtime: &Runtime, reply: Result<Payload, CallError>) -> bool {
-        // Before the reply: whoever sees it may call the caller, which does not wait any more.
+        // Before the reply: a process that sees it may call the caller, which does not wait any more.
         let slot = runtime.node().table.slot(self.caller);
         let waits = slot.is_none_or(|slot| slot.wait_over(self.call));
         let bytes = if waits { 0 } else { heap(&reply) };

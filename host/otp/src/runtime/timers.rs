@@ -64,7 +64,7 @@ impl Runtime {
         }
     }
 
-    /// Lets whoever waits for a call look at the clock; those who wait on set the next alarm.
+    /// Lets the waiters for calls look at the clock; those who wait on set the next alarm.
     pub(crate) fn ring_alarm(&self, pid: Pid) {
         let Some(slot) = self.node.table.slot(pid) else { return };
         let Some(mut private) = slot.private(pid) else { return };

@@ -15,7 +15,7 @@ use super::{
 use crate::timers::deadline;
 use crate::{Context, ExitReason, Message, Pid, Reference, Runtime, SpawnOptions};
 
-/// What a supervisor can be asked. Whoever asks waits for the answer, or learns from its absence that it has ended.
+/// What a supervisor can be asked. The caller waits for the answer, or learns from its absence that it has ended.
 #[derive(Debug)]
 pub(super) enum Command {
     StartChild(ChildSpec, Answer<Result<Pid, ChildError>>),
@@ -43,7 +43,7 @@ pub(super) struct Running {
     children: Children,
     intensity: Intensity,
     restarts: Arc<AtomicU64>,
-    /// Whoever asked it to stop, and learns of its end.
+    /// The caller that asked it to stop, and learns of its end.
     stopping: Option<Answer<()>>,
     /// Children that were asked to stop and have not ended yet, by the monitors of them.
     ending: HashMap<Reference, Stop>,
@@ -129,7 +129,7 @@ impl Running {
     }
 
     async fn obey(&mut self, command: Command) -> Result<(), ExitReason> {
-        // Whoever asked may have ended: then nobody wants to know.
+        // The caller may have ended: then nobody wants to know.
         match command {
             Command::StartChild(spec, answer) => drop(answer.send(self.start_child(spec).await)),
             Command::TerminateChild(id, answer) => drop(answer.send(self.terminate_child(&id).await)),
@@ -264,7 +264,7 @@ impl Running {
         }
     }
 
-    /// Starts a child again that has ended, and whoever the strategy says.
+    /// Starts a child again that has ended, and the siblings that the strategy says.
     async fn restart(&mut self, place: Place) -> Result<(), ExitReason> {
         if !self.intensity.admits(Instant::now()) {
             let id = self.children.get(place).map(|child| child.spec.id.clone()).unwrap_or_default();

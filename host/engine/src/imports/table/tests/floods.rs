@@ -2,8 +2,8 @@
 //! given: what the host keeps for it stays within its limits, others go on, and all of it is given back.
 
 use std::fs;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
 use rusm_otp::{Context, ExitReason, Message, Pid, Runtime, STREAM_WINDOW, SpawnOptions, StreamEnd, stream};
@@ -15,9 +15,13 @@ use super::mirror;
 use crate::guest::Guest;
 use crate::{Engine, EngineConfig, Lane, Limits, Profile};
 
-/// How long each flood lasts, and of how many calls it is at most: more than any limit.
-const LASTS: Duration = Duration::from_millis(300);
-const CALLS: usize = 300_000;
+/// How long each flood lasts, and of how many calls it is at most: more than any limit. By hand it may last longer:
+/// `RUSM_FLOOD_MS=5000`.
+static LASTS: LazyLock<Duration> = LazyLock::new(|| {
+    let given = std::env::var("RUSM_FLOOD_MS").ok();
+    Duration::from_millis(given.map_or(300, |ms| ms.parse().expect("milliseconds")))
+});
+const CALLS: usize = 10_000_000;
 
 /// Calls that the guest makes before it looks around.
 const AT_ONCE: i32 = 50;
@@ -158,12 +162,12 @@ async fn flood(lab: &Lab, interface: &str, function: &Function) -> Flooded {
     let count = flooding.ty(&store).results().len();
     let (before, begun) = (resident(), Instant::now());
     let mut flooded = Flooded { calls: 0, resident: 0, kept: 0, ended: String::new() };
-    while flooded.calls < CALLS && begun.elapsed() < LASTS {
+    while flooded.calls < CALLS && begun.elapsed() < *LASTS {
         let arguments = Arguments { resolve: &lab.resolve, own: &own, number: flooded.calls }.of(function);
         let mut results = vec![Val::Bool(false); count];
         // What it is given, it keeps: futures most of all.
         let call = flooding.call_async(&mut store, &arguments, &mut results);
-        match tokio::time::timeout(LASTS, call).await {
+        match tokio::time::timeout(*LASTS, call).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => {
                 flooded.ended = format!("{error:#}");
