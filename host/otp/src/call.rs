@@ -8,7 +8,6 @@ use tokio::sync::oneshot::{self, error::TryRecvError};
 use tokio::task::coop::unconstrained;
 use tokio::time::Instant;
 
-use crate::account::Kept;
 use crate::hash::IdHasher;
 use crate::{ExitReason, Payload, Pid, Reference};
 
@@ -53,7 +52,7 @@ pub enum CallError {
 pub(crate) struct ReplyTo {
     pub(crate) caller: Pid,
     pub(crate) call: Reference,
-    sender: oneshot::Sender<Reply>,
+    sender: oneshot::Sender<Result<Payload, CallError>>,
 }
 
 /// Calls that a process has received and not yet answered: a list while they are few.
@@ -74,11 +73,8 @@ pub struct PendingCall {
     pub reference: Reference,
     /// When to give up.
     pub deadline: Option<Instant>,
-    receiver: oneshot::Receiver<Reply>,
+    receiver: oneshot::Receiver<Result<Payload, CallError>>,
 }
-
-/// A reply, with what is kept for its caller until it takes it or gives the call up: none if it waits for the reply.
-pub(crate) type Reply = (Result<Payload, CallError>, Option<Box<dyn Kept>>);
 
 impl OpenCalls {
     pub(crate) fn insert(&mut self, reply_to: ReplyTo) {
@@ -136,7 +132,8 @@ const FEW: usize = 32;
 
 impl ReplyTo {
     /// Gives the caller its reply; false if nobody waits any more.
-    pub(crate) fn send(self, reply: Reply) -> bool {
+    #[inline]
+    pub(crate) fn send(self, reply: Result<Payload, CallError>) -> bool {
         self.sender.send(reply).is_ok()
     }
 
@@ -160,7 +157,7 @@ impl PendingCall {
     /// The reply, if it is there.
     pub(crate) fn try_reply(&mut self) -> Option<Result<Payload, CallError>> {
         match self.receiver.try_recv() {
-            Ok((reply, _)) => Some(reply),
+            Ok(reply) => Some(reply),
             Err(TryRecvError::Empty) => None,
             Err(TryRecvError::Closed) => Some(Err(CallError::Exited(ExitReason::Killed))),
         }
@@ -176,6 +173,6 @@ impl Future for PendingCall {
         // Many processes share one turn of the scheduler, whose budget is for what comes from outside.
         let receiver = pin!(unconstrained(&mut self.receiver));
         let reply = std::task::ready!(receiver.poll(task));
-        Poll::Ready(reply.map_or(Err(CallError::Exited(ExitReason::Killed)), |(reply, _)| reply))
+        Poll::Ready(reply.unwrap_or(Err(CallError::Exited(ExitReason::Killed))))
     }
 }

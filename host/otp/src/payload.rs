@@ -58,12 +58,29 @@ impl Payload {
         }
     }
 
+    /// The same bytes, and what is given back when the last holder of them is gone.
+    pub(crate) fn with(self, kept: impl Send + 'static) -> Self {
+        match self.0 {
+            Kept::Shared(bytes) => Self(Kept::Shared(Bytes::from_owner(With(bytes, kept)))),
+            Kept::Inline { .. } => self,
+        }
+    }
+
     /// The same bytes, whose holders are counted apart: many threads that count at one place hinder each other.
     pub(crate) fn counted_apart(&self) -> Self {
         match &self.0 {
             Kept::Shared(bytes) => Self(Kept::Shared(Bytes::from_owner(bytes.clone()))),
             Kept::Inline { .. } => self.clone(),
         }
+    }
+}
+
+/// Bytes, and what goes with them.
+struct With<T>(Bytes, T);
+
+impl<T> AsRef<[u8]> for With<T> {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
     }
 }
 

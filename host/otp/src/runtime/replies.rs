@@ -19,13 +19,19 @@ impl ReplyTo {
         // Before the reply: a process that sees it may call the caller, which does not wait any more.
         let slot = runtime.node().table.slot(self.caller);
         let waits = slot.is_none_or(|slot| slot.wait_over(self.call));
-        let bytes = if waits { 0 } else { heap(&reply) };
-        let reply = match bytes {
-            0 => (reply, None),
-            _ => match runtime.keep(self.caller, bytes) {
-                Ok(kept) => (reply, Some(Box::new(kept) as _)),
-                Err(_) => (Err(CallError::Overloaded), None),
+        if waits { self.send(reply) } else { self.answer_in_advance(runtime, reply) }
+    }
+
+    /// The reply is kept for its caller until that takes it, or gives the call up.
+    #[cold]
+    fn answer_in_advance(self, runtime: &Runtime, reply: Result<Payload, CallError>) -> bool {
+        let reply = match reply {
+            Ok(body) if body.heap() > 0 => match runtime.keep(self.caller, body.heap()) {
+                Ok(kept) => Ok(body.with(kept)),
+                Err(_) => Err(CallError::Overloaded),
             },
+            Ok(body) => Ok(body),
+            Err(error) => Err(shortened(error)),
         };
         self.send(reply)
     }
@@ -40,13 +46,23 @@ impl Request {
     }
 }
 
-/// Bytes that a reply takes besides its place.
-fn heap(reply: &Result<Payload, CallError>) -> usize {
-    match reply {
-        Ok(body) => body.heap(),
-        Err(CallError::UnknownFunction(text) | CallError::Malformed(text) | CallError::Denied(text)) => {
-            text.len()
+/// An error whose text is no longer than what a call under way is charged for.
+fn shortened(error: CallError) -> CallError {
+    let short = |mut text: String| {
+        if text.len() > LONGEST_TEXT {
+            text.truncate(text.floor_char_boundary(LONGEST_TEXT));
+            text.push_str(" …");
+            text.shrink_to_fit();
         }
-        Err(_) => 0,
+        text
+    };
+    match error {
+        CallError::UnknownFunction(text) => CallError::UnknownFunction(short(text)),
+        CallError::Malformed(text) => CallError::Malformed(short(text)),
+        CallError::Denied(text) => CallError::Denied(short(text)),
+        other => other,
     }
 }
+
+/// Bytes.
+const LONGEST_TEXT: usize = 256;
