@@ -12,8 +12,8 @@ pub(super) fn caps(component: &Component) -> String {
     let profile = component.profile();
     let mut asked: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     for (interface, function) in component.imports() {
-        for kind in grants_of_import(&interface, &function) {
-            let (_, interface) = interface.split_once('/').unwrap_or(("", &interface));
+        for kind in grants_of_import(interface, function) {
+            let (_, interface) = interface.split_once('/').unwrap_or(("", interface));
             let interface = interface.split('@').next().unwrap_or(interface);
             asked.entry(kind).or_default().push(format!("{interface}.{function}"));
         }

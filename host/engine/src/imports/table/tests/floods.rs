@@ -177,7 +177,7 @@ async fn flood(lab: &Lab, interface: &str, function: &Function) -> Flooded {
             Err(_) => break,
         }
         flooded.calls += AT_ONCE as usize;
-        if flooded.calls % 1000 == 0 {
+        if flooded.calls.is_multiple_of(1000) {
             if reset.call_async(&mut store, ()).await.is_err() {
                 break;
             }
