@@ -161,7 +161,8 @@ fn own_maps() -> u64 {
     BufReader::new(maps).split(b'\n').count() as u64
 }
 
-fn own_resident() -> u64 {
+/// Bytes of the memory of this program that are resident.
+pub(crate) fn own_resident() -> u64 {
     let statm = Process::myself().and_then(|own| own.statm());
     statm.map_or(0, |statm| statm.resident * procfs::page_size())
 }

@@ -150,7 +150,7 @@ pub use net::{
 pub use payload::Payload;
 pub use pid::{Pid, Reference};
 pub use process::{AlreadyRegistered, Overflow, ProcessInfo, SpawnOptions, Spawned, Status};
-pub use reason::{Crash, ExitReason};
+pub use reason::{Crash, ExitReason, shortened};
 pub use registry::{Keys, NameRegistry, Registry, Via};
 pub use runtime::{Charge, Runtime, TreeEntry};
 pub use state_machine::{Entry, Event, StateMachine, StateMachineRef, Transition, start_state_machine};

@@ -85,3 +85,13 @@ impl fmt::Display for Crash {
         Ok(())
     }
 }
+
+/// A text without its end, if it has more than so many bytes: for texts that others choose and this node keeps.
+pub fn shortened(mut text: String, most: usize) -> String {
+    if text.len() > most {
+        text.truncate(text.floor_char_boundary(most));
+        text.push_str(" …");
+        text.shrink_to_fit();
+    }
+    text
+}

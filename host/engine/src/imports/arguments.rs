@@ -39,22 +39,8 @@ pub(super) fn body(
     }
 }
 
-/// A text of a guest's that the host keeps and shows, with its end left out if it is very long.
-pub(super) fn shortened(mut text: String) -> String {
-    if text.len() > LONGEST_TEXT {
-        let end = (0..=LONGEST_TEXT).rfind(|place| text.is_char_boundary(*place)).unwrap_or(0);
-        text.truncate(end);
-        text.push_str(" …");
-        text.shrink_to_fit();
-    }
-    text
-}
-
 /// Smaller bodies are copied in less time than a look takes.
 const LARGE: usize = 64 << 10;
-
-/// More than people read of one crash.
-const LONGEST_TEXT: usize = 64 << 10;
 
 /// Texts, read from the guest's memory.
 pub(super) fn strings(store: &mut Store<'_>, list: &WasmList<WasmStr>) -> wasmtime::Result<Vec<String>> {

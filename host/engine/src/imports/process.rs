@@ -1,9 +1,9 @@
 use bytes::Bytes;
-use rusm_otp::{ExitReason as Reason, Payload};
+use rusm_otp::{ExitReason as Reason, Payload, shortened};
 use wasmtime::StoreContextMut;
 use wasmtime::component::{WasmList, WasmStr};
 
-use super::arguments::{shortened, target, worth_copying};
+use super::arguments::{target, worth_copying};
 use super::rights::{known, may_control, may_link, may_reach};
 use super::table::{Imports, process as import};
 use crate::Grant;
@@ -82,7 +82,8 @@ pub(super) fn add(imports: &mut Imports<'_>) -> wasmtime::Result<()> {
     imports.func_wrap(
         &import::REPORT_CRASH,
         |mut store: Store<'_>, (text, backtrace): (String, String)| {
-            store.data_mut().reported_crash = Some((shortened(text), shortened(backtrace)));
+            store.data_mut().reported_crash =
+                Some((shortened(text, LONGEST_TEXT), shortened(backtrace, LONGEST_TEXT)));
             Ok(())
         },
     )?;
@@ -172,3 +173,6 @@ fn env(guest: &Guest, name: String) -> Result<Option<String>, SendError> {
     guest.require("env", Grant::Env(name.clone())).map_err(SendError::Denied)?;
     Ok(wasi::variable(&guest.profile, &name))
 }
+
+/// More than people read of one crash.
+const LONGEST_TEXT: usize = 64 << 10;

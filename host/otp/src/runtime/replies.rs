@@ -1,6 +1,6 @@
 use super::Runtime;
 use crate::call::{CallError, ReplyTo};
-use crate::{Payload, Pid, Reference, Request};
+use crate::{Payload, Pid, Reference, Request, shortened};
 
 impl Runtime {
     /// Answers a call that `callee` received. False if it was answered before, or nobody waits.
@@ -31,7 +31,7 @@ impl ReplyTo {
                 Err(_) => Err(CallError::Overloaded),
             },
             Ok(body) => Ok(body),
-            Err(error) => Err(shortened(error)),
+            Err(error) => Err(brief(error)),
         };
         self.send(reply)
     }
@@ -47,15 +47,8 @@ impl Request {
 }
 
 /// An error whose text is no longer than what a call under way is charged for.
-fn shortened(error: CallError) -> CallError {
-    let short = |mut text: String| {
-        if text.len() > LONGEST_TEXT {
-            text.truncate(text.floor_char_boundary(LONGEST_TEXT));
-            text.push_str(" …");
-            text.shrink_to_fit();
-        }
-        text
-    };
+fn brief(error: CallError) -> CallError {
+    let short = |text| shortened(text, LONGEST_TEXT);
     match error {
         CallError::UnknownFunction(text) => CallError::UnknownFunction(short(text)),
         CallError::Malformed(text) => CallError::Malformed(short(text)),

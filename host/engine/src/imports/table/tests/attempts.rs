@@ -13,12 +13,13 @@ use rusm_otp::{
 };
 use tokio::sync::oneshot;
 use wasmtime::component::{FutureAny, FutureConsumer, Lift, Source, Val};
-use wasmtime::{Store, StoreContextMut, UpdateDeadline};
+use wasmtime::{Store, StoreContextMut};
 use wit_parser::{Function, Resolve, Type, TypeDefKind};
 
 use super::mirror;
 use crate::guest::Guest;
 use crate::imports::table::{Import, Right, TABLE, process};
+use crate::process::bounded_store;
 use crate::types::{CallError, ChildCounts, ChildError, ChildInfo, LoadError, SpawnError, Spawned};
 use crate::{Engine, EngineConfig, Lane, Profile};
 
@@ -154,10 +155,7 @@ impl Lab {
         let grants = grants.iter().map(|grant| grant.parse().expect("a grant")).collect();
         let profile = Arc::new(Profile { grants, ..Profile::default() });
         let guest = Guest::new(self.engine.host(), component.clone(), profile, context, None);
-        let mut store = Store::new(&codes.pooled.engine, guest);
-        store.limiter(|guest| &mut guest.limiter);
-        store.set_epoch_deadline(1);
-        store.epoch_deadline_callback(|_| Ok(UpdateDeadline::Yield(1)));
+        let mut store = bounded_store(&codes.pooled, guest);
         let instance = codes.pooled.pre.instantiate_async(&mut store).await.expect("a place");
         let interface =
             instance.get_export_index(&mut store, None, import.interface).expect("it is exported");

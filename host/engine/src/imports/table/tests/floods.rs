@@ -1,7 +1,6 @@
 //! Each import of both lanes, called again and again by a process with default limits and all grants, which keeps whatever it is
 //! given: what the host keeps for it stays within its limits, others go on, and all of it is given back.
 
-use std::fs;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
@@ -12,7 +11,9 @@ use wit_parser::{Function, Resolve, Type, TypeDefKind};
 
 use super::attempts::idle;
 use super::mirror;
+use crate::capacity::own_resident;
 use crate::guest::Guest;
+use crate::process::bounded_store;
 use crate::{Engine, EngineConfig, Lane, Limits, Profile};
 
 /// How long each flood lasts, and of how many calls it is at most: more than any limit. By hand it may last longer:
@@ -30,7 +31,7 @@ const AT_ONCE: i32 = 50;
 const BODY: usize = 1024;
 
 /// What a flood may add to the memory of the test: the mailbox, `host-memory`, the guest's own, and the allocator's share.
-const MOST: usize = 96 << 20;
+const MOST: u64 = 96 << 20;
 
 /// Everything that a flood has made is gone after this: it takes milliseconds.
 const GONE_WITHIN: Duration = Duration::from_secs(10);
@@ -126,7 +127,7 @@ impl Arguments<'_> {
 struct Flooded {
     calls: usize,
     /// Of the test, more than before, at the most.
-    resident: usize,
+    resident: u64,
     /// For the process, as the host counts it.
     kept: usize,
     /// Why it ended, if it did.
@@ -153,14 +154,14 @@ async fn flood(lab: &Lab, interface: &str, function: &Function) -> Flooded {
     let grants = grants.iter().map(|grant| grant.parse().expect("a grant")).collect();
     let profile = Arc::new(Profile { grants, limits, ..Profile::default() });
     let guest = Guest::new(lab.engine.host(), component.clone(), profile, context, None);
-    let mut store = crate::process::bounded_store(&codes.pooled, guest);
+    let mut store = bounded_store(&codes.pooled, guest);
     let instance = codes.pooled.pre.instantiate_async(&mut store).await.expect("a place");
     let exported = instance.get_export_index(&mut store, None, interface).expect("it is exported");
     let flooding = instance.get_export_index(&mut store, Some(&exported), &function.name).expect("so is it");
     let flooding = instance.get_func(&mut store, flooding).expect("a function");
     let reset = instance.get_typed_func::<(), ()>(&mut store, "run").expect("it is exported");
     let count = flooding.ty(&store).results().len();
-    let (before, begun) = (resident(), Instant::now());
+    let (before, begun) = (own_resident(), Instant::now());
     let mut flooded = Flooded { calls: 0, resident: 0, kept: 0, ended: String::new() };
     while flooded.calls < CALLS && begun.elapsed() < *LASTS {
         let arguments = Arguments { resolve: &lab.resolve, own: &own, number: flooded.calls }.of(function);
@@ -181,7 +182,7 @@ async fn flood(lab: &Lab, interface: &str, function: &Function) -> Flooded {
             if reset.call_async(&mut store, ()).await.is_err() {
                 break;
             }
-            flooded.resident = flooded.resident.max(resident().saturating_sub(before));
+            flooded.resident = flooded.resident.max(own_resident().saturating_sub(before));
             flooded.kept = flooded.kept.max(runtime.info(pid).map_or(0, |info| info.memory));
             tokio::task::yield_now().await;
             if !runtime.is_alive(pid) {
@@ -190,7 +191,7 @@ async fn flood(lab: &Lab, interface: &str, function: &Function) -> Flooded {
             }
         }
     }
-    flooded.resident = flooded.resident.max(resident().saturating_sub(before));
+    flooded.resident = flooded.resident.max(own_resident().saturating_sub(before));
     drop(store);
     for process in runtime.processes() {
         if process.label.as_ref() != "bystander" {
@@ -198,13 +199,6 @@ async fn flood(lab: &Lab, interface: &str, function: &Function) -> Flooded {
         }
     }
     flooded
-}
-
-/// Bytes of the memory of this process that are resident.
-fn resident() -> usize {
-    let statm = fs::read_to_string("/proc/self/statm").unwrap_or_default();
-    let pages: usize = statm.split(' ').nth(1).and_then(|pages| pages.parse().ok()).unwrap_or_default();
-    pages * rustix::param::page_size()
 }
 
 struct Lab {
@@ -247,7 +241,7 @@ async fn flood_all(lane: Lane) {
     let lab = Lab { engine, resolve };
     let done = Arc::new(AtomicBool::new(false));
     let longest = bystander(&runtime, done.clone());
-    let before = resident();
+    let before = own_resident();
     for (interface, function) in &functions {
         let what = format!("{lane:?} {interface} {}", function.name);
         let flooded = flood(&lab, interface, function).await;
@@ -281,7 +275,7 @@ async fn flood_all(lane: Lane) {
         }
     }
     done.store(true, Ordering::Relaxed);
-    let left = resident().saturating_sub(before);
+    let left = own_resident().saturating_sub(before);
     let longest = longest.load(Ordering::Relaxed);
     println!("{lane:?}: {} KiB are left in all; a bystander waited {longest} us at most", left >> 10);
     assert!(left < 2 * MOST, "{left} bytes are left");
