@@ -27,6 +27,8 @@ pub use receive::Mark;
 pub struct Context {
     runtime: Runtime,
     pid: Pid,
+    /// Where its slot is.
+    place: u32,
     system_first: bool,
     /// What lies in its mailbox is counted.
     bounded: bool,
@@ -34,7 +36,8 @@ pub struct Context {
 
 impl Context {
     pub(crate) fn new(runtime: Runtime, pid: Pid, system_first: bool, bounded: bool) -> Self {
-        Self { runtime, pid, system_first, bounded }
+        let place = runtime.node().table.place(pid);
+        Self { runtime, pid, place, system_first, bounded }
     }
 
     /// The process.
@@ -67,7 +70,7 @@ impl Context {
 
     /// Answers a call that this process received. False if it was answered before, or nobody waits.
     pub fn reply(&self, reference: Reference, reply: Result<Payload, CallError>) -> bool {
-        self.runtime.reply(self.pid, reference, reply)
+        self.slot().is_some_and(|slot| self.runtime.reply_at(slot, self.pid, reference, reply))
     }
 
     /// Says that this process handles one message after the other: while it waits for the reply of a call, it takes no
@@ -175,7 +178,7 @@ impl Context {
     }
 
     fn slot(&self) -> Option<&Slot> {
-        self.runtime.node().table.slot(self.pid)
+        self.runtime.node().table.slot_at(self.place)
     }
 
     /// None once the process has ended.

@@ -121,8 +121,19 @@ impl Table {
         if pid.node != self.node {
             return None;
         }
-        let index = self.places.slot(pid.id);
-        self.chunks.get((index / CHUNK) as usize)?.get()?.get((index % CHUNK) as usize)
+        self.slot_at(self.place(pid))
+    }
+
+    /// Where the slot of a process of this node is.
+    #[inline]
+    pub(crate) fn place(&self, pid: Pid) -> u32 {
+        self.places.slot(pid.id)
+    }
+
+    /// The slot at a place.
+    #[inline]
+    pub(crate) fn slot_at(&self, place: u32) -> Option<&Slot> {
+        self.chunks.get((place / CHUNK) as usize)?.get()?.get((place % CHUNK) as usize)
     }
 
     /// Every slot that was ever used.

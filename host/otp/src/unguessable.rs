@@ -142,15 +142,26 @@ const TWEAK_AT: u32 = 32;
 pub(crate) fn next_reference() -> Reference {
     static TAKEN: Count = Count::new(1);
     thread_local! {
-        static OWN: Cell<(u64, u64)> = const { Cell::new((0, 0)) };
+        static OWN: Cell<Numbers> = const { Cell::new(Numbers { next: 0, end: 0, reference: 0 }) };
     }
-    let (mut next, mut end) = OWN.get();
-    if next == end {
-        next = TAKEN.fetch_add(REFERENCES, Ordering::Relaxed);
-        end = next + REFERENCES;
+    let mut own = OWN.get();
+    if own.next == own.end {
+        own.next = TAKEN.fetch_add(REFERENCES, Ordering::Relaxed);
+        own.end = own.next + REFERENCES;
+        own.reference = KEYS.reference(own.next);
     }
-    OWN.set((next + 1, end));
-    KEYS.reference(next)
+    // One ahead: its multiplications run beside what is done with this one.
+    OWN.set(Numbers { next: own.next + 1, end: own.end, reference: KEYS.reference(own.next + 1) });
+    own.reference
+}
+
+/// What a thread has taken of the numbers.
+#[derive(Clone, Copy)]
+struct Numbers {
+    next: u64,
+    end: u64,
+    /// The next one's.
+    reference: Reference,
 }
 
 /// How many a thread takes at a time.

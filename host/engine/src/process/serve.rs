@@ -1,3 +1,4 @@
+use std::pin::pin;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
@@ -204,7 +205,9 @@ pub(super) async fn serve<S: Service>(
     started.tell(Ok(()));
     let mut handled: u32 = 0;
     loop {
-        let (message, waits) = noting(context.receive()).await;
+        // Pinned here, it is not moved.
+        let receiving = pin!(context.receive());
+        let (message, waits) = noting(receiving).await;
         if waits {
             service.fresh_turn();
         }

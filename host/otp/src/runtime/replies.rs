@@ -1,11 +1,23 @@
 use super::Runtime;
 use crate::call::{CallError, ReplyTo};
+use crate::table::Slot;
 use crate::{Payload, Pid, Reference, Request, shortened};
 
 impl Runtime {
     /// Answers a call that `callee` received. False if it was answered before, or nobody waits.
     pub fn reply(&self, callee: Pid, reference: Reference, reply: Result<Payload, CallError>) -> bool {
-        let Some(slot) = self.node.table.slot(callee) else { return false };
+        let slot = self.node.table.slot(callee);
+        slot.is_some_and(|slot| self.reply_at(slot, callee, reference, reply))
+    }
+
+    /// The same, with the callee's slot.
+    pub(crate) fn reply_at(
+        &self,
+        slot: &Slot,
+        callee: Pid,
+        reference: Reference,
+        reply: Result<Payload, CallError>,
+    ) -> bool {
         let Some(mut private) = slot.private(callee) else { return false };
         let open = private.open_calls.remove(reference);
         drop(private);
