@@ -10,7 +10,8 @@ pub(crate) fn key(canonical: &str) -> u32 {
 }
 
 /// A function's signature with every named type spelt out, so that two functions have the same text exactly if they
-/// mean the same on the wire: `shop:cart/cart#add(record{sku:string,qty:u32}) -> result<u32,variant{closed}>`.
+/// mean the same on the wire: `shop:cart/cart@1#add(record{sku:string,qty:u32}) -> result<u32,variant{closed}>`. Of the
+/// version there is what compatible ones share.
 pub(crate) fn text(contract: &Contract, name: &str, params: &[Type], shape: &Shape) -> String {
     let mut params: Vec<String> = params.iter().map(|ty| spell(contract, ty)).collect();
     let refusable = |ok: Option<String>, refusal: &Option<Type>| {
@@ -33,7 +34,8 @@ pub(crate) fn text(contract: &Contract, name: &str, params: &[Type], shape: &Sha
             Some(spell(contract, result))
         }
     };
-    let head = format!("{}#{name}({})", contract.id, params.join(","));
+    let series = contract.series().map(|series| format!("@{series}")).unwrap_or_default();
+    let head = format!("{}{series}#{name}({})", contract.id, params.join(","));
     result.map_or(head.clone(), |result| format!("{head} -> {result}"))
 }
 

@@ -1,8 +1,9 @@
+use semver::Version;
+
 /// One WIT interface, read as the contract of a service.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Contract {
-    /// `namespace:package/interface`, without a version: `shop:cart/cart`. Its functions' keys are made of it, so that
-    /// versions which mean the same on the wire understand each other.
+    /// `namespace:package/interface`, without a version: `shop:cart/cart`.
     pub id: String,
     /// The package's version, if it has one.
     pub version: Option<String>,
@@ -234,6 +235,20 @@ impl Contract {
             None => self.id.clone(),
             Some(version) => format!("{}@{version}", self.id),
         }
+    }
+
+    /// What versions that may stand for each other share, as semantic versioning and WIT have it: `1` of 1.4.2, `0.2` of 0.2.7,
+    /// all of a version below 0.1 or before a release. The keys of its functions are made of the id and of this.
+    pub fn series(&self) -> Option<String> {
+        let version = Version::parse(self.version.as_ref()?).ok()?;
+        Some(match version {
+            Version { pre, .. } if !pre.is_empty() => {
+                format!("{}.{}.{}-{pre}", version.major, version.minor, version.patch)
+            }
+            Version { major: 0, minor: 0, patch, .. } => format!("0.0.{patch}"),
+            Version { major: 0, minor, .. } => format!("0.{minor}"),
+            Version { major, .. } => major.to_string(),
+        })
     }
 
     /// Whether this is its id, with its version or without any.

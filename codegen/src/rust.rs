@@ -18,6 +18,10 @@ mod types;
 pub struct Options {
     /// Functions, in WIT's spelling, that answer later: their methods get a `Reply` instead of returning.
     pub later: Vec<String>,
+    /// What the module is called, if not like the [interface](module_name).
+    pub name: Option<Ident>,
+    /// The service has another contract, which constructs it: this one's trait has its functions alone.
+    pub beside: bool,
 }
 
 /// What the module of a contract is called: like its interface, and like no word of the language.
@@ -35,7 +39,7 @@ pub fn function_of_method<'a>(contract: &'a Contract, method: &Ident) -> Option<
 pub fn module(contract: &Contract, options: &Options) -> TokenStream {
     let types = type_names(Language::Rust, contract).iter().map(|name| names::ident(name)).collect();
     let emitter = Emitter { contract, options, types };
-    let name = module_name(contract);
+    let name = options.name.clone().unwrap_or_else(|| module_name(contract));
     let docs = docs(&contract.docs);
     let id = contract.versioned_id();
     let types = emitter.types();

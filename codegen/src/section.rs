@@ -7,7 +7,7 @@
 
 use crate::Contract;
 #[cfg(feature = "host")]
-use crate::{ContractError, Wit};
+use crate::{ContractError, Function, Wit};
 
 /// The section's name.
 pub const SECTION: &str = "rusm:contract";
@@ -58,10 +58,19 @@ pub enum SectionError {
 #[cfg(feature = "host")]
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Contracts {
-    /// Those it is a service of.
+    /// Those it is a service of; the one that constructs it is the first.
     pub implements: Vec<Contract>,
     /// Those it has clients of.
     pub uses: Vec<Contract>,
+}
+
+#[cfg(feature = "host")]
+impl Contracts {
+    /// The contract that constructs the service, and its constructor, if it has one.
+    pub fn constructor(&self) -> Option<(&Contract, &Function)> {
+        let first = self.implements.first()?;
+        Some((first, first.constructor.as_ref()?))
+    }
 }
 
 /// Reads the contracts of a component, from the component itself and from its nested modules.

@@ -293,12 +293,13 @@ impl Emitter<'_> {
             Shape::StreamIn { .. } => "stream-in",
         };
         put(format!("{}: {{", function.key));
+        let method = method(&function.name);
         put(format!("  name: \"{}\",", function.name));
+        put(format!("  method: \"{method}\","));
         put(format!("  shape: \"{shape}\","));
         let reads: Vec<(&str, String)> =
             function.params.iter().map(|param| (param.name.as_str(), self.decode(&param.ty))).collect();
         let locals: Vec<String> = (0..function.params.len()).map(|place| format!("a{place}")).collect();
-        let method = method(&function.name);
         let mut arguments = locals.clone();
         let stream = match &function.shape {
             Shape::StreamIn { place, .. } => {

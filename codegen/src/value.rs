@@ -6,7 +6,7 @@ use wasm_wave::untyped::UntypedFuncCall;
 use wasm_wave::value::{Type as WaveType, Value};
 use wasm_wave::wasm::{WasmType as _, WasmTypeKind, WasmValue, WasmValueError};
 
-use crate::{Case, Contract, Function, Shape, Type, TypeKind, printer};
+use crate::{Case, Contract, Function, Type, TypeKind, printer};
 
 /// Why a text is no call, or no value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -27,18 +27,68 @@ pub enum TextError {
         /// The known name that is closest.
         nearest: Option<String>,
     },
+    /// Several contracts have it.
+    #[error("the function `{name}` is in several contracts: write {}", known.join(" or "))]
+    Ambiguous {
+        /// The name.
+        name: String,
+        /// How each is written.
+        known: Vec<String>,
+    },
 }
 
-/// A call as text, `add({sku: "a", qty: 2})`, read as a function of the contract and its arguments on the wire.
+/// A call as text, read: which function of which contract, and its arguments on the wire.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TextCall<'a> {
+    /// The contract.
+    pub contract: &'a Contract,
+    /// Its function.
+    pub function: &'a Function,
+    /// The arguments.
+    pub body: Vec<u8>,
+}
+
+/// A call as text, `add({sku: "a", qty: 2})`, read as a function of one of a service's contracts and its arguments on the wire. A name that
+/// several of them have is written with its contract: `cart.add(..)`, `shop:cart/cart@1.0.0.add(..)`.
 ///
 /// # Errors
 /// [`TextError`].
-pub fn parse_call<'a>(contract: &'a Contract, text: &str) -> Result<(&'a Function, Vec<u8>), TextError> {
+pub fn parse_call<'a>(contracts: &'a [Contract], text: &str) -> Result<TextCall<'a>, TextError> {
     let text = text.trim();
-    let name = text.split('(').next().unwrap_or_default().trim();
-    let function = contract.function_named(name).ok_or_else(|| unknown(contract, name))?;
-    let body = parse_arguments(contract, function, &text[name.len()..])?;
-    Ok((function, body))
+    let head = text.split('(').next().unwrap_or_default();
+    let path = head.trim();
+    // No function's name has a dot, and versions have some.
+    let (of, name) = path.rsplit_once('.').map_or((None, path), |(of, name)| (Some(of), name));
+    let wanted = |contract: &&Contract| of.is_none_or(|of| contract.name == of || contract.is_called(of));
+    let found: Vec<(&Contract, &Function)> = contracts
+        .iter()
+        .filter(wanted)
+        .filter_map(|contract| Some((contract, contract.function_named(name)?)))
+        .collect();
+    match *found.as_slice() {
+        [(contract, function)] => {
+            let body = parse_arguments(contract, function, &text[head.len()..])?;
+            Ok(TextCall { contract, function, body })
+        }
+        [] => Err(unknown(contracts, path)),
+        _ => {
+            let all: Vec<&Contract> = found.iter().map(|(contract, _)| *contract).collect();
+            let known = all.iter().map(|contract| format!("`{}.{name}`", shortest(contract, &all))).collect();
+            Err(TextError::Ambiguous { name: path.to_owned(), known })
+        }
+    }
+}
+
+/// The shortest name that tells a contract from the others.
+fn shortest(contract: &Contract, all: &[&Contract]) -> String {
+    let alone = |same: &dyn Fn(&Contract) -> bool| all.iter().filter(|other| same(other)).count() == 1;
+    if alone(&|other| other.name == contract.name) {
+        contract.name.clone()
+    } else if alone(&|other| other.id == contract.id) {
+        contract.id.clone()
+    } else {
+        contract.versioned_id()
+    }
 }
 
 /// A function's arguments as text, `("a", 2)`, on the wire.
@@ -178,11 +228,20 @@ pub fn signature(contract: &Contract, function: &Function) -> String {
     printer::signature(contract, function)
 }
 
-fn unknown(contract: &Contract, name: &str) -> TextError {
-    let callable =
-        contract.functions.iter().filter(|known| !matches!(known.shape, Shape::Constructor { .. }));
-    let nearest = crate::nearest(name, callable.map(|known| known.name.as_str()));
-    TextError::UnknownFunction { name: name.to_owned(), nearest: nearest.map(str::to_owned) }
+fn unknown(contracts: &[Contract], path: &str) -> TextError {
+    let functions =
+        || contracts.iter().flat_map(|contract| contract.functions.iter().map(move |one| (contract, one)));
+    let nearest = match path.contains('.') {
+        false => {
+            crate::nearest(path, functions().map(|(_, function)| function.name.as_str())).map(str::to_owned)
+        }
+        true => {
+            let paths: Vec<String> =
+                functions().map(|(contract, function)| contract.path(function)).collect();
+            crate::nearest(path, paths.iter().map(String::as_str)).map(str::to_owned)
+        }
+    };
+    TextError::UnknownFunction { name: path.to_owned(), nearest }
 }
 
 /// A type as WAVE knows it.
@@ -441,11 +500,15 @@ mod tests {
 
     #[test]
     fn a_call_as_text_becomes_its_arguments() {
-        let contract = contract();
-        let (function, body) =
-            parse_call(&contract, r#"put({sku: "a", qty: 2}, [two, one({sku: "b"})], {y})"#).unwrap();
-        assert_eq!(function.name, "put");
-        assert_eq!(body, [1, b'a', 1, 2, 2, 1, 0, 1, b'b', 0, 2]);
+        let contracts = [contract()];
+        let text = r#"put({sku: "a", qty: 2}, [two, one({sku: "b"})], {y})"#;
+        for text in
+            [text.to_owned(), format!("c.{text}"), format!("a:b/c.{text}"), format!("a:b/c@1.0.0.{text}")]
+        {
+            let call = parse_call(&contracts, &text).unwrap();
+            assert_eq!(call.function.name, "put");
+            assert_eq!(call.body, [1, b'a', 1, 2, 2, 1, 0, 1, b'b', 0, 2]);
+        }
     }
 
     #[test]
@@ -459,12 +522,12 @@ mod tests {
 
     #[test]
     fn mistakes_say_what_was_expected() {
-        let contract = contract();
-        let error = |text| parse_call(&contract, text).unwrap_err().to_string();
+        let contracts = [contract()];
+        let error = |text| parse_call(&contracts, text).unwrap_err().to_string();
         assert!(error("putt()").contains("did you mean `put`?"));
         assert!(error(r#"put({sku: "a", quantity: 2}, [], {})"#).contains("no field `quantity`"));
         assert!(error("put(1)").contains("put: func(item: item"), "{}", error("put(1)"));
-        assert_eq!(parse_call(&contract, "maybe()").unwrap().1, [0]);
+        assert_eq!(parse_call(&contracts, "maybe()").unwrap().body, [0]);
         let text = error(r#"put({sku: "a"}, [], {z})"#);
         assert!(text.starts_with("parameter `f`: `{z}` is no `f`: "), "{text}");
         assert!(text.ends_with("where f is flags { x, y }"), "{text}");
@@ -474,16 +537,48 @@ mod tests {
     fn a_case_that_is_a_word_of_wave_is_written_with_a_percent_sign() {
         let text = "package t:e; interface e { enum word { none, some, ok, true, inf, get } variant v { none, some(u32) }
             w: func(a: word); many: func(a: list<v>, b: option<word>); }";
-        let contract = Wit::parse("c.wit", text).unwrap().contract("t:e/e").unwrap();
-        let error = |text: &str| parse_call(&contract, text).unwrap_err().to_string();
+        let contracts = [Wit::parse("c.wit", text).unwrap().contract("t:e/e").unwrap()];
+        let error = |text: &str| parse_call(&contracts, text).unwrap_err().to_string();
         for word in ["none", "ok", "true", "inf", "some"] {
             let text = error(&format!("w({word})"));
             assert!(text.contains(&format!("the case `{word}` is written `%{word}`")), "{text}");
             assert!(text.contains("where word is enum { none, some, ok, true, inf, get }"), "{text}");
-            assert!(parse_call(&contract, &format!("w(%{word})")).is_ok(), "{word}");
+            assert!(parse_call(&contracts, &format!("w(%{word})")).is_ok(), "{word}");
         }
         assert!(error("many([some(1)], get)").contains("`%some`"), "{}", error("many([some(1)], get)"));
-        assert!(parse_call(&contract, "many([%some(1), %none], %ok)").is_ok());
+        assert!(parse_call(&contracts, "many([%some(1), %none], %ok)").is_ok());
         assert!(!error("w(absent)").contains('%'), "{}", error("w(absent)"));
+    }
+    #[test]
+    fn a_name_of_several_contracts_is_written_with_its_own() {
+        let contracts: Vec<Contract> = [
+            ("package a:b@1.0.0; interface c { get: func() -> u32; only: func(); }", "a:b/c@1.0.0"),
+            ("package a:b@2.0.0; interface c { get: func() -> u32; }", "a:b/c@2.0.0"),
+            ("package x:y; interface d { get: func() -> string; }", "x:y/d"),
+        ]
+        .map(|(text, id)| Wit::parse("c.wit", text).unwrap().contract(id).unwrap())
+        .into();
+        let called = |contracts: &[Contract], text: &str| {
+            parse_call(contracts, text)
+                .map(|call| format!("{}.{}", call.contract.versioned_id(), call.function.name))
+                .map_err(|error| error.to_string())
+        };
+        assert_eq!(called(&contracts, "only()"), Ok("a:b/c@1.0.0.only".into()));
+        assert_eq!(called(&contracts, "d.get()"), Ok("x:y/d.get".into()));
+        assert_eq!(called(&contracts, "a:b/c@2.0.0.get()"), Ok("a:b/c@2.0.0.get".into()));
+        let several = "is in several contracts: write `a:b/c@1.0.0.get` or `a:b/c@2.0.0.get`";
+        assert_eq!(called(&contracts, "get()"), Err(format!("the function `get` {several} or `d.get`")));
+        assert_eq!(called(&contracts, "c.get()"), Err(format!("the function `c.get` {several}")));
+        assert_eq!(
+            called(&contracts[1..], "get()"),
+            Err("the function `get` is in several contracts: write `c.get` or `d.get`".into())
+        );
+        for (unknown, near) in
+            [("e.get()", "; did you mean `d.get`?"), ("onli()", "; did you mean `only`?"), ("d.only()", "")]
+        {
+            let (name, _) = unknown.split_once('(').unwrap();
+            let text = called(&contracts, unknown).unwrap_err();
+            assert!(text.starts_with(&format!("there is no function `{name}`{near}")), "{text}");
+        }
     }
 }

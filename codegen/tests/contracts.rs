@@ -37,9 +37,9 @@ fn the_signature_says_what_a_function_is() {
 }
 
 #[test]
-fn a_key_spells_types_out_and_leaves_names_of_types_and_versions_out() {
+fn a_key_spells_types_out_and_leaves_names_of_types_out() {
     let add = function("record item { sku: string, qty: u32 } add: func(item: item) -> result<u32, string>;");
-    assert_eq!(add.canonical, "shop:cart/cart#add(record{sku:string,qty:u32}) -> result<u32,string>");
+    assert_eq!(add.canonical, "shop:cart/cart@1#add(record{sku:string,qty:u32}) -> result<u32,string>");
     // sha256sum of that text begins with these bytes.
     let digest = {
         use std::process::{Command, Stdio};
@@ -61,6 +61,24 @@ fn a_key_spells_types_out_and_leaves_names_of_types_and_versions_out() {
     let changed =
         function("record item { sku: string, qty: u64 } add: func(item: item) -> result<u32, string>;");
     assert_ne!(changed.key, add.key);
+}
+
+#[test]
+fn a_key_has_what_compatible_versions_share() {
+    let key = |version: &str| {
+        let text = format!("package a:b{version}; interface c {{ get: func(key: string) -> u32; }}");
+        Wit::parse("c.wit", &text).and_then(|wit| wit.contract("a:b/c")).expect(version).functions[0].key
+    };
+    for (one, other) in [("@1.0.0", "@1.4.2"), ("@0.2.0", "@0.2.9"), ("@2.0.0", "@2.0.0+build")] {
+        assert_eq!(key(one), key(other), "{one} {other}");
+    }
+    let apart =
+        ["", "@0.0.1", "@0.0.2", "@0.1.0", "@0.2.0", "@1.0.0-rc.1", "@1.0.0-rc.2", "@1.0.0", "@2.0.0"];
+    for (place, one) in apart.iter().enumerate() {
+        for other in &apart[place + 1..] {
+            assert_ne!(key(one), key(other), "{one} {other}");
+        }
+    }
 }
 
 #[test]

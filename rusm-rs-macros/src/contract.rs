@@ -1,24 +1,40 @@
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use proc_macro2::{Literal, Span, TokenStream};
 use quote::quote;
 use rusm_codegen::section::{self, Role};
 use rusm_codegen::{Contract, Wit, rust};
-use syn::{Error, LitStr};
+use syn::parse::{Parse, ParseStream};
+use syn::{Error, Ident, LitStr, Token};
 
 pub(crate) fn expand(arguments: TokenStream) -> TokenStream {
-    let result = syn::parse2::<LitStr>(arguments.clone()).map_err(|error| {
+    let result = syn::parse2::<Wanted>(arguments.clone()).map_err(|error| {
         let span = if arguments.is_empty() { Span::call_site() } else { error.span() };
         Error::new(span, "expected the contract as a string: `contract!(\"namespace:package/interface\")`")
     });
     result
-        .and_then(|id| {
+        .and_then(|Wanted { id, name }| {
             let found = Found::load(&id)?;
-            let module = rust::module(&found.contract, &rust::Options::default());
-            let embedded = found.embed(Role::Uses);
+            let module = rust::module(&found.contract, &rust::Options { name, ..rust::Options::default() });
+            let embedded = embed(&[(&found, Role::Uses)]);
             Ok(quote!(#module #embedded))
         })
         .unwrap_or_else(Error::into_compile_error)
+}
+
+/// A contract, and what its module shall be called.
+pub(crate) struct Wanted {
+    pub(crate) id: LitStr,
+    pub(crate) name: Option<Ident>,
+}
+
+impl Parse for Wanted {
+    fn parse(input: ParseStream<'_>) -> Result<Self, Error> {
+        let id = input.parse()?;
+        let name = input.parse::<Option<Token![as]>>()?.map(|_| input.parse()).transpose()?;
+        Ok(Self { id, name })
+    }
 }
 
 /// A contract, and the files it came from.
@@ -40,23 +56,28 @@ impl Found {
         let contract = wit.contract(&id.value()).map_err(|error| fail(error.to_string()))?;
         Ok(Self { contract, files: wit.files().to_vec() })
     }
+}
 
-    /// The contract as a section of the component, and its files as inputs of the build.
-    pub(crate) fn embed(&self, role: Role) -> TokenStream {
-        let record = section::record(role, &self.contract);
-        let (length, bytes) = (record.len(), Literal::byte_string(&record));
-        let files = self.files.iter().filter_map(|file| std::path::absolute(file).ok());
-        let files = files.map(|file| file.display().to_string());
-        let name = section::SECTION;
-        quote! {
-            const _: () = {
-                #[cfg(target_arch = "wasm32")]
-                #[used]
-                #[unsafe(link_section = #name)]
-                static CONTRACT: [u8; #length] = *#bytes;
-                #(const _: &[u8] = ::core::include_bytes!(#files);)*
-            };
-        }
+/// Contracts as a section of the component, in this order, and their files as inputs of the build.
+pub(crate) fn embed(contracts: &[(&Found, Role)]) -> TokenStream {
+    let records: Vec<u8> =
+        contracts.iter().flat_map(|(found, role)| section::record(*role, &found.contract)).collect();
+    let (length, bytes) = (records.len(), Literal::byte_string(&records));
+    let files: BTreeSet<String> = contracts
+        .iter()
+        .flat_map(|(found, _)| &found.files)
+        .filter_map(|file| std::path::absolute(file).ok())
+        .map(|file| file.display().to_string())
+        .collect();
+    let name = section::SECTION;
+    quote! {
+        const _: () = {
+            #[cfg(target_arch = "wasm32")]
+            #[used]
+            #[unsafe(link_section = #name)]
+            static CONTRACTS: [u8; #length] = *#bytes;
+            #(const _: &[u8] = ::core::include_bytes!(#files);)*
+        };
     }
 }
 

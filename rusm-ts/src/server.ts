@@ -30,6 +30,8 @@ export interface Dispatch<S> {
 
 export interface Entry<S> {
   readonly name: string;
+  /** What the object that handles it calls it. */
+  readonly method: string;
   readonly shape: "init" | "call" | "cast" | "stream-out" | "stream-in";
   /** Reads the arguments, says that they are done, and runs the function. */
   call(reader: Reader, service: S, input: StreamInput): unknown;
@@ -82,21 +84,43 @@ export interface PlainExports {
   takeOutcome(): Outcome;
 }
 
+/** A contract of a service, and what handles its functions. */
+export interface Served {
+  readonly dispatch: Dispatch<object>;
+  readonly handlers: object & Extras;
+}
+
+/** A function of a service, and the object that has it. */
+interface Bound extends Entry<object> {
+  readonly handlers: object;
+}
+
 /** Its fields are private to TypeScript alone: QuickJS checks each use of a `#name`, in what every call is made of. */
-export class Server<S extends object> {
+export class Server {
+  /** The ids of its contracts, the one that constructs it first. */
+  readonly contracts: readonly string[];
   /** By the key as a number of 32 bits with a sign: an object would make a string of each past 2^31. */
-  private readonly functions: Map<number, Entry<S>>;
+  private readonly functions: Map<number, Bound>;
   private readonly initKey: number | undefined;
-  private readonly handlers: S & Extras;
+  private readonly extras: Extras;
   private readonly most: number;
   private running = 0;
   private waiting: Array<() => void> = [];
 
-  constructor(dispatch: Dispatch<S>, handlers: S & Extras, most: number) {
-    const functions = Object.entries(dispatch.functions);
-    this.functions = new Map(functions.map(([key, entry]) => [hostKey(Number(key)), entry]));
-    this.initKey = dispatch.init === undefined ? undefined : hostKey(dispatch.init);
-    this.handlers = handlers;
+  /** Of these contracts, of which the first constructs it. */
+  constructor(served: readonly Served[], most: number) {
+    this.contracts = served.map(({ dispatch }) => dispatch.contract);
+    this.functions = new Map(
+      served.flatMap(({ dispatch, handlers }) =>
+        Object.entries(dispatch.functions).map(([key, entry]): [number, Bound] => [
+          hostKey(Number(key)),
+          { ...entry, handlers },
+        ]),
+      ),
+    );
+    const init = served[0]?.dispatch.init;
+    this.initKey = init === undefined ? undefined : hostKey(init);
+    this.extras = served[0]?.handlers ?? {};
     this.most = most;
   }
 
@@ -106,7 +130,7 @@ export class Server<S extends object> {
       handle: (key, request, body, streamEnd) =>
         this.handleInTask(key, request.reference, body, streamEnd ?? 0, asOutcome),
       info: (event) => exported(() => this.info(event)),
-      terminate: (reason) => exported(async () => this.handlers.terminate?.(reason)),
+      terminate: (reason) => exported(async () => this.extras.terminate?.(reason)),
     };
   }
 
@@ -119,7 +143,7 @@ export class Server<S extends object> {
     const reader = reading(body);
     let answer: unknown;
     try {
-      answer = await entry.call(reader, this.handlers, NO_INPUT);
+      answer = await entry.call(reader, entry.handlers, NO_INPUT);
     } catch (error) {
       if (error instanceof DecodeError && reader.reads(body)) return { tag: "malformed", val: error.message };
       if (!(error instanceof Refused)) throw error;
@@ -176,7 +200,7 @@ export class Server<S extends object> {
   }
 
   /** Runs a function beside others: what is there at once, or `later`. */
-  private enter(entry: Entry<S>, reference: number, body: Uint8Array, streamEnd: number): Handled {
+  private enter(entry: Bound, reference: number, body: Uint8Array, streamEnd: number): Handled {
     this.running++;
     const running = this.run(entry, reference, body, streamEnd, (handled) => handled);
     if (!(running instanceof Promise)) {
@@ -197,7 +221,7 @@ export class Server<S extends object> {
 
   /** Runs a function; a refusal may be thrown as well as returned. What else is thrown is a crash. */
   private run<R>(
-    entry: Entry<S>,
+    entry: Bound,
     reference: number,
     body: Uint8Array,
     streamEnd: number,
@@ -208,7 +232,7 @@ export class Server<S extends object> {
     const reader = reading(body);
     let answer: unknown;
     try {
-      answer = entry.call(reader, this.handlers, input);
+      answer = entry.call(reader, entry.handlers, input);
     } catch (error) {
       const malformed = error instanceof DecodeError && reader.reads(body);
       if (malformed) return make({ tag: "malformed", val: error.message });
@@ -223,7 +247,7 @@ export class Server<S extends object> {
   }
 
   private failed(
-    entry: Entry<S>,
+    entry: Bound,
     reference: number,
     error: unknown,
     streamEnd: number,
@@ -236,7 +260,7 @@ export class Server<S extends object> {
     return error instanceof Refused ? this.safelyAnswered(entry, reference, error, streamEnd) : crash(error);
   }
 
-  private safelyAnswered(entry: Entry<S>, reference: number, answer: unknown, streamEnd: number): Handled {
+  private safelyAnswered(entry: Bound, reference: number, answer: unknown, streamEnd: number): Handled {
     try {
       return this.answered(entry, reference, answer, streamEnd);
     } catch (error) {
@@ -244,7 +268,7 @@ export class Server<S extends object> {
     }
   }
 
-  private answered(entry: Entry<S>, reference: number, answer: unknown, streamEnd: number): Handled {
+  private answered(entry: Bound, reference: number, answer: unknown, streamEnd: number): Handled {
     if (answer instanceof Later) {
       answer.begin((value: unknown) => send(reference, replyTo(entry, value)));
       return LATER;
@@ -276,7 +300,7 @@ export class Server<S extends object> {
   ): Promise<void> {
     if (event.tag === "stream-end") return readerEnded((event.val as { handle: number }).handle);
     if (event.tag === "demand" || event.tag === "delivery") return;
-    await this.handlers.info?.(event as Event);
+    await this.extras.info?.(event as Event);
   }
 }
 
@@ -295,7 +319,7 @@ function inputFrom(streamEnd: number): StreamInput {
 }
 
 /** The bytes that answer a call. */
-function replyTo<S>(entry: Entry<S>, answer: unknown): Uint8Array {
+function replyTo(entry: Bound, answer: unknown): Uint8Array {
   const { value, refusal } = entry;
   const w = writing();
   if (answer instanceof Refused) {

@@ -1,4 +1,5 @@
 import { exported, takeRejections, type UnhandledRejections } from "./crash.ts";
+import { together } from "./together.ts";
 import { type Dispatch, type Extras, type PlainExports, Server, type ServerExports } from "./server.ts";
 
 /** How a service handles its messages. */
@@ -11,29 +12,61 @@ export interface ServiceOptions {
 
 /** A service, to be exported by default. */
 export interface Service {
-  /** The contract's id. */
-  readonly contract: string;
+  /** The ids of its contracts, the one that constructs it first. */
+  readonly contracts: readonly string[];
   readonly exports: ServerExports;
   readonly plainExports: PlainExports;
 }
+
+/** A contract, as the module that `rusm gen` wrote has it: the class of its client. */
+export interface Contract<S> {
+  readonly dispatch: Dispatch<S>;
+}
+
+/** The functions of one contract beside others: `init` is there where this one constructs the service. */
+type Part<S> = Omit<S, "init"> & Partial<Pick<S, keyof S & "init">> & Extras;
+
+/** The functions of each contract by itself, in the order of the contracts. */
+type Parts<C extends readonly Contract<never>[]> = {
+  readonly [K in keyof C]: C[K] extends Contract<infer S> ? Part<S> & ThisType<Part<S>> : never;
+};
+
+/** The functions of all contracts in one object. */
+type All<C extends readonly Contract<never>[]> = C extends readonly [
+  Contract<infer S>,
+  ...infer Rest extends readonly Contract<never>[],
+]
+  ? S & All<Rest>
+  : unknown;
 
 /**
  * Makes the component a service of a contract: `export default service(Cart, { .. })`, where `Cart` comes from the
  * module that `rusm gen` wrote. What the functions keep between calls may be variables of the module: each process has
  * its own.
+ *
+ * Of several contracts with all their functions in one object: `service([Member, Health], { .. })`; or, where two have functions
+ * of one name, with an object for each contract: `service([Member, Health], [{ .. }, { .. }])`. One of them constructs the
+ * service: the one that has `init`, or the first if none has it.
  */
 export function service<S extends object>(
-  contract: { readonly dispatch: Dispatch<S> },
+  contract: Contract<S>,
   handlers: S & Extras & ThisType<S & Extras>,
-  options: ServiceOptions = {},
+  options?: ServiceOptions,
+): Service;
+export function service<const C extends readonly Contract<never>[]>(
+  contracts: C,
+  handlers: Parts<C> | (All<C> & Extras & ThisType<All<C> & Extras>),
+  options?: ServiceOptions & { init?: C[number] },
+): Service;
+export function service(
+  contracts: Contract<object> | readonly Contract<object>[],
+  handlers: object,
+  options: ServiceOptions & { init?: Contract<object> } = {},
 ): Service {
-  const server = new Server(contract.dispatch, handlers, options.concurrency ?? 1);
+  const several = Array.isArray(contracts) ? contracts : [contracts as Contract<object>];
+  const server = new Server(together(several, handlers, options.init), options.concurrency ?? 1);
   takeRejections(options.unhandledRejections);
-  return {
-    contract: contract.dispatch.contract,
-    exports: server.exports(),
-    plainExports: server.plainExports(),
-  };
+  return { contracts: server.contracts, exports: server.exports(), plainExports: server.plainExports() };
 }
 
 /** A raw process, to be exported by default. */

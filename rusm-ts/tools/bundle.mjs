@@ -26,7 +26,7 @@ const entry = [
   ...engine.imports,
   'import { serve, serveInPlainValues, start } from "rusm-ts/rt";',
   `import made from ${JSON.stringify(main)};`,
-  "export const contract = made?.contract;",
+  "export const contracts = made?.contracts;",
   ...engine.exports,
 ].join("\n");
 
@@ -79,12 +79,12 @@ const saved = new Map(
   ]),
 );
 for (const name of engine.absent) Reflect.deleteProperty(globalThis, name);
-let contract, run;
+let contracts, run;
 try {
   const made = import(pathToFileURL(probe));
   // A promise that nobody awaits may fail as well.
   const failed = new Promise((_, reject) => node.once("unhandledRejection", reject));
-  ({ contract, run } = await Promise.race([made, failed]));
+  ({ contracts, run } = await Promise.race([made, failed]));
   await Promise.race([new Promise((resolve) => saved.get("setImmediate").value(resolve)), failed]);
 } catch (error) {
   restore();
@@ -101,18 +101,18 @@ try {
 }
 rmSync(probe, { force: true });
 restore();
-if (typeof contract !== "string" && typeof run !== "function") {
+if (!Array.isArray(contracts) && typeof run !== "function") {
   const forms = "`export default service(Contract, { .. })` or `export default main(async () => { .. })`";
   fail(`${main}: its default export is neither a service nor a raw process; write ${forms}`);
 }
-const world = engine.worlds[typeof contract === "string" ? "service" : "raw"];
+const world = engine.worlds[Array.isArray(contracts) ? "service" : "raw"];
 
 try {
   writeFileSync(target, await componentize(script, witPath, world));
 } catch (error) {
   fail(`${main}: it cannot be made a component:\n${error?.message ?? error}`);
 }
-process.stdout.write(JSON.stringify({ contract: contract ?? null, modules, inputs }));
+process.stdout.write(JSON.stringify({ contracts: contracts ?? [], modules, inputs }));
 
 /** The script with functions in the place of the host's that say they are not there yet. No line moves. */
 function withoutHost(script) {

@@ -3,26 +3,20 @@ use super::{Emitter, Function, Ident, Shape, TokenStream, docs, format_ident, na
 impl Emitter<'_> {
     pub(super) fn service(&self) -> TokenStream {
         let methods = self.contract.functions.iter().map(|function| self.method(function));
-        let constructor = self.constructor();
         let arms = self.contract.functions.iter().map(|function| self.arm(function));
-        let init = self.init();
+        let (constructor, callbacks, init) = match self.options.beside {
+            true => (quote!(), quote!(), quote!()),
+            false => (self.constructor(), callbacks(), self.init()),
+        };
         quote! {
             /// What a service of this contract does.
             pub trait Service: ::core::marker::Sized + 'static {
                 #constructor
                 #(#methods)*
-
-                /// Everything that is no call of a function: mail, ends of other processes, timers.
-                fn info(&mut self, event: rt::Event) {}
-
-                /// The process is about to end in good order.
-                fn terminate(&mut self, reason: rt::ExitReason) {}
+                #callbacks
             }
 
-            #[doc(hidden)]
-            pub fn __init<S: Service>(key: u32, body: &[u8]) -> rt::Result<S, rt::Outcome> {
-                #init
-            }
+            #init
 
             #[doc(hidden)]
             pub fn __handle<S: Service>(service: &mut S, key: u32, call: &mut rt::Incoming) -> rt::Answer {
@@ -88,6 +82,16 @@ impl Emitter<'_> {
     }
 
     fn init(&self) -> TokenStream {
+        let body = self.init_body();
+        quote! {
+            #[doc(hidden)]
+            pub fn __init<S: Service>(key: u32, body: &[u8]) -> rt::Result<S, rt::Outcome> {
+                #body
+            }
+        }
+    }
+
+    fn init_body(&self) -> TokenStream {
         let Some(function) = &self.contract.constructor else {
             return quote! {
                 if key != 0 {
@@ -134,6 +138,17 @@ impl Emitter<'_> {
             _ => quote!(rt::Answer::reply(&#called)),
         };
         quote!(#key => { #decode #answered })
+    }
+}
+
+/// What a service does besides the functions of its contracts.
+fn callbacks() -> TokenStream {
+    quote! {
+        /// Everything that is no call of a function: mail, ends of other processes, timers.
+        fn info(&mut self, event: rt::Event) {}
+
+        /// The process is about to end in good order.
+        fn terminate(&mut self, reason: rt::ExitReason) {}
     }
 }
 

@@ -177,7 +177,8 @@ impl Component {
             return None;
         }
         let lines = missing.iter().map(|function| {
-            let own = self.contracts.implements.iter().find_map(|own| own.function_named(&function.name));
+            let same = self.contracts.implements.iter().filter(|own| own.id == wanted.id);
+            let own = same.filter_map(|own| own.function_named(&function.name)).next();
             match own {
                 Some(own) => {
                     format!("`{}` is `{}` there, not `{}`", function.name, own.canonical, function.canonical)

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use rusm_codegen::Contract;
 use rusm_otp::{NodeCounters, Pid, ProcessInfo, Status};
 use serde::{Deserialize, Serialize};
 
@@ -85,6 +86,8 @@ pub struct ComponentFigures {
     pub kind: String,
     /// `sync` or `async`.
     pub lane: String,
+    /// The contracts it is a service of, with their versions; the one that constructs it is the first.
+    pub contracts: Vec<String>,
     /// Its living processes.
     pub instances: u32,
     /// All that were started.
@@ -232,6 +235,7 @@ impl Component {
             name: self.name.to_string(),
             kind: kind.into(),
             lane: lane.into(),
+            contracts: self.contracts.implements.iter().map(Contract::versioned_id).collect(),
             instances: self.living(),
             spawned: figures.spawned.load(Ordering::Relaxed),
             spawn_time: quantiles(&figures.spawn_time.lock()),

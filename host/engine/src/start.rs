@@ -120,7 +120,7 @@ fn count(component: &Component, spawn: &Spawn) -> Result<(Counted, Option<Counte
 
 /// What the constructor is called with.
 fn init(component: &Component, spawn: &Spawn) -> Result<Init, SpawnError> {
-    let constructor = component.contracts.implements.iter().find_map(|own| own.constructor.as_ref());
+    let constructor = component.contracts.constructor().map(|(_, constructor)| constructor);
     let key = match (spawn.init, constructor) {
         (Some(key), _) => key,
         (None, None) => 0,

@@ -238,10 +238,9 @@ impl Tree<'_> {
         let spawn = Spawn::new(component).name(Some(name.to_owned()));
         let Some(text) = init else { return Ok(spawn) };
         let loaded = self.engine.component(component);
-        let contracts =
-            loaded.as_ref().map(|loaded| loaded.contracts().implements.as_slice()).unwrap_or_default();
-        let found = contracts.iter().find_map(|contract| Some((contract, contract.constructor.as_ref()?)));
-        let Some((contract, constructor)) = found else {
+        let Some((contract, constructor)) =
+            loaded.as_ref().and_then(|loaded| loaded.contracts().constructor())
+        else {
             let manifest = self.file.into();
             return Err(BootError::NoConstructor { manifest, line, child: name.into() });
         };

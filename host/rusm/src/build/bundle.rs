@@ -126,10 +126,11 @@ impl Bundle {
             component = js_runtime(&component).unwrap_or(component);
         }
         let mut records = Vec::new();
+        for id in &report.contracts {
+            let own = contracts.iter().find(|contract| contract.versioned_id() == *id);
+            records.extend(own.into_iter().flat_map(|own| section::record(Role::Implements, own)));
+        }
         for (contract, module) in contracts.iter().zip(file_names(contracts)) {
-            if report.contract.as_deref().is_some_and(|id| id == contract.versioned_id()) {
-                records.extend(section::record(Role::Implements, contract));
-            }
             if report.modules.contains(&module) {
                 records.extend(section::record(Role::Uses, contract));
             }
@@ -172,8 +173,8 @@ pub(super) const SOURCE_MAP: &str = "rusm:source-map";
 /// What the bundler tells of a component.
 #[derive(Deserialize)]
 struct Report {
-    /// The contract it is a service of; none of a raw process.
-    contract: Option<String>,
+    /// The contracts it is a service of, the one that constructs it first; none of a raw process.
+    contracts: Vec<String>,
     /// The generated modules it is made of.
     modules: Vec<String>,
     /// Every file of it.

@@ -151,8 +151,9 @@ pub(super) fn info(info: &Info) -> String {
 
 fn of_component(component: &ComponentFigures) -> Vec<(&'static str, String)> {
     let ComponentFigures { kind, lane, instances, spawned, cache: (hits, compiled), .. } = component;
-    let mut lines = vec![
-        ("kind", format!("{kind}, {lane} lane")),
+    let mut lines = vec![("kind", format!("{kind}, {lane} lane"))];
+    lines.extend(component.contracts.iter().map(|contract| ("contract", contract.clone())));
+    lines.extend([
         (
             "instances",
             format!("{instances} of {spawned} started, {} in all", bytes(component.memory as usize)),
@@ -163,7 +164,7 @@ fn of_component(component: &ComponentFigures) -> Vec<(&'static str, String)> {
             format!("ready in {}; {hits} from the cache, {compiled} compiled", time(component.compile_time)),
         ),
         ("waiting", quantiles(&component.waiting)),
-    ];
+    ]);
     for (function, took) in &component.functions {
         lines.push(("handling", format!("{} {function}", quantiles(took))));
     }

@@ -4,7 +4,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::time::Duration;
 
 use futures::StreamExt as _;
-use rusm_codegen::value::{parse_call, parse_value, print_next, print_value};
+use rusm_codegen::value::{TextCall, parse_call, parse_value, print_next, print_value};
 use rusm_codegen::{Contract, Function, Shape, Type};
 use rusm_engine::Engine;
 use rusm_otp::{
@@ -138,11 +138,11 @@ fn find(engine: &Engine, name: &str, text: &str) -> Result<Found, Answer> {
     };
     let component = engine.component(&info.label);
     let contracts = component.as_ref().map(|component| component.contracts().implements.as_slice());
-    let Some(contract) = contracts.and_then(|contracts| contracts.first()) else {
+    let Some(contracts) = contracts.filter(|contracts| !contracts.is_empty()) else {
         return Err(failed("unknown-function", &format!("`{name}` is no service: it has no contract")));
     };
-    let (function, body) =
-        parse_call(contract, text).map_err(|error| failed("malformed", &error.to_string()))?;
+    let TextCall { contract, function, body } =
+        parse_call(contracts, text).map_err(|error| failed("malformed", &error.to_string()))?;
     if matches!(function.shape, Shape::Constructor { .. }) {
         return Err(failed("unknown-function", "`init` is called by spawning, not by calling"));
     }

@@ -10,6 +10,7 @@ mod limits;
 mod loading;
 mod names;
 mod pairs;
+mod plural;
 mod readme;
 mod supervision;
 mod support;

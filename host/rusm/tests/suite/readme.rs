@@ -1,17 +1,19 @@
-//! The README's code is a project of its own, taken out of the text, built and run.
+//! The code of the README, and that of a page of the docs, is a project of its own, taken out of the text, built and run.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use rusm::{CallRequest, Node, Project};
+use rusm::{Built, CallRequest, Node, Project};
 use rusm_engine::EngineConfig;
 use rusm_setup::Terminal;
 
 const README: &str = include_str!("../../../../README.md");
+const CONTRACTS: &str = include_str!("../../../../docs/contracts.md");
 
-/// Code blocks of the README that name their file in the first line: `// cart/src/lib.rs`.
-fn files() -> Vec<(String, String)> {
-    let blocks = README.split("\n```").skip(1).step_by(2);
+/// Code blocks of a page that name their file in the first line: `// cart/src/lib.rs`.
+fn files(page: &str) -> Vec<(String, String)> {
+    let blocks = page.split("\n```").skip(1).step_by(2);
     let named = blocks.filter_map(|block| {
         let (_, code) = block.split_once('\n')?;
         let first = code.lines().next()?;
@@ -21,11 +23,11 @@ fn files() -> Vec<(String, String)> {
     named.collect()
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_code_of_the_readme_builds_and_runs() {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("readme");
-    let files = files();
-    assert!(files.len() >= 5, "{files:?}");
+/// The project of a page, built: its crate in the folder of that name, and its package beside the manifest.
+fn project(name: &str, page: &str, package_of_rust: &str) -> (PathBuf, Project, Vec<Built>) {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    let files = files(page);
+    assert!(files.len() >= 4, "{files:?}");
     for (path, code) in &files {
         let path = folder.join(path);
         fs::create_dir_all(path.parent().expect("a folder")).expect("it can be made");
@@ -34,27 +36,61 @@ async fn the_code_of_the_readme_builds_and_runs() {
         }
         fs::write(path, code).expect("it can be written");
     }
-    // What the README does not print: the usual manifests of a crate and of a package.
+    // What the page does not print: the usual manifests of a crate and of a package.
     let crate_of_template = include_str!("../../../../templates/rust/Cargo.toml.in");
-    let manifest = crate_of_template.replace("{{name}}", "cart").replace(".rusm/sdk", "../.rusm/sdk");
-    fs::write(folder.join("cart/Cargo.toml"), manifest).expect("it can be written");
-    let package = include_str!("../../../../templates/ts/package.json").replace("{{name}}", "shop");
+    let manifest =
+        crate_of_template.replace("{{name}}", package_of_rust).replace(".rusm/sdk", "../.rusm/sdk");
+    fs::write(folder.join(package_of_rust).join("Cargo.toml"), manifest).expect("it can be written");
+    let package = include_str!("../../../../templates/ts/package.json").replace("{{name}}", name);
     fs::write(folder.join("package.json"), package).expect("it can be written");
-
-    let project = Project::find(&folder).expect("the README's project");
+    let types = r#"{ "extends": "rusm-ts/tsconfig.base.json" }"#;
+    if !folder.join("tsconfig.json").is_file() {
+        fs::write(folder.join("tsconfig.json"), types).expect("it can be written");
+    }
+    let project = Project::find(&folder).expect("the page's project");
     let built = project.build(&mut Terminal::new()).expect("it builds");
+    (folder, project, built)
+}
+
+/// Calls the services of the project in `folder`, which run: what each call writes.
+async fn called(folder: &Path, calls: &[(&str, &str)]) -> Vec<String> {
+    let mut lines = Vec::new();
+    for (name, text) in calls {
+        let request = CallRequest { name: (*name).into(), text: (*text).into(), deadline_ms: 5000 };
+        let called = rusm::call(folder, request, &b""[..], |line| {
+            lines.push(line.to_owned());
+            Ok(())
+        });
+        called.await.expect(text);
+    }
+    lines
+}
+
+async fn run(folder: &Path, project: &Project, built: &[Built]) -> Node {
     let config = EngineConfig { sync_processes: 50, async_processes: 20, ..EngineConfig::default() };
     let file = folder.join("rusm.toml");
-    let mut node = Node::boot(project.manifest(), &file, &built, config).await.expect("it starts");
-    let claim = rusm::Socket::of(&folder).and_then(rusm::Socket::claim);
+    let mut node = Node::boot(project.manifest(), &file, built, config).await.expect("it starts");
+    let claim = rusm::Socket::of(folder).and_then(rusm::Socket::claim);
     node.listen(claim.expect("no other node")).expect("its socket is free");
-    let mut lines = Vec::new();
-    let request = CallRequest { name: "shop".into(), text: "buy(\"tea\", 2)".into(), deadline_ms: 5000 };
-    let called = rusm::call(&folder, request, &b""[..], |line| {
-        lines.push(line.to_owned());
-        Ok(())
-    });
-    called.await.expect("the call is answered");
-    assert_eq!(lines, ["\"2 in the cart: tea\""]);
-    node.stop(std::time::Duration::from_secs(60)).await;
+    node
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_code_of_the_readme_builds_and_runs() {
+    let (folder, project, built) = project("readme", README, "cart");
+    let node = run(&folder, &project, &built).await;
+    assert_eq!(called(&folder, &[("shop", "buy(\"tea\", 2)")]).await, ["\"2 in the cart: tea\""]);
+    node.stop(Duration::from_secs(60)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_code_of_the_page_on_contracts_builds_and_runs() {
+    let (folder, project, built) = project("contracts", CONTRACTS, "member");
+    let node = run(&folder, &project, &built).await;
+    for name in ["ann", "bob"] {
+        let calls = ["member.last()", "tell(\"tea?\")", "member.last()", "size()", "health.last()"];
+        let said = called(&folder, &calls.map(|text| (name, text))).await;
+        assert_eq!(said, [&format!("\"{name}: nothing\""), "\"tea?\"", "1", "4"]);
+    }
+    node.stop(Duration::from_secs(60)).await;
 }

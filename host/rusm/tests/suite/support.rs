@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use rusm::{Built, Node, Project};
-use rusm_codegen::value::{parse_call, print_value};
+use rusm_codegen::value::{TextCall, parse_call, print_value};
 use rusm_engine::{EngineConfig, Spawn};
 use rusm_otp::{CallError, Context, ExitReason, SpawnOptions, Target};
 use rusm_setup::Terminal;
@@ -111,8 +111,8 @@ impl TestNode {
     /// The same, for a process whose name is not its component's.
     pub async fn call_as(&self, name: &str, component: &str, text: &str) -> Result<String, String> {
         let component = self.node.engine().component(component).expect("a component of the project");
-        let contract = &component.contracts().implements[0];
-        let (function, body) = parse_call(contract, text).map_err(|error| error.to_string())?;
+        let TextCall { contract, function, body } =
+            parse_call(&component.contracts().implements, text).map_err(|error| error.to_string())?;
         let reply = self.raw_call(name, function.key, body).await.map_err(|error| error.to_string())?;
         let printed = print_value(contract, &function.reply().expect("a call"), &reply)
             .expect("a reply of the contract");
@@ -128,8 +128,8 @@ impl TestNode {
     /// Casts to a named process of a component by text.
     pub async fn cast(&self, name: &str, component: &str, text: &str) {
         let component = self.node.engine().component(component).expect("a component of the project");
-        let (function, body) =
-            parse_call(&component.contracts().implements[0], text).expect("a cast of its contract");
+        let call = parse_call(&component.contracts().implements, text);
+        let TextCall { function, body, .. } = call.expect("a cast of its contract");
         let nobody = rusm_otp::Pid { node: self.node.engine().runtime().node_id(), id: 0 };
         let sent = self.node.engine().runtime().cast(nobody, &name.into(), function.key, body);
         sent.expect("the cast is taken");

@@ -170,13 +170,15 @@ const contracts: Array<{{ Client: Any; fallible: number[] }}> = [
 export function everyServiceFits(): void {{
 {uses}}}
 
-const functions: Record<string, Any> = {{}};
-for (const {{ Client, fallible }} of contracts) {{
-  for (const [key, entry] of Object.entries<Any>(Client.dispatch.functions)) {{
-    const refuses = fallible.includes(Number(key));
+const handlers = contracts.map(({{ Client, fallible }}) => {{
+  const entries = Object.entries<Any>(Client.dispatch.functions);
+  const get = (_: object, method: string | symbol) => {{
+    const found = entries.find(([, entry]) => entry.method === method);
+    if (found === undefined) return undefined;
+    const refuses = fallible.includes(Number(found[0]));
     const answer = (value: Any) => (refuses ? (value.tag === \"ok\" ? value.val : refuse(value.val)) : value);
-    const echo = (...values: Any[]) => answer(values.length === 1 ? values[0] : values);
-    const relay = async (method: string, values: Any[]) => {{
+    const echo = (values: Any[]) => answer(values.length === 1 ? values[0] : values);
+    const relay = async (values: Any[]) => {{
       try {{
         return await Client.fromPid(process.whereis(\"rust-echo\")!)[method](...values);
       }} catch (error) {{
@@ -184,12 +186,10 @@ for (const {{ Client, fallible }} of contracts) {{
         return refuse((error as RusmError).payload);
       }}
     }};
-    const handlers = new Proxy({{}}, {{
-      get: (_, method) => (isRelay() ? (...values: Any[]) => relay(String(method), values) : echo),
-    }});
-    functions[key] = {{ ...entry, call: (r: Any, _: Any, input: Any) => entry.call(r, handlers, input) }};
-  }}
-}}
+    return (...values: Any[]) => (isRelay() ? relay(values) : echo(values));
+  }};
+  return new Proxy({{}}, {{ get }});
+}});
 
 function isRelay(): boolean {{
   const relay = process.whereis(\"ts-relay\");
@@ -197,7 +197,9 @@ function isRelay(): boolean {{
   return relay?.id === own.id && relay.node === own.node;
 }}
 
-export default service({{ dispatch: {{ contract: \"names:all/all\", functions }} }}, {{}});
+const clients: Any[] = contracts.map(({{ Client }}) => Client);
+const init = clients.find((client) => client.dispatch.init === undefined);
+export default service(clients, handlers, {{ init }});
 "
     );
     out

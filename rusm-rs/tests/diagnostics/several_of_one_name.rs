@@ -1,0 +1,4 @@
+#[rusm_rs::service("test:mistakes/counter", "test:mistakes/lamp" as counter)]
+struct Several;
+
+fn main() {}
