@@ -26,11 +26,6 @@ export interface Contract<S> {
 /** The functions of one contract beside others: `init` is there where this one constructs the service. */
 type Part<S> = Omit<S, "init"> & Partial<Pick<S, keyof S & "init">> & Extras;
 
-/** The functions of each contract by itself, in the order of the contracts. */
-type Parts<C extends readonly Contract<never>[]> = {
-  readonly [K in keyof C]: C[K] extends Contract<infer S> ? Part<S> & ThisType<Part<S>> : never;
-};
-
 /** The functions of all contracts in one object. */
 type All<C extends readonly Contract<never>[]> = C extends readonly [
   Contract<infer S>,
@@ -40,31 +35,38 @@ type All<C extends readonly Contract<never>[]> = C extends readonly [
   : unknown;
 
 /**
+ * What handles the functions of a contract, or of several. It is one type: with overloads of `service`, the answers of generic
+ * functions (`later`) would not be seen.
+ */
+type Handlers<C> = C extends readonly Contract<never>[]
+  ? { readonly [K in keyof C]: C[K] extends Contract<infer S> ? Part<S> : never } | (All<C> & Extras)
+  : Own<C>;
+
+/** What `this` is in functions that stand in one object. */
+type Own<C> = C extends readonly Contract<never>[]
+  ? All<C> & Extras
+  : C extends Contract<infer S>
+    ? S & Extras
+    : never;
+
+/**
  * Makes the component a service of a contract: `export default service(Cart, { .. })`, where `Cart` comes from the
  * module that `rusm gen` wrote. What the functions keep between calls may be variables of the module: each process has
  * its own.
  *
  * Of several contracts with all their functions in one object: `service([Member, Health], { .. })`; or, where two have functions
- * of one name, with an object for each contract: `service([Member, Health], [{ .. }, { .. }])`. One of them constructs the
- * service: the one that has `init`, or the first if none has it.
+ * of one name, with an object for each contract: `service([Member, Health], [{ .. }, { .. }])`, whose functions call each other as
+ * constants of the module, for TypeScript does not know what `this` is there. One of them constructs the service: the one that has
+ * `init`, or the first if none has it.
  */
-export function service<S extends object>(
-  contract: Contract<S>,
-  handlers: S & Extras & ThisType<S & Extras>,
-  options?: ServiceOptions,
-): Service;
-export function service<const C extends readonly Contract<never>[]>(
+export function service<const C extends Contract<never> | readonly Contract<never>[]>(
   contracts: C,
-  handlers: Parts<C> | (All<C> & Extras & ThisType<All<C> & Extras>),
-  options?: ServiceOptions & { init?: C[number] },
-): Service;
-export function service(
-  contracts: Contract<object> | readonly Contract<object>[],
-  handlers: object,
-  options: ServiceOptions & { init?: Contract<object> } = {},
+  handlers: Handlers<C> & ThisType<Own<C>>,
+  options: ServiceOptions & { init?: C extends readonly (infer One)[] ? One : never } = {},
 ): Service {
-  const several = Array.isArray(contracts) ? contracts : [contracts as Contract<object>];
-  const server = new Server(together(several, handlers, options.init), options.concurrency ?? 1);
+  const several = (Array.isArray(contracts) ? contracts : [contracts]) as readonly Contract<object>[];
+  const served = together(several, handlers, options.init as Contract<object> | undefined);
+  const server = new Server(served, options.concurrency ?? 1);
   takeRejections(options.unhandledRejections);
   return { contracts: server.contracts, exports: server.exports(), plainExports: server.plainExports() };
 }

@@ -24,7 +24,7 @@ impl counter::Service for Several {
     fn reset(&mut self) {}
 
     fn values(&mut self) -> Stream<u32> {
-        Stream::from_iter([self.0])
+        Stream::iter([self.0])
     }
 
     fn feed(&mut self, _values: StreamReader<u32>) -> u32 {

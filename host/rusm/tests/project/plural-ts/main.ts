@@ -66,6 +66,6 @@ async function failure(promise: Promise<unknown>): Promise<string> {
     return "nothing";
   } catch (error) {
     const { code, message, payload } = RusmError.from(error);
-    return code === "refused" ? `refused: ${String(payload)}` : message.replace(/^malformed: /, "");
+    return code === "refused" ? `refused: ${String(payload)}` : message;
   }
 }

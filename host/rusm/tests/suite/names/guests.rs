@@ -199,7 +199,7 @@ function isRelay(): boolean {{
 
 const clients: Any[] = contracts.map(({{ Client }}) => Client);
 const init = clients.find((client) => client.dispatch.init === undefined);
-export default service(clients, handlers, {{ init }});
+export default service(clients, handlers as Any, {{ init }});
 "
     );
     out

@@ -1,4 +1,4 @@
-use rusm_rs::{Reply, Spawn, Stream};
+use rusm_rs::{Reply, Stream};
 
 #[rusm_rs::service(
     "test:probe/status",
@@ -47,7 +47,7 @@ impl desk::Service for Plural {
             two.get("k").expect("it answers"),
             one.size().expect("it answers").to_string(),
             two.size().expect("it answers").to_string(),
-            status::Client::spawn(Spawn::new(&other)).map(drop).unwrap_err().to_string(),
+            status::Client::spawn(&other).map(drop).unwrap_err().to_string(),
             desk::Client::spawn(&other, "").map(drop).unwrap_err().to_string(),
             desk::Client::spawn(&other, "eve")
                 .and_then(|desk| Ok(desk.get().expect("it answers")))
@@ -73,7 +73,7 @@ impl status::Service for Plural {
     }
 
     fn below(&mut self, count: u32) -> Stream<u32> {
-        Stream::from_iter(0..count)
+        Stream::iter(0..count)
     }
 }
 
