@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, ensure};
 use rusm::{Built, Node, Project};
-use rusm_codegen::value::{parse_call, print_value};
+use rusm_codegen::value::{TextCall, parse_call, print_value};
 use rusm_engine::{EngineConfig, Kind, Spawn};
 use rusm_otp::{Context, ExitReason, Message, SpawnOptions};
 
@@ -141,8 +141,7 @@ async fn rows<F: Future<Output = anyhow::Result<f64>>>(
 /// What a function of a named service answers, as a number.
 async fn number(node: &Node, name: &'static str, text: String) -> anyhow::Result<f64> {
     let component = node.engine().component(name).context("a component")?;
-    let contract = &component.contracts().implements[0];
-    let (function, body) = parse_call(contract, &text)?;
+    let TextCall { contract, function, body } = parse_call(&component.contracts().implements, &text)?;
     let (sender, receiver) = tokio::sync::oneshot::channel();
     let key = function.key;
     let call = move |context: Context| async move {
@@ -162,7 +161,7 @@ async fn eight_callers(node: &Node, calls: u32) -> anyhow::Result<f64> {
     let callee = engine.spawn(Spawn::new("echo-rust")).await?.pid;
     let component = engine.component("caller-rust").context("a component")?;
     let text = format!("call-pid({{node: {}, id: {}}}, {calls})", callee.node, callee.id);
-    let (function, body) = parse_call(&component.contracts().implements[0], &text)?;
+    let TextCall { function, body, .. } = parse_call(&component.contracts().implements, &text)?;
     let (key, body) = (function.key, bytes::Bytes::from(body));
     let mut callers = Vec::new();
     for _ in 0..8 {
@@ -249,7 +248,7 @@ async fn spinner(node: &Node, spin: &str) -> anyhow::Result<rusm_otp::Pid> {
     let engine = node.engine();
     let spinner = engine.spawn(Spawn::new("echo-rust")).await?.pid;
     let component = engine.component("echo-rust").context("a component")?;
-    let (function, body) = parse_call(&component.contracts().implements[0], spin)?;
+    let TextCall { function, body, .. } = parse_call(&component.contracts().implements, spin)?;
     let nobody = rusm_otp::Pid { node: engine.runtime().node_id(), id: 0 };
     engine.runtime().cast(nobody, &spinner.into(), function.key, body)?;
     Ok(spinner)
@@ -376,9 +375,8 @@ async fn live(node: &Node, component: &str, processes: u32) -> anyhow::Result<f6
         }
     }
     let (spawned, taken) = (start.elapsed(), resident()?.saturating_sub(before));
-    let contract = node.engine().component(component).context("a component")?;
-    let contract = &contract.contracts().implements[0];
-    let (function, body) = parse_call(contract, "echo(7)")?;
+    let component = node.engine().component(component).context("a component")?;
+    let TextCall { function, body, .. } = parse_call(&component.contracts().implements, "echo(7)")?;
     let (key, body, callees) = (function.key, bytes::Bytes::from(body), pids.clone());
     let (sender, receiver) = tokio::sync::oneshot::channel();
     let caller = move |context: Context| async move {
