@@ -205,7 +205,7 @@ async fn restarts(node: &Node, rounds: usize) -> anyhow::Result<f64> {
     let (sender, receiver) = tokio::sync::oneshot::channel();
     let engine = node.engine().clone();
     let component = engine.component("echo-rust").context("a component")?;
-    let (function, body) = parse_call(&component.contracts().implements[0], "crash()")?;
+    let TextCall { function, body, .. } = parse_call(&component.contracts().implements, "crash()")?;
     let (key, body) = (function.key, bytes::Bytes::from(body));
     let name = "restarted";
     let start = {
@@ -260,7 +260,7 @@ async fn beside_spinners(node: &Node, spin: &str, calls: usize) -> anyhow::Resul
     let engine = node.engine();
     let callee = engine.spawn(Spawn::new("echo-rust")).await?.pid;
     let component = engine.component("echo-rust").context("a component")?;
-    let (function, body) = parse_call(&component.contracts().implements[0], "echo(7)")?;
+    let TextCall { function, body, .. } = parse_call(&component.contracts().implements, "echo(7)")?;
     let (key, body) = (function.key, bytes::Bytes::from(body));
     let spinners = [spinner(node, spin).await?, spinner(node, spin).await?];
     let (sender, receiver) = tokio::sync::oneshot::channel();
