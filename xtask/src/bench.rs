@@ -18,6 +18,9 @@ pub struct Options {
     /// A checkout of RUSM as it was before, measured in turns with this one.
     #[arg(long, value_name = "FOLDER")]
     before: Option<PathBuf>,
+    /// How often each program runs, in turns; three times by default.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100))]
+    runs: Option<u32>,
     /// Also write the rows to this file, as JSON.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -27,8 +30,6 @@ pub struct Options {
 struct Group {
     name: &'static str,
     measures: &'static [Measure],
-    /// How often each program runs, in turns.
-    runs: u32,
     /// Of the checkout in this folder.
     ours: fn(&Path) -> anyhow::Result<Samples>,
     peers: &'static [Peer],
@@ -105,7 +106,7 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
     let mut rows = Vec::new();
     for group in &GROUPS {
         if options.groups.is_empty() || options.groups.iter().any(|name| name == group.name) {
-            rows.extend(measure(group, options.before.as_deref())?);
+            rows.extend(measure(group, options.before.as_deref(), options.runs)?);
         }
     }
     if let Some(path) = &options.json {
@@ -115,24 +116,25 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn measure(group: &Group, earlier: Option<&Path>) -> anyhow::Result<Vec<Row>> {
+fn measure(group: &Group, earlier: Option<&Path>, runs: Option<u32>) -> anyhow::Result<Vec<Row>> {
+    let runs = runs.unwrap_or(RUNS);
     let busy = fs::read_to_string("/proc/loadavg").unwrap_or_default();
     let busy = busy.split(' ').next().unwrap_or("?").to_owned();
     let (mut ours, mut before) = (Samples::new(), Samples::new());
     let mut peers: BTreeMap<&str, Samples> = BTreeMap::new();
-    for run in 1..=group.runs {
+    for run in 1..=runs {
         for peer in group.peers {
-            eprintln!("… {} ({run}/{})", peer.name, group.runs);
+            eprintln!("… {} ({run}/{runs})", peer.name);
             match (peer.measure)() {
                 Ok(samples) => add(peers.entry(peer.name).or_default(), samples),
                 Err(error) => eprintln!("{} cannot be had: {error:#}", peer.name),
             }
         }
         if let Some(folder) = earlier {
-            eprintln!("… RUSM in {} ({run}/{})", folder.display(), group.runs);
+            eprintln!("… RUSM in {} ({run}/{runs})", folder.display());
             add(&mut before, (group.ours)(folder)?);
         }
-        eprintln!("… RUSM ({run}/{}; its release build takes some minutes the first time)", group.runs);
+        eprintln!("… RUSM ({run}/{runs}; its release build takes some minutes the first time)");
         add(&mut ours, (group.ours)(&root())?);
     }
     let rows = group.measures.iter().map(|measure| row(group, measure, &ours, &before, &peers));
@@ -248,6 +250,9 @@ fn spoken(spread: Option<Spread>) -> String {
     let Some(Spread { median, lowest, highest, samples }) = spread else { return "–".into() };
     if samples == 1 { format!("{median:.0}") } else { format!("{median:.0} ({lowest:.0} to {highest:.0})") }
 }
+
+/// How often each program runs, if not said otherwise.
+const RUNS: u32 = 3;
 
 const BEAM: &str = "BEAM";
 const RUSM: &str = "RUSM 0.7";

@@ -44,7 +44,6 @@ pub const GROUP: Group = Group {
         Measure { name: "cold-start", unit: "ms", higher: false, reach: Reach::Value(100.0) },
         Measure { name: "restart", unit: "us", higher: false, reach: Reach::Value(50.0) },
     ],
-    runs: 3,
     ours,
     peers: &[
         Peer { name: BEAM, measure: beam },

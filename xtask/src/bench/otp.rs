@@ -21,7 +21,6 @@ pub const GROUP: Group = Group {
         Measure { name: "lookup", unit: "1/s", higher: true, reach: Reach::Best(1.0) },
         Measure { name: "event-in-flood", unit: "ns", higher: false, reach: Reach::None },
     ],
-    runs: 3,
     ours,
     peers: &[
         Peer { name: BEAM, measure: beam },
