@@ -229,18 +229,16 @@ pub fn signature(contract: &Contract, function: &Function) -> String {
 }
 
 fn unknown(contracts: &[Contract], path: &str) -> TextError {
-    let functions =
-        || contracts.iter().flat_map(|contract| contract.functions.iter().map(move |one| (contract, one)));
-    let nearest = match path.contains('.') {
-        false => {
-            crate::nearest(path, functions().map(|(_, function)| function.name.as_str())).map(str::to_owned)
-        }
-        true => {
-            let paths: Vec<String> =
-                functions().map(|(contract, function)| contract.path(function)).collect();
-            crate::nearest(path, paths.iter().map(String::as_str)).map(str::to_owned)
-        }
+    // As it was written: with its contract, or without.
+    let spelt = |contract: &Contract, function: &Function| match path.contains('.') {
+        true => contract.path(function),
+        false => function.name.clone(),
     };
+    let known: Vec<String> = contracts
+        .iter()
+        .flat_map(|contract| contract.functions.iter().map(move |function| spelt(contract, function)))
+        .collect();
+    let nearest = crate::nearest(path, known.iter().map(String::as_str)).map(str::to_owned);
     TextError::UnknownFunction { name: path.to_owned(), nearest }
 }
 

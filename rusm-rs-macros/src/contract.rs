@@ -1,4 +1,3 @@
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use proc_macro2::{Literal, Span, TokenStream};
@@ -15,9 +14,10 @@ pub(crate) fn expand(arguments: TokenStream) -> TokenStream {
     });
     result
         .and_then(|Wanted { id, name }| {
-            let found = Found::load(&id)?;
-            let module = rust::module(&found.contract, &rust::Options { name, ..rust::Options::default() });
-            let embedded = embed(&[(&found, Role::Uses)]);
+            let folder = Folder::load(&id)?;
+            let contract = folder.contract(&id)?;
+            let module = rust::module(&contract, &rust::Options { name, ..rust::Options::default() });
+            let embedded = folder.embed(Role::Uses, [&contract]);
             Ok(quote!(#module #embedded))
         })
         .unwrap_or_else(Error::into_compile_error)
@@ -37,47 +37,47 @@ impl Parse for Wanted {
     }
 }
 
-/// A contract, and the files it came from.
-pub(crate) struct Found {
-    pub(crate) contract: Contract,
-    files: Vec<PathBuf>,
-}
+/// The `wit/` folder of the crate or its project.
+pub(crate) struct Folder(Wit);
 
-impl Found {
-    pub(crate) fn load(id: &LitStr) -> Result<Self, Error> {
-        let fail = |text: String| Error::new(id.span(), text);
+impl Folder {
+    /// Mistakes are shown at the first contract that is wanted of it.
+    pub(crate) fn load(wanted: &LitStr) -> Result<Self, Error> {
+        let fail = |text: String| Error::new(wanted.span(), text);
         let Some(folder) = find_wit() else {
             return Err(fail(
                 "there is no `wit/` folder beside this crate's Cargo.toml or a rusm.toml above it: put the contract there"
                     .into(),
             ));
         };
-        let wit = Wit::load(&folder).map_err(|error| fail(error.to_string()))?;
-        let contract = wit.contract(&id.value()).map_err(|error| fail(error.to_string()))?;
-        Ok(Self { contract, files: wit.files().to_vec() })
+        Wit::load(&folder).map(Self).map_err(|error| fail(error.to_string()))
     }
-}
 
-/// Contracts as a section of the component, in this order, and their files as inputs of the build.
-pub(crate) fn embed(contracts: &[(&Found, Role)]) -> TokenStream {
-    let records: Vec<u8> =
-        contracts.iter().flat_map(|(found, role)| section::record(*role, &found.contract)).collect();
-    let (length, bytes) = (records.len(), Literal::byte_string(&records));
-    let files: BTreeSet<String> = contracts
-        .iter()
-        .flat_map(|(found, _)| &found.files)
-        .filter_map(|file| std::path::absolute(file).ok())
-        .map(|file| file.display().to_string())
-        .collect();
-    let name = section::SECTION;
-    quote! {
-        const _: () = {
-            #[cfg(target_arch = "wasm32")]
-            #[used]
-            #[unsafe(link_section = #name)]
-            static CONTRACTS: [u8; #length] = *#bytes;
-            #(const _: &[u8] = ::core::include_bytes!(#files);)*
-        };
+    pub(crate) fn contract(&self, id: &LitStr) -> Result<Contract, Error> {
+        self.0.contract(&id.value()).map_err(|error| Error::new(id.span(), error.to_string()))
+    }
+
+    /// Contracts of it as a section of the component, in this order, and its files as inputs of the build.
+    pub(crate) fn embed<'a>(
+        &self,
+        role: Role,
+        contracts: impl IntoIterator<Item = &'a Contract>,
+    ) -> TokenStream {
+        let records: Vec<u8> =
+            contracts.into_iter().flat_map(|contract| section::record(role, contract)).collect();
+        let (length, bytes) = (records.len(), Literal::byte_string(&records));
+        let files = self.0.files().iter().filter_map(|file| std::path::absolute(file).ok());
+        let files = files.map(|file| file.display().to_string());
+        let name = section::SECTION;
+        quote! {
+            const _: () = {
+                #[cfg(target_arch = "wasm32")]
+                #[used]
+                #[unsafe(link_section = #name)]
+                static CONTRACTS: [u8; #length] = *#bytes;
+                #(const _: &[u8] = ::core::include_bytes!(#files);)*
+            };
+        }
     }
 }
 

@@ -1,13 +1,13 @@
 use proc_macro2::{Literal, Span, TokenStream};
 use quote::quote;
 use rusm_codegen::section::Role;
-use rusm_codegen::{Function, Shape, rust};
+use rusm_codegen::{Contract, Function, Shape, rust};
 use syn::ext::IdentExt as _;
 use syn::parse::{Parse, ParseStream};
 use syn::punctuated::Punctuated;
 use syn::{Error, Ident, Item, LitStr, Token, parenthesized};
 
-use crate::contract::{Found, Wanted, embed};
+use crate::contract::{Folder, Wanted};
 
 pub(crate) fn expand(arguments: TokenStream, item: TokenStream) -> TokenStream {
     // The item stays, so that one mistake does not make every use of the type another one.
@@ -31,10 +31,11 @@ fn try_expand(arguments: TokenStream, item: TokenStream) -> Result<TokenStream, 
     if !generics.params.is_empty() {
         return Err(Error::new_spanned(generics, "a service cannot be generic: one component has one state"));
     }
-    let served = Served::load(&arguments)?;
-    let modules = served.iter().map(|one| rust::module(&one.found.contract, &one.options));
+    let folder = Folder::load(&arguments.contracts[0].id)?;
+    let served = Served::all(&folder, &arguments)?;
+    let modules = served.iter().enumerate().map(|(place, one)| one.module(place > 0));
     // The host takes the first one's constructor.
-    let embedded = embed(&served.iter().map(|one| (&one.found, Role::Implements)).collect::<Vec<_>>());
+    let embedded = folder.embed(Role::Implements, served.iter().map(|one| &one.contract));
     let main = &served[0].module;
     let handle = handle(&served);
     Ok(quote! {
@@ -74,7 +75,7 @@ fn handle(served: &[Served<'_>]) -> TokenStream {
     let main = &served[0].module;
     let others = served[1..].iter().map(|one| {
         let module = &one.module;
-        let keys = one.found.contract.functions.iter().map(|function| Literal::u32_suffixed(function.key));
+        let keys = one.contract.functions.iter().map(|function| Literal::u32_suffixed(function.key));
         let keys: Vec<Literal> = keys.collect();
         if keys.is_empty() { quote!() } else { quote!(#(#keys)|* => #module::__handle(self, key, call),) }
     });
@@ -89,44 +90,49 @@ fn handle(served: &[Served<'_>]) -> TokenStream {
     }
 }
 
-/// A contract of the service, and what its module is.
+/// A contract of the service.
 struct Served<'a> {
     wanted: &'a Wanted,
-    found: Found,
+    contract: Contract,
+    /// What its module is called.
     module: Ident,
-    options: rust::Options,
+    /// Its functions that answer later.
+    later: Vec<String>,
 }
 
 impl<'a> Served<'a> {
     /// All of them, the one that constructs the service first.
-    fn load(arguments: &'a Arguments) -> Result<Vec<Self>, Error> {
+    fn all(folder: &Folder, arguments: &'a Arguments) -> Result<Vec<Self>, Error> {
         let mut served: Vec<Self> = Vec::new();
         for wanted in &arguments.contracts {
-            let found = Found::load(&wanted.id)?;
-            let module = wanted.name.clone().unwrap_or_else(|| rust::module_name(&found.contract));
-            refuse_twins(&served, wanted, &found, &module)?;
-            let options = rust::Options { name: Some(module.clone()), ..rust::Options::default() };
-            served.push(Self { wanted, found, module, options });
+            let contract = folder.contract(&wanted.id)?;
+            let module = wanted.name.clone().unwrap_or_else(|| rust::module_name(&contract));
+            let one = Self { wanted, contract, module, later: Vec::new() };
+            refuse_twins(&served, &one)?;
+            served.push(one);
         }
         let first = constructing(&served, arguments.init.as_ref())?;
         served[..=first].rotate_right(1);
-        for one in &mut served[1..] {
-            one.options.beside = true;
-        }
         for later in &arguments.later {
             answer_later(&mut served, later)?;
         }
         Ok(served)
     }
+
+    /// The module; `beside` another contract that constructs the service.
+    fn module(&self, beside: bool) -> TokenStream {
+        let options = rust::Options { later: self.later.clone(), name: Some(self.module.clone()), beside };
+        rust::module(&self.contract, &options)
+    }
 }
 
 /// One contract of a service cannot stand for another one.
-fn refuse_twins(served: &[Served<'_>], wanted: &Wanted, found: &Found, module: &Ident) -> Result<(), Error> {
-    let id = found.contract.versioned_id();
+fn refuse_twins(served: &[Served<'_>], one: &Served<'_>) -> Result<(), Error> {
+    let Served { wanted, contract, module, .. } = one;
+    let id = contract.versioned_id();
     for other in served {
-        let other_id = other.found.contract.versioned_id();
-        let meant =
-            |function: &&Function| other.found.contract.functions.iter().any(|own| own.key == function.key);
+        let other_id = other.contract.versioned_id();
+        let meant = |function: &&Function| other.contract.functions.iter().any(|own| own.key == function.key);
         let text = if other_id == id {
             format!("the contract `{id}` is there twice")
         } else if same(&other.module, module) {
@@ -134,7 +140,7 @@ fn refuse_twins(served: &[Served<'_>], wanted: &Wanted, found: &Found, module: &
             format!(
                 "`{other_id}` and `{id}` would both have the module `{module}`; give one another name: `{name:?} as other_name`"
             )
-        } else if let Some(function) = found.contract.functions.iter().find(meant) {
+        } else if let Some(function) = contract.functions.iter().find(meant) {
             format!(
                 "`{}` means the same in `{other_id}` and in `{id}`: a service has compatible versions of one contract once, the latest one",
                 function.name
@@ -164,16 +170,15 @@ fn constructing(served: &[Served<'_>], init: Option<&Ident>) -> Result<usize, Er
             Error::new(init.span(), text)
         });
     }
-    let constructors =
-        || served.iter().enumerate().filter(|(_, one)| one.found.contract.constructor.is_some());
+    let constructors = || served.iter().enumerate().filter(|(_, one)| one.contract.constructor.is_some());
     match constructors().collect::<Vec<_>>().as_slice() {
         [] => Ok(0),
         [(place, _)] => Ok(*place),
         [(_, first), (_, second), ..] => {
             let text = format!(
                 "`{}` and `{}` have constructors: say which one counts, by its module: `init({})`",
-                first.found.contract.versioned_id(),
-                second.found.contract.versioned_id(),
+                first.contract.versioned_id(),
+                second.contract.versioned_id(),
                 first.module
             );
             Err(Error::new(second.wanted.id.span(), text))
@@ -185,11 +190,11 @@ fn constructing(served: &[Served<'_>], init: Option<&Ident>) -> Result<usize, Er
 fn answer_later(served: &mut [Served<'_>], later: &Later) -> Result<(), Error> {
     let Later { module, function } = later;
     let several = served.len() > 1;
-    let ids: Vec<String> = served.iter().map(|one| format!("`{}`", one.found.contract.id)).collect();
+    let ids: Vec<String> = served.iter().map(|one| format!("`{}`", one.contract.id)).collect();
     let mut having: Vec<&mut Served<'_>> = served
         .iter_mut()
         .filter(|one| module.as_ref().is_none_or(|module| same(&one.module, module)))
-        .filter(|one| rust::function_of_method(&one.found.contract, function).is_some())
+        .filter(|one| rust::function_of_method(&one.contract, function).is_some())
         .collect();
     let one = match having.as_mut_slice() {
         [] => {
@@ -206,11 +211,11 @@ fn answer_later(served: &mut [Served<'_>], later: &Later) -> Result<(), Error> {
             return Err(Error::new(function.span(), text));
         }
     };
-    let Some(known) = rust::function_of_method(&one.found.contract, function) else { return Ok(()) };
+    let Some(known) = rust::function_of_method(&one.contract, function) else { return Ok(()) };
     if !matches!(known.shape, Shape::Call { .. } | Shape::StreamIn { .. }) {
         return Err(Error::new(function.span(), "only a function with a result can answer later"));
     }
-    one.options.later.push(known.name.clone());
+    one.later.push(known.name.clone());
     Ok(())
 }
 

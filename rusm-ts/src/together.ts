@@ -21,9 +21,17 @@ export function together(
     dispatch,
     handlers: apart?.[at] ?? handlers,
   }));
-  if (apart === undefined && served.length > 1) refuseSharedNames(served);
+  if (apart === undefined && served.length > 1) {
+    const text = (one: string, other: string, method: string): string =>
+      `${one} and ${other} both have the function ${method}: ` +
+      "give each contract an object of its own, service([A, B], [{ .. }, { .. }])";
+    refuseShared(served, (_, method) => method, text);
+  }
   const first = constructing(served, init?.dispatch);
-  refuseSharedKeys(served);
+  const text = (one: string, other: string, method: string): string =>
+    `${method} means the same in ${one} and in ${other}: ` +
+    "a service has compatible versions of one contract once, the latest one";
+  refuseShared(served, (key) => key, text);
   const lost = apart && served.find((one) => one !== first && (one.handlers.info ?? one.handlers.terminate));
   if (lost !== undefined) {
     throw new TypeError(
@@ -41,37 +49,20 @@ export function together(
   return [first, ...served.filter((one) => one !== first)];
 }
 
-/** Functions of one name are told apart by the contracts' own objects. */
-function refuseSharedNames(served: readonly Served[]): void {
+/** Refuses functions of two contracts that are one thing, by what they are told apart by; constructors are no matter. */
+function refuseShared(
+  served: readonly Served[],
+  apart: (key: string, method: string) => string,
+  text: (one: string, other: string, method: string) => string,
+): void {
   const seen = new Map<string, string>();
   for (const { dispatch } of served) {
-    for (const { method, shape } of Object.values(dispatch.functions)) {
+    for (const [key, { method, shape }] of Object.entries(dispatch.functions)) {
       if (shape === "init") continue;
-      const other = seen.get(method);
-      if (other !== undefined) {
-        throw new TypeError(
-          `${other} and ${dispatch.contract} both have the function ${method}: ` +
-            "give each contract an object of its own, service([A, B], [{ .. }, { .. }])",
-        );
-      }
-      seen.set(method, dispatch.contract);
-    }
-  }
-}
-
-/** Of compatible versions of one contract, the latest one has all functions. */
-function refuseSharedKeys(served: readonly Served[]): void {
-  const seen = new Map<string, string>();
-  for (const { dispatch } of served) {
-    for (const [key, { name, shape }] of Object.entries(dispatch.functions)) {
-      const other = seen.get(key);
-      if (other !== undefined && shape !== "init") {
-        throw new TypeError(
-          `${name} means the same in ${other} and in ${dispatch.contract}: ` +
-            "a service has compatible versions of one contract once, the latest one",
-        );
-      }
-      seen.set(key, dispatch.contract);
+      const mark = apart(key, method);
+      const other = seen.get(mark);
+      if (other !== undefined) throw new TypeError(text(other, dispatch.contract, method));
+      seen.set(mark, dispatch.contract);
     }
   }
 }

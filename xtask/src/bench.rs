@@ -18,9 +18,9 @@ pub struct Options {
     /// A checkout of RUSM as it was before, measured in turns with this one.
     #[arg(long, value_name = "FOLDER")]
     before: Option<PathBuf>,
-    /// How often each program runs, in turns; three times by default.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100))]
-    runs: Option<u32>,
+    /// How often each program runs, in turns.
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=100))]
+    runs: u32,
     /// Also write the rows to this file, as JSON.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -116,8 +116,7 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn measure(group: &Group, earlier: Option<&Path>, runs: Option<u32>) -> anyhow::Result<Vec<Row>> {
-    let runs = runs.unwrap_or(RUNS);
+fn measure(group: &Group, earlier: Option<&Path>, runs: u32) -> anyhow::Result<Vec<Row>> {
     let busy = fs::read_to_string("/proc/loadavg").unwrap_or_default();
     let busy = busy.split(' ').next().unwrap_or("?").to_owned();
     let (mut ours, mut before) = (Samples::new(), Samples::new());
@@ -250,9 +249,6 @@ fn spoken(spread: Option<Spread>) -> String {
     let Some(Spread { median, lowest, highest, samples }) = spread else { return "–".into() };
     if samples == 1 { format!("{median:.0}") } else { format!("{median:.0} ({lowest:.0} to {highest:.0})") }
 }
-
-/// How often each program runs, if not said otherwise.
-const RUNS: u32 = 3;
 
 const BEAM: &str = "BEAM";
 const RUSM: &str = "RUSM 0.7";

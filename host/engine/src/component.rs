@@ -177,8 +177,8 @@ impl Component {
             return None;
         }
         let lines = missing.iter().map(|function| {
-            let same = self.contracts.implements.iter().filter(|own| own.id == wanted.id);
-            let own = same.filter_map(|own| own.function_named(&function.name)).next();
+            let mut same = self.contracts.implements.iter().filter(|own| own.id == wanted.id);
+            let own = same.find_map(|own| own.function_named(&function.name));
             match own {
                 Some(own) => {
                     format!("`{}` is `{}` there, not `{}`", function.name, own.canonical, function.canonical)
