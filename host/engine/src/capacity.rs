@@ -8,6 +8,9 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use procfs::process::Process;
+use rusm_otp::Runtime;
+
+use crate::limiter::node_is_full;
 
 /// The places of one lane's pool, and those beyond it.
 #[derive(Debug)]
@@ -95,8 +98,7 @@ impl Drop for Counted {
 pub(crate) struct Headroom {
     /// Memory maps the process may have.
     maps: u64,
-    /// Bytes of resident memory the node may take.
-    resident: u64,
+    runtime: Runtime,
     allowed: Mutex<Allowed>,
 }
 
@@ -104,17 +106,20 @@ pub(crate) struct Headroom {
 #[derive(Debug, Default)]
 struct Allowed {
     by_maps: u64,
-    by_memory: u64,
     /// When a look has found no room, and why.
     full: Option<(Instant, String)>,
 }
 
 impl Headroom {
-    pub(crate) fn new(maps: u64, resident: u64) -> Self {
-        Self { maps, resident, allowed: Mutex::default() }
+    pub(crate) fn new(maps: u64, runtime: Runtime) -> Self {
+        Self { maps, runtime, allowed: Mutex::default() }
     }
 
     fn take(&self) -> Result<(), String> {
+        let memory = self.runtime.memory();
+        if !memory.has_room(MEMORY_OF_ONE) {
+            return Err(node_is_full(memory));
+        }
         let mut allowed = self.allowed.lock();
         if let Some((looked, why)) = &allowed.full
             && looked.elapsed() < BETWEEN_LOOKS
@@ -127,20 +132,11 @@ impl Headroom {
             return Err(why);
         }
         allowed.by_maps -= 1;
-        allowed.by_memory -= 1;
         Ok(())
     }
 
     /// Looks again at what is spent.
     fn look(&self, allowed: &mut Allowed) -> Result<(), String> {
-        if allowed.by_memory == 0 {
-            let resident = own_resident();
-            allowed.by_memory = (self.resident.saturating_sub(resident) / MEMORY_OF_ONE).min(BETWEEN_COUNTS);
-            if allowed.by_memory == 0 {
-                let (resident, most) = (resident >> 20, self.resident >> 20);
-                return Err(format!("the node takes {resident} MiB of the {most} MiB of memory that it may"));
-            }
-        }
         if allowed.by_maps == 0 {
             let maps = own_maps();
             allowed.by_maps = (self.maps.saturating_sub(maps) / MAPS_OF_ONE).min(BETWEEN_COUNTS);
@@ -161,20 +157,21 @@ fn own_maps() -> u64 {
     BufReader::new(maps).split(b'\n').count() as u64
 }
 
-/// Bytes of the memory of this program that are resident.
-pub(crate) fn own_resident() -> u64 {
+/// Bytes of memory of this program alone that are resident: without files, and the images of guests that each of them maps.
+pub(crate) fn own_resident() -> usize {
     let statm = Process::myself().and_then(|own| own.statm());
-    statm.map_or(0, |statm| statm.resident * procfs::page_size())
+    let bytes = statm.map_or(0, |statm| statm.resident.saturating_sub(statm.shared) * procfs::page_size());
+    usize::try_from(bytes).unwrap_or(usize::MAX)
 }
 
 /// A process beyond the pools has one map for its memory, which merges with its neighbours while nothing else lies between,
 /// and one for each of its stacks where the kernel has no marks for guards.
 const MAPS_OF_ONE: u64 = 3;
 
-/// More than a process takes before it has done anything; what it takes later is seen by the next look.
-const MEMORY_OF_ONE: u64 = 256 << 10;
+/// More than a process takes of the host before it has done anything.
+const MEMORY_OF_ONE: usize = 256 << 10;
 
-/// After so many processes memory is looked at again.
+/// After so many processes the maps are counted again.
 const BETWEEN_COUNTS: u64 = 2_000;
 
 /// A full node is not made slower by looking.
@@ -184,10 +181,14 @@ const BETWEEN_LOOKS: Duration = Duration::from_millis(100);
 mod tests {
     use super::*;
 
-    #[test]
-    fn past_the_pool_there_is_room_while_memory_lasts() {
+    fn headroom(maps: u64) -> Headroom {
+        Headroom::new(maps, Runtime::new())
+    }
+
+    #[tokio::test]
+    async fn past_the_pool_there_is_room_while_memory_lasts() {
         let places = Places::new(1);
-        let headroom = Headroom::new(u64::MAX, u64::MAX);
+        let headroom = headroom(u64::MAX);
         let first = places.take(1, &headroom).expect("the pool has one");
         let second = places.take(1, &headroom).expect("there is memory");
         assert!(first.pooled && !second.pooled);
@@ -196,32 +197,29 @@ mod tests {
         assert!(places.take(1, &headroom).expect("it is free again").pooled);
     }
 
-    #[test]
-    fn a_node_without_memory_or_maps_says_which() {
+    #[tokio::test]
+    async fn a_node_without_memory_or_maps_says_which() {
         let places = Places::new(0);
-        let error = places.take(1, &Headroom::new(u64::MAX, 1 << 20)).expect_err("it takes more already");
-        assert!(error.contains("of the 1 MiB of memory that it may"), "{error}");
-        let error = places.take(1, &Headroom::new(1, u64::MAX)).expect_err("it has more already");
+        let full = headroom(u64::MAX);
+        full.runtime.memory().limit_resident(1 << 20, own_resident);
+        let error = places.take(1, &full).expect_err("it takes more already");
+        assert!(error.contains("is limited to 1.0 MiB"), "{error}");
+        let error = places.take(1, &headroom(1)).expect_err("it has more already");
         assert!(error.contains("vm.max_map_count"), "{error}");
     }
 
-    #[test]
-    fn a_burst_is_refused_only_when_there_is_no_room() {
+    #[tokio::test]
+    async fn a_burst_is_refused_only_when_there_is_no_room() {
         let places = Places::new(0);
-        let headroom = Headroom::new(u64::MAX, u64::MAX);
+        let headroom = headroom(u64::MAX);
         let burst = (0..3 * BETWEEN_COUNTS + 1).map(|_| places.take(1, &headroom));
         assert_eq!(burst.collect::<Result<Vec<_>, _>>().expect("there is room").len(), 6_001);
-        // So many as a look has allowed, and then another look.
-        let room = own_resident() + 64 * MEMORY_OF_ONE;
-        let headroom = Headroom::new(u64::MAX, room);
-        let taken = (0..1_000).map_while(|_| places.take(1, &headroom).ok()).count();
-        assert_eq!(taken, 1_000, "nothing was used");
     }
 
-    #[test]
-    fn what_takes_several_places_of_the_pool_goes_beyond_it_when_they_are_not_there() {
+    #[tokio::test]
+    async fn what_takes_several_places_of_the_pool_goes_beyond_it_when_they_are_not_there() {
         let places = Places::new(10);
-        let headroom = Headroom::new(u64::MAX, u64::MAX);
+        let headroom = headroom(u64::MAX);
         let taken = [4, 4, 4, 2].map(|size| places.take(size, &headroom).expect("there is room"));
         assert_eq!(taken.each_ref().map(|place| place.pooled), [true, true, false, true]);
         assert_eq!(places.counts(), (10, 10, 1));

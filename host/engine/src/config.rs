@@ -22,11 +22,15 @@ pub struct EngineConfig {
     pub async_processes: u32,
     /// Memory maps that the node may have before it refuses processes beyond the pools.
     pub maps: u64,
-    /// Bytes of resident memory that the node may take before it refuses processes beyond the pools.
-    pub resident: u64,
+    /// Bytes of resident memory of its own that the node may take. Past them no guest is granted more, and spawns and messages with
+    /// bodies are refused.
+    pub resident: usize,
+    /// Bytes of resident memory past which the node ends guests that go on to touch more of what they were granted.
+    pub emergency: usize,
     /// The most memory that any process can be granted, in bytes.
     pub memory: usize,
-    /// The most memory of all processes together and of what the node keeps for them, in bytes; none for no bound but each one's own.
+    /// The most memory of all processes together and of what the node keeps for them, in bytes, whether it is used or not; none for no
+    /// bound but what is resident.
     pub total_memory: Option<usize>,
     /// How long a guest runs before others get their turn, and how long a kill may take.
     pub tick: Duration,
@@ -37,22 +41,23 @@ pub struct EngineConfig {
 }
 
 impl Default for EngineConfig {
-    /// Pools as large as the system's limit on memory maps allows, three quarters of the machine's memory, or of the control group's, for the node and
-    /// 256 MiB for one process, ticks of a millisecond, and a cache below the user's cache folder.
+    /// Pools as large as the system's limit on memory maps allows, three quarters of the machine's memory, or of the control group's, for the
+    /// node, seven eighths as an emergency, 256 MiB for one process, ticks of a millisecond, and a cache below the user's cache folder.
     fn default() -> Self {
         let maps = system_number("/proc/sys/vm/max_map_count").unwrap_or(DEFAULT_MAP_COUNT);
         // A process in the pool of the sync lane takes up to 5 maps (its stack and guard from the start, and three for its
         // memory), one of the async lane up to 12 (two memories, three stacks). Six tenths go to the pools, two thirds of
         // that to the sync lane.
         let pools = maps / 10 * 6;
-        let memory = machine_memory() / 4 * 3;
+        let memory = usize::try_from(machine_memory()).unwrap_or(usize::MAX);
         Self {
             sync_processes: (pools / 3 * 2 / 5).clamp(16, MOST_PROCESSES),
             async_processes: (pools / 3 / 12).clamp(16, MOST_PROCESSES),
             maps: u64::from(maps / 10 * 9),
-            resident: memory,
+            resident: memory / 4 * 3,
+            emergency: memory / 8 * 7,
             memory: 256 << 20,
-            total_memory: usize::try_from(memory).ok(),
+            total_memory: None,
             tick: Duration::from_millis(1),
             figures: true,
             cache: cache_folder(),

@@ -8,13 +8,14 @@ use parking_lot::RwLock;
 use rusm_otp::{Pid, Runtime, Spawned};
 
 use crate::cache::Cache;
-use crate::capacity::Headroom;
+use crate::capacity::{Headroom, own_resident};
 use crate::code::Codes;
 use crate::error::NotLoaded;
 use crate::guest::Host;
 use crate::lane::{LaneEngine, start_ticks};
 use crate::loaded::Loaded;
 use crate::output::{Output, Outputs};
+use crate::pressure::start_watch;
 use crate::{Component, EngineConfig, EngineError, Lane, Profile, Spawn, SpawnError, Written};
 
 /// Loads components and runs processes of them on one node. Clones are the same engine.
@@ -47,11 +48,12 @@ impl Engine {
     pub fn new(runtime: Runtime, config: EngineConfig) -> Result<Self, EngineError> {
         let fail = |error: wasmtime::Error| EngineError(error.into());
         runtime.memory().limit(config.total_memory.unwrap_or(usize::MAX));
+        runtime.memory().limit_resident(config.resident, own_resident);
         let inner = Inner {
-            runtime,
             sync: LaneEngine::new(Lane::Sync, &config).map_err(fail)?,
             concurrent: LaneEngine::new(Lane::Async, &config).map_err(fail)?,
-            headroom: Headroom::new(config.maps, config.resident),
+            headroom: Headroom::new(config.maps, runtime.clone()),
+            runtime,
             outputs: Outputs::default(),
             loaded: Loaded::default(),
             ticks: Arc::default(),
@@ -62,7 +64,10 @@ impl Engine {
         };
         let tiers = [&inner.sync, &inner.concurrent].map(LaneEngine::engines);
         start_ticks(tiers.as_flattened(), inner.config.tick, inner.ticks.clone(), inner.epoch_lag.clone());
-        Ok(Self { inner: Arc::new(inner) })
+        let inner = Arc::new(inner);
+        let (own, emergency) = (Arc::downgrade(&inner), inner.config.emergency);
+        start_watch(move || own.upgrade().map(|inner| Self { inner }), emergency);
+        Ok(Self { inner })
     }
 
     /// The node.

@@ -49,6 +49,7 @@ mod load;
 mod loaded;
 mod machine;
 mod output;
+mod pressure;
 mod process;
 mod snapshot;
 mod source_map;

@@ -2,7 +2,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytesize::ByteSize;
-use rusm_otp::Context;
+use rusm_otp::{Context, Memory};
 use wasmtime::ResourceLimiter;
 
 /// What one process's instances may take of the host.
@@ -19,6 +19,8 @@ pub(crate) struct Limiter {
     component_most: Option<usize>,
     /// Why the process did not get more memory; for its crash, which is likely to follow.
     refused: Option<String>,
+    /// Whether it would have got it, had others taken less.
+    is_shared: bool,
     /// What was charged for the growth that is under way, or was the last one.
     growing: usize,
 }
@@ -53,7 +55,17 @@ impl Limiter {
         component_most: Option<usize>,
         context: Context,
     ) -> Self {
-        Self { most, used: 0, total, context, begun: false, component_most, refused: None, growing: 0 }
+        Self {
+            most,
+            used: 0,
+            total,
+            context,
+            begun: false,
+            component_most,
+            refused: None,
+            is_shared: false,
+            growing: 0,
+        }
     }
 
     /// The instance is there. What it took is told here, and not while it was made on the guest's stack, which stays resident as
@@ -67,10 +79,17 @@ impl Limiter {
         self.refused.take()
     }
 
+    /// Why there is no room for its instance beside others.
+    pub(crate) fn lacks_room(&self) -> Option<&str> {
+        self.refused.as_deref().filter(|_| self.is_shared && !self.begun)
+    }
+
     fn grow(&mut self, bytes: usize) -> Result<(), String> {
+        self.is_shared = false;
         if self.used.saturating_add(bytes) > self.most {
             return Err(format!("its memory is limited to {}", size(self.most)));
         }
+        self.is_shared = true;
         if !self.total.add(bytes, self.component_most) {
             let most = size(self.component_most.unwrap_or_default());
             return Err(format!("the memory of its component is limited to {most} in all"));
@@ -78,10 +97,7 @@ impl Limiter {
         let node = self.context.runtime().memory();
         if !node.take(bytes) {
             self.total.sub(bytes);
-            return Err(format!(
-                "the memory of the node, with what it keeps for its processes, is limited to {}",
-                size(node.most())
-            ));
+            return Err(node_is_full(node));
         }
         self.used += bytes;
         if self.begun {
@@ -104,8 +120,17 @@ impl Limiter {
     }
 }
 
+/// What to say when the node has no more.
 #[cold]
-fn size(bytes: usize) -> ByteSize {
+pub(crate) fn node_is_full(memory: &Memory) -> String {
+    format!(
+        "the memory of the node, with what it keeps for its processes, is limited to {}",
+        size(memory.most())
+    )
+}
+
+#[cold]
+pub(crate) fn size(bytes: usize) -> ByteSize {
     ByteSize(bytes as u64)
 }
 

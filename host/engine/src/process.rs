@@ -93,12 +93,17 @@ pub(crate) async fn run(birth: Birth, context: Context) -> ExitReason {
         Some(share @ ..100) => Throttled::new(Turns::new(pin!(body), ticks), share).await,
         _ => Turns::new(pin!(body), ticks).await,
     };
-    let reason = ended.unwrap_or_else(|error| {
-        if error.downcast_ref::<wasmtime::PoolConcurrencyLimitError>().is_some() {
-            started.tell(Err(Refusal::Capacity(format!("{error:#}"))));
+    let reason = match ended {
+        Ok(reason) => reason,
+        Err(error) => {
+            if let Some(full) = lacks_room(store.data(), &error) {
+                started.tell(Err(Refusal::Capacity(full.clone())));
+                // It never was a process: nothing broke.
+                return ExitReason::Custom(full.into());
+            }
+            exit_reason(store.data_mut(), &error)
         }
-        exit_reason(store.data_mut(), &error)
-    });
+    };
     if let ExitReason::Crash(crash) = &reason {
         store.data().component.figures.crashed(crash);
         tracing::error!(
@@ -111,4 +116,10 @@ pub(crate) async fn run(birth: Birth, context: Context) -> ExitReason {
     }
     started.tell(Err(Refusal::Exited(reason.clone())));
     reason
+}
+
+/// Why there was no room for an instance, if that is what the error means.
+fn lacks_room(guest: &Guest, error: &wasmtime::Error) -> Option<String> {
+    let pool = || Some(format!("{:#}", error.downcast_ref::<wasmtime::PoolConcurrencyLimitError>()?));
+    guest.limiter.lacks_room().map(str::to_owned).or_else(pool)
 }

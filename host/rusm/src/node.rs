@@ -98,7 +98,11 @@ impl Node {
         config: EngineConfig,
     ) -> Result<Self, BootError> {
         let total_memory = manifest.memory.or(config.total_memory);
-        let engine = Engine::new(Runtime::new(), EngineConfig { total_memory, ..config })?;
+        // Who says how much it may be, may say more than the node would take by itself.
+        let [resident, emergency] =
+            [config.resident, config.emergency].map(|most| most.max(manifest.memory.unwrap_or(0)));
+        let config = EngineConfig { total_memory, resident, emergency, ..config };
+        let engine = Engine::new(Runtime::new(), config)?;
         for built in components {
             let read = fs::read(&built.path);
             let bytes = read.map_err(|source| BootError::Unreadable {

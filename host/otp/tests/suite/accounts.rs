@@ -1,5 +1,6 @@
 //! What the runtime keeps for a process has a bound, and is given back.
 
+use std::cell::Cell;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -353,6 +354,47 @@ fn what_is_kept_for_all_counts_for_the_node_and_is_given_back() {
         assert_eq!(memory.kept(), 0);
         memory.give_back(4 * MIB);
         assert_eq!(memory.guests(), 0);
+    });
+}
+
+#[test]
+fn more_may_be_granted_than_is_resident_and_no_more_than_that_may_be_in_use() {
+    thread_local! {
+        static RESIDENT: Cell<usize> = const { Cell::new(0) };
+        static LOOKS: Cell<usize> = const { Cell::new(0) };
+    }
+    let measure = || {
+        LOOKS.set(LOOKS.get() + 1);
+        RESIDENT.get()
+    };
+    on_virtual_time(async {
+        let runtime = Runtime::new();
+        let memory = runtime.memory();
+        memory.limit_resident(1000, measure);
+        assert_eq!((memory.most(), LOOKS.get()), (1000, 1));
+        assert!((0..10).all(|_| memory.take(100)), "so much cannot be too much");
+        assert_eq!(LOOKS.get(), 1, "and nothing is measured again");
+        // They use a tenth of it: each look allows as much again as is left.
+        RESIDENT.set(100);
+        assert!((0..90).all(|_| memory.take(100)));
+        assert_eq!((memory.guests(), LOOKS.get()), (10_000, 11));
+        assert!(memory.has_room(900) && !memory.has_room(901));
+        // What they touch is seen when it is looked at.
+        RESIDENT.set(950);
+        assert_eq!(memory.look(), 950);
+        assert!(memory.take(50));
+        RESIDENT.set(1000);
+        assert!(!memory.take(1) && !memory.has_room(1));
+        assert_eq!(memory.guests(), 10_050, "what was refused is not granted");
+        RESIDENT.set(500);
+        assert!(memory.take(1), "it looks again before it refuses");
+        // What may be granted is exact beside it.
+        memory.limit(10_100);
+        assert!(memory.take(49) && !memory.take(1) && !memory.has_room(1));
+        memory.limit(500);
+        assert_eq!(memory.most(), 500);
+        memory.give_back(9700);
+        assert!(memory.take(100) && !memory.take(1));
     });
 }
 

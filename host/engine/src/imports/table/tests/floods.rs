@@ -31,7 +31,7 @@ const AT_ONCE: i32 = 50;
 const BODY: usize = 1024;
 
 /// What a flood may add to the memory of the test: the mailbox, `host-memory`, the guest's own, and the allocator's share.
-const MOST: u64 = 96 << 20;
+const MOST: usize = 96 << 20;
 
 /// Everything that a flood has made is gone after this: it takes milliseconds.
 const GONE_WITHIN: Duration = Duration::from_secs(10);
@@ -127,7 +127,7 @@ impl Arguments<'_> {
 struct Flooded {
     calls: usize,
     /// Of the test, more than before, at the most.
-    resident: u64,
+    resident: usize,
     /// For the process, as the host counts it.
     kept: usize,
     /// Why it ended, if it did.
