@@ -1,6 +1,25 @@
 /// <reference path="./host.d.ts" />
-import * as hostNames from "rusm:actor/names@0.1.0";
-import * as host from "rusm:actor/process@0.1.0";
+import {
+  register as hostRegister,
+  unregister as hostUnregister,
+  whereis as hostWhereis,
+} from "rusm:actor/names@0.1.0";
+import {
+  alive as hostAlive,
+  demonitor as hostDemonitor,
+  env as hostEnv,
+  exit as hostExit,
+  exitProcess as hostExitProcess,
+  info as hostInfo,
+  kill as hostKill,
+  link as hostLink,
+  monitor as hostMonitor,
+  reply as hostReply,
+  self as hostSelf,
+  send as hostSend,
+  trapExit as hostTrapExit,
+  unlink as hostUnlink,
+} from "rusm:actor/process@0.1.0";
 import * as timers from "rusm:actor/timers@0.1.0";
 import {
   load as hostLoad,
@@ -32,12 +51,12 @@ export interface ProcessInfo {
 
 /** The calling process. */
 export function self(): Pid {
-  return host.self();
+  return hostSelf();
 }
 
 /** Sends bytes to a process or a name. A process that is gone takes them silently. */
 export function send(to: Pid | string, body: Uint8Array): void {
-  direct(() => host.send(target(to), body));
+  direct(() => hostSend(target(to), body));
 }
 
 /** Waits for the first message that the filter admits, in a raw process; undefined when the time is up. */
@@ -59,7 +78,7 @@ export async function receive(
 
 /** Answers a call that a raw process received. False if the caller no longer waits. */
 export function reply(reference: number, body: Uint8Array): boolean {
-  return host.reply(reference, body);
+  return hostReply(reference, body);
 }
 
 /** Starts a process of a component whose constructor takes nothing, or of a program of `wasi:cli`. */
@@ -93,47 +112,47 @@ export async function load(
  * children of its supervisor, save the root.
  */
 export function link(other: Pid): void {
-  direct(() => host.link(other));
+  direct(() => hostLink(other));
 }
 
 /** Ends a link. */
 export function unlink(other: Pid): void {
-  host.unlink(other);
+  hostUnlink(other);
 }
 
 /** Watches a process: one `down` event with this reference arrives when it ends. A name needs the grant `lookup`. */
 export function monitor(other: Pid | string): number {
-  return direct(() => host.monitor(target(other)));
+  return direct(() => hostMonitor(target(other)));
 }
 
 /** Ends a monitor, and takes back its event if it has arrived. */
 export function demonitor(reference: number): boolean {
-  return host.demonitor(reference);
+  return hostDemonitor(reference);
 }
 
 /** Ends this process. */
 export function exit(reason: ExitReason): never {
-  return host.exit(reason);
+  return hostExit(reason);
 }
 
 /** Sends an exit to a process, as if a linked one had ended. Needs the grant `control`, save for own children. */
 export function exitProcess(other: Pid, reason: ExitReason): void {
-  direct(() => host.exitProcess(other, reason));
+  direct(() => hostExitProcess(other, reason));
 }
 
 /** Ends a process that cannot trap it. Needs the same grant. */
 export function kill(other: Pid): void {
-  direct(() => host.kill(other));
+  direct(() => hostKill(other));
 }
 
 /** From now on exits of linked processes arrive as events, or end this process (the default). */
 export function trapExit(on: boolean): boolean {
-  return host.trapExit(on);
+  return hostTrapExit(on);
 }
 
 /** Whether the process is there. */
 export function alive(other: Pid): boolean {
-  return host.alive(other);
+  return hostAlive(other);
 }
 
 /**
@@ -141,28 +160,28 @@ export function alive(other: Pid): boolean {
  * `control`, or `lookup` for its name, is there.
  */
 export function info(other: Pid): ProcessInfo | undefined {
-  const known = host.info(other);
+  const known = hostInfo(other);
   return known === null ? undefined : { ...known, name: known.name ?? undefined };
 }
 
 /** An environment variable that the component was granted. */
 export function env(name: string): string | undefined {
-  return direct(() => host.env(name)) ?? undefined;
+  return direct(() => hostEnv(name)) ?? undefined;
 }
 
 /** Registers this process under a name, which is freed when it ends. */
 export function register(name: string): void {
-  direct(() => hostNames.register(named(name)));
+  direct(() => hostRegister(named(name)));
 }
 
 /** Frees the name, if it is this process's. */
 export function unregister(name: string): boolean {
-  return hostNames.unregister(named(name));
+  return hostUnregister(named(name));
 }
 
 /** The process that has this name now. */
 export function whereis(name: string): Pid | undefined {
-  return hostNames.whereis(named(name)) ?? undefined;
+  return hostWhereis(named(name)) ?? undefined;
 }
 
 /** Sends a `timer` event with these bytes to this process, so many milliseconds from now. */

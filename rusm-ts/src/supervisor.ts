@@ -1,5 +1,16 @@
 /// <reference path="./host.d.ts" />
-import * as host from "rusm:actor/supervisors-async@0.1.0";
+import {
+  countChildren as hostCountChildren,
+  deleteChild as hostDeleteChild,
+  restartChild as hostRestartChild,
+  start as hostStart,
+  startChild as hostStartChild,
+  startUnder as hostStartUnder,
+  stop as hostStop,
+  terminate as hostTerminate,
+  terminateChild as hostTerminateChild,
+  whichChildren as hostWhichChildren,
+} from "rusm:actor/supervisors-async@0.1.0";
 
 import { RusmError } from "./error.ts";
 import { read } from "./task.ts";
@@ -102,7 +113,7 @@ export async function supervisor(
   children: readonly ChildSpec[] = [],
 ): Promise<Supervision> {
   const specs = children.map(({ spec }) => spec);
-  return new Supervision(await settled(host.start(hostSupervisor(options), specs)));
+  return new Supervision(await settled(hostStart(hostSupervisor(options), specs)));
 }
 
 /** A supervisor that runs. */
@@ -126,48 +137,48 @@ export class Supervision {
       significant: false,
     };
     const specs = children.map(({ spec }) => spec);
-    const started = host.startUnder(this.pid, treatment, hostSupervisor(options), specs);
+    const started = hostStartUnder(this.pid, treatment, hostSupervisor(options), specs);
     return new Supervision(await settled(started));
   }
 
   /** Adds a child and starts it. */
   startChild(child: ChildSpec): Promise<Pid> {
-    return settled(host.startChild(this.pid, child.spec));
+    return settled(hostStartChild(this.pid, child.spec));
   }
 
   /** Stops a child, which stays known unless it is temporary. */
   terminateChild(id: string): Promise<void> {
-    return settled(host.terminateChild(this.pid, id));
+    return settled(hostTerminateChild(this.pid, id));
   }
 
   /** Stops a child of the strategy `dynamic`. */
   terminate(child: Pid): Promise<void> {
-    return settled(host.terminate(this.pid, child));
+    return settled(hostTerminate(this.pid, child));
   }
 
   /** Starts a child that does not run. */
   restartChild(id: string): Promise<Pid> {
-    return settled(host.restartChild(this.pid, id));
+    return settled(hostRestartChild(this.pid, id));
   }
 
   /** Forgets a child that does not run. */
   deleteChild(id: string): Promise<void> {
-    return settled(host.deleteChild(this.pid, id));
+    return settled(hostDeleteChild(this.pid, id));
   }
 
   /** All children, the one that was added last first. */
   whichChildren(): Promise<ChildInfo[]> {
-    return settled(host.whichChildren(this.pid));
+    return settled(hostWhichChildren(this.pid));
   }
 
   /** How many there are. */
   countChildren(): Promise<ChildCounts> {
-    return settled(host.countChildren(this.pid));
+    return settled(hostCountChildren(this.pid));
   }
 
   /** Stops it and everything below it. */
   stop(): Promise<void> {
-    return settled(host.stop(this.pid));
+    return settled(hostStop(this.pid));
   }
 }
 

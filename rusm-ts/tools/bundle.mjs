@@ -5,6 +5,7 @@ import { createRequire } from "node:module";
 import { basename, join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 
+import { importOf, leanWit, withHostImports } from "./world.mjs";
 import { quickjs } from "./engines/quickjs.mjs";
 import { starlingmonkey } from "./engines/starlingmonkey.mjs";
 
@@ -54,7 +55,9 @@ try {
   // esbuild has written what is wrong.
   process.exit(1);
 }
-const script = bundle.outputFiles.find((file) => file.path.endsWith(".js")).text;
+// esbuild keeps all that a module imports of what is external, used or not.
+const bundled = bundle.outputFiles.find((file) => file.path.endsWith(".js")).text;
+const script = withHostImports(bundled, (found) => importOf(found));
 const map = bundle.outputFiles.find((file) => file.path.endsWith(".map")).text;
 const modules = Object.keys(bundle.metafile.inputs)
   .filter((path) => /(^|\/)gen\/[^/]+\.ts$/.test(path))
@@ -107,11 +110,14 @@ if (!Array.isArray(contracts) && typeof run !== "function") {
 }
 const world = engine.worlds[Array.isArray(contracts) ? "service" : "raw"];
 
+const lean = `${target}.wit`;
 try {
-  writeFileSync(target, await componentize(script, witPath, world));
+  leanWit(witPath, lean, script);
+  writeFileSync(target, await componentize(script, lean, world));
 } catch (error) {
   fail(`${main}: it cannot be made a component:\n${error?.message ?? error}`);
 }
+rmSync(lean, { recursive: true, force: true });
 process.stdout.write(JSON.stringify({ contracts: contracts ?? [], modules, inputs }));
 
 /** The script with functions in the place of the host's that say they are not there yet. No line moves. */
@@ -123,17 +129,9 @@ function withoutHost(script) {
     const made = `Object.assign(new Error(${JSON.stringify(text)}), { host: true })`;
     return `export const ${name} = () => { throw ${made}; };`;
   };
-  const imports = /^import\s*(?:(?:\{([^}]*)\}|\*\s*as\s+([\w$]+))\s*from\s*)?"((?:rusm|wasi):[^"]+)";?$/gm;
-  return script.replace(imports, (whole, list = "", all, path) => {
-    const names = list.split(",").map((item) => item.trim().split(/\s+as\s+/)[0]);
-    if (all !== undefined) {
-      const uses = script.matchAll(new RegExp(`(?<![\\w$.])${all.replaceAll("$", "\\$")}\\.([\\w$]+)`, "g"));
-      names.push(...Array.from(uses, (use) => use[1]));
-    }
-    const stubs = [...new Set(names)].filter((name) => name !== "").map((name) => stub(name, path));
-    const what = all === undefined ? `{${list.replace(/\n/g, " ")}}` : `* as ${all}`;
-    const lines = "\n".repeat(whole.split("\n").length - 1);
-    return `import ${what} from "data:text/javascript,${encodeURIComponent(stubs.join(""))}";${lines}`;
+  return withHostImports(script, (found) => {
+    const stubs = found.names.map(({ name }) => stub(name, found.path));
+    return importOf(found, `data:text/javascript,${encodeURIComponent(stubs.join(""))}`);
   });
 }
 

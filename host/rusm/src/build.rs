@@ -10,6 +10,7 @@ use sha2::{Digest as _, Sha256};
 use crate::{ComponentDecl, JavaScript, Project, generate, sdk};
 
 mod bundle;
+mod heap;
 mod js_runtime;
 mod own_table;
 mod sections;
@@ -217,6 +218,14 @@ impl Builder<'_> {
         let mut settings = Sha256::new();
         settings.update(env!("CARGO_PKG_VERSION"));
         settings.update(SOURCE_MAP);
+        // What is done to a component after it was made.
+        for own in [
+            include_str!("build/heap.rs"),
+            include_str!("build/js_runtime.rs"),
+            include_str!("build/own_table.rs"),
+        ] {
+            settings.update(own);
+        }
         settings.update(engine.name());
         for name in ["package.json", "package-lock.json", "tsconfig.json"] {
             add_file(&mut settings, &package.join(name));

@@ -15,6 +15,7 @@ use wasmparser::{
     BinaryReader, DataKind, DataSectionReader, Operator, Payload, TypeRef, ValType, Validator, WasmFeatures,
 };
 
+use super::heap::{gathered, word};
 use super::sections::{Section, sections};
 
 /// The component with the change; none if it is not one that can be changed so.
@@ -72,6 +73,7 @@ struct Memory<'a> {
     runtime: usize,
     /// Where the array has its values, the first of which is told.
     slots: Option<usize>,
+    image: Vec<u8>,
 }
 
 impl<'a> Memory<'a> {
@@ -88,7 +90,7 @@ impl<'a> Memory<'a> {
             RoundtripReencoder.parse_data(&mut segments, segment.ok()?).ok()?;
         }
         let (runtime, slots) = (runtime(&image)?, slots(&image));
-        Some(Self { module, parts, segments, runtime, slots })
+        Some(Self { module, parts, segments, runtime, slots, image })
     }
 
     /// The module with more segments of data; `tracker` is the function's place in the engine's table.
@@ -101,6 +103,9 @@ impl<'a> Memory<'a> {
         if let (Some(tracker), Some(slots)) = (tracker, self.slots) {
             put(self.runtime + TRACKER, &tracker.to_le_bytes());
             put(self.runtime + TRACKER + 4, &(slots as u32).to_le_bytes());
+        }
+        if let Some(gathered) = gathered(&self.image, self.runtime) {
+            differences(&self.image, &gathered).for_each(|(at, bytes)| put(at, bytes));
         }
         let mut out = Module::new();
         for part in &self.parts {
@@ -237,8 +242,10 @@ fn image(segments: &DataSectionReader<'_>) -> Option<Vec<u8>> {
     Some(image)
 }
 
-fn word(image: &[u8], at: usize) -> Option<u32> {
-    Some(u32::from_le_bytes(image.get(at..at + 4)?.try_into().ok()?))
+/// Where the new one has other words, and which.
+fn differences<'a>(old: &'a [u8], new: &'a [u8]) -> impl Iterator<Item = (usize, &'a [u8])> {
+    let words = old.chunks(4).zip(new.chunks(4)).enumerate();
+    words.filter(|(_, (old, new))| old != new).map(|(place, (_, new))| (place * 4, new))
 }
 
 /// Where the engine's `JSRuntime` is, if there is just one thing that looks like it: neither a size nor a limit of the stack, a
