@@ -157,11 +157,11 @@ fn own_maps() -> u64 {
     BufReader::new(maps).split(b'\n').count() as u64
 }
 
-/// Bytes of memory of this program alone that are resident: without files, and the images of guests that each of them maps.
-pub(crate) fn own_resident() -> usize {
-    let statm = Process::myself().and_then(|own| own.statm());
-    let bytes = statm.map_or(0, |statm| statm.resident.saturating_sub(statm.shared) * procfs::page_size());
-    usize::try_from(bytes).unwrap_or(usize::MAX)
+/// Bytes of memory of this program alone that are resident: without files, and the images of guests that each of them maps. None if
+/// the system does not say.
+pub(crate) fn own_resident() -> Option<usize> {
+    let statm = Process::myself().and_then(|own| own.statm()).ok()?;
+    usize::try_from(statm.resident.saturating_sub(statm.shared) * procfs::page_size()).ok()
 }
 
 /// A process beyond the pools has one map for its memory, which merges with its neighbours while nothing else lies between,

@@ -48,10 +48,15 @@ impl Engine {
     pub fn new(runtime: Runtime, config: EngineConfig) -> Result<Self, EngineError> {
         let fail = |error: wasmtime::Error| EngineError(error.into());
         runtime.memory().limit(config.total_memory.unwrap_or(usize::MAX));
-        runtime.memory().limit_resident(config.resident, own_resident);
+        let sync = LaneEngine::new(Lane::Sync, &config).map_err(fail)?;
+        let concurrent = LaneEngine::new(Lane::Async, &config).map_err(fail)?;
+        let unused = [&sync, &concurrent].map(LaneEngine::unused);
+        let in_use =
+            move || Some(unused.iter().fold(own_resident()?, |sum, unused| sum.saturating_sub(unused())));
+        runtime.memory().limit_resident(config.resident, in_use);
         let inner = Inner {
-            sync: LaneEngine::new(Lane::Sync, &config).map_err(fail)?,
-            concurrent: LaneEngine::new(Lane::Async, &config).map_err(fail)?,
+            sync,
+            concurrent,
             headroom: Headroom::new(config.maps, runtime.clone()),
             runtime,
             outputs: Outputs::default(),

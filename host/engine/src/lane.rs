@@ -43,6 +43,19 @@ impl LaneEngine {
         })
     }
 
+    /// Bytes that are resident in the pool for processes to come: whoever comes uses them.
+    pub(crate) fn unused(&self) -> impl Fn() -> usize + Send + Sync + 'static + use<> {
+        let pooled = self.pooled.engine.weak();
+        move || {
+            let pool = pooled.upgrade().and_then(|engine| engine.pooling_allocator_metrics());
+            pool.map_or(0, |pool| {
+                pool.unused_memory_bytes_resident()
+                    + pool.unused_table_bytes_resident()
+                    + pool.unused_stack_bytes_resident().unwrap_or(0)
+            })
+        }
+    }
+
     pub(crate) fn engines(&self) -> [Engine; 2] {
         [self.pooled.engine.clone(), self.overflow.engine.clone()]
     }
@@ -152,7 +165,13 @@ fn pool(lane: Lane, config: &EngineConfig) -> PoolingAllocationConfig {
         .decommit_batch_size(64)
         .max_unused_warm_slots(1_000);
     if has_pagemap_scan() {
-        pool.linear_memory_keep_resident(4 << 20)
+        // Of all places together, a sixteenth of what the node may take.
+        let most = config.resident / 16 / processes.max(1) as usize;
+        let least = match lane {
+            Lane::Sync => 64 << 10,
+            Lane::Async => 256 << 10,
+        };
+        pool.linear_memory_keep_resident(most.clamp(least, 4 << 20))
             .async_stack_keep_resident(64 << 10)
             .table_keep_resident(64 << 10)
             .pagemap_scan(Enabled::Auto);
@@ -191,3 +210,45 @@ fn wasm_stack(lane: Lane) -> usize {
 
 /// Host functions run on the guest's fiber: an overflow there would end the node, so there is plenty.
 const HOST_STACK: usize = 512 << 10;
+
+#[cfg(test)]
+mod tests {
+    use rusm_otp::Runtime;
+
+    use super::*;
+    use crate::{Profile, Spawn};
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn what_a_process_leaves_in_the_pool_is_known_to_be_unused() {
+        if !has_pagemap_scan() {
+            return;
+        }
+        let config = EngineConfig {
+            sync_processes: 100,
+            async_processes: 10,
+            resident: usize::MAX,
+            cache: None,
+            ..EngineConfig::default()
+        };
+        let engine = crate::Engine::new(Runtime::new(), config).expect("there is room");
+        let component = wat::parse_str(
+            r#"(component
+                (core module $m (memory 2) (func (export "run")
+                    (i32.store (i32.const 0) (i32.const 1))
+                    (i32.store (i32.const 70000) (i32.const 1))))
+                (core instance $i (instantiate $m))
+                (func (export "run") (canon lift (core func $i "run"))))"#,
+        );
+        engine.load("writes", component.expect("a component"), Profile::default()).await.expect("it loads");
+        let unused = engine.lane(Lane::Sync).unused();
+        assert_eq!(unused(), 0);
+        // Places are given back in batches.
+        for _ in 0..200 {
+            engine.spawn(Spawn::new("writes")).await.expect("there is room");
+        }
+        while engine.places(Lane::Sync).0 > 0 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        assert!(unused() >= 2 * 4096, "{} bytes", unused());
+    }
+}

@@ -12,6 +12,7 @@ use std::time::Duration;
 use rusm_otp::{Pid, ProcessInfo};
 
 use crate::Engine;
+use crate::capacity::own_resident;
 use crate::limiter::size;
 
 /// Looks at what is resident, again and again, as long as the engine is there.
@@ -38,7 +39,8 @@ struct Watch {
 impl Watch {
     fn look(&mut self, engine: &Engine) {
         let runtime = engine.runtime();
-        let over = runtime.memory().look().saturating_sub(self.emergency);
+        runtime.memory().look();
+        let over = own_resident().unwrap_or(0).saturating_sub(self.emergency);
         if over == 0 {
             self.turns.clear();
             return;

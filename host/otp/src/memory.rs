@@ -1,5 +1,6 @@
 //! What all processes of a node take, in bytes, and the bounds of it.
 
+use std::fmt;
 use std::sync::OnceLock;
 use std::sync::atomic::Ordering;
 
@@ -19,14 +20,16 @@ pub struct Memory {
 }
 
 /// A bound of what is resident.
-#[derive(Debug)]
 struct Resident {
     most: usize,
-    measure: fn() -> usize,
+    measure: Box<Measure>,
     /// What was measured last, and how much was granted then.
     seen: AtomicUsize,
     granted: AtomicUsize,
 }
+
+/// Bytes that are resident now; none if that cannot be told.
+type Measure = dyn Fn() -> Option<usize> + Send + Sync;
 
 impl Memory {
     pub(crate) fn new() -> Self {
@@ -45,17 +48,21 @@ impl Memory {
         self.most.store(most, Ordering::Relaxed);
     }
 
-    /// Bounds what may be resident, as this measures it for the whole program: from now on, and once only.
-    pub fn limit_resident(&self, most: usize, measure: fn() -> usize) {
-        let resident = Resident { most, measure, seen: AtomicUsize::new(0), granted: AtomicUsize::new(0) };
+    /// Bounds what may be resident, as this measures it for the whole program: from now on, and once only. What cannot be measured is
+    /// taken to be what it was, and what was granted since.
+    pub fn limit_resident(&self, most: usize, measure: impl Fn() -> Option<usize> + Send + Sync + 'static) {
+        let [seen, granted] = [0; 2].map(AtomicUsize::new);
+        let resident = Resident { most, measure: Box::new(measure), seen, granted };
         if self.resident.set(resident).is_ok() {
             self.look();
         }
     }
 
-    /// Measures again what is resident, which is not told of pages that guests touch; zero without a bound of it.
-    pub fn look(&self) -> usize {
-        self.resident.get().map_or(0, |resident| resident.look(self.granted()))
+    /// Measures again what is resident, which is not told of pages that guests touch.
+    pub fn look(&self) {
+        if let Some(resident) = self.resident.get() {
+            resident.look(self.granted());
+        }
     }
 
     /// What guests have taken.
@@ -110,19 +117,27 @@ impl Memory {
     /// Whether what is resident leaves room for the last bytes of what is granted.
     fn fits_resident(&self, granted: usize, bytes: usize) -> bool {
         let Some(resident) = self.resident.get() else { return true };
-        let since = granted.saturating_sub(resident.granted.load(Ordering::Relaxed));
-        let fits = |seen: usize, more: usize| seen.saturating_add(more) <= resident.most;
-        fits(resident.seen.load(Ordering::Relaxed), since)
-            || fits(resident.look(granted.saturating_sub(bytes)), bytes)
+        let fits = || {
+            let since = granted.saturating_sub(resident.granted.load(Ordering::Relaxed));
+            resident.seen.load(Ordering::Relaxed).saturating_add(since) <= resident.most
+        };
+        fits() || resident.look(granted.saturating_sub(bytes)) && fits()
     }
 }
 
 impl Resident {
+    /// Measures it, if it can be measured, when so much is granted.
     #[cold]
-    fn look(&self, granted: usize) -> usize {
-        let seen = (self.measure)();
+    fn look(&self, granted: usize) -> bool {
+        let Some(seen) = (self.measure)() else { return false };
         self.seen.store(seen, Ordering::Relaxed);
         self.granted.store(granted, Ordering::Relaxed);
-        seen
+        true
+    }
+}
+
+impl fmt::Debug for Resident {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Resident").field("most", &self.most).field("seen", &self.seen).finish_non_exhaustive()
     }
 }

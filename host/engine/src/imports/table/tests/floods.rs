@@ -161,7 +161,7 @@ async fn flood(lab: &Lab, interface: &str, function: &Function) -> Flooded {
     let flooding = instance.get_func(&mut store, flooding).expect("a function");
     let reset = instance.get_typed_func::<(), ()>(&mut store, "run").expect("it is exported");
     let count = flooding.ty(&store).results().len();
-    let (before, begun) = (own_resident(), Instant::now());
+    let (before, begun) = (own_resident().expect("it is known"), Instant::now());
     let mut flooded = Flooded { calls: 0, resident: 0, kept: 0, ended: String::new() };
     while flooded.calls < CALLS && begun.elapsed() < *LASTS {
         let arguments = Arguments { resolve: &lab.resolve, own: &own, number: flooded.calls }.of(function);
@@ -182,7 +182,8 @@ async fn flood(lab: &Lab, interface: &str, function: &Function) -> Flooded {
             if reset.call_async(&mut store, ()).await.is_err() {
                 break;
             }
-            flooded.resident = flooded.resident.max(own_resident().saturating_sub(before));
+            flooded.resident =
+                flooded.resident.max(own_resident().expect("it is known").saturating_sub(before));
             flooded.kept = flooded.kept.max(runtime.info(pid).map_or(0, |info| info.memory));
             tokio::task::yield_now().await;
             if !runtime.is_alive(pid) {
@@ -191,7 +192,7 @@ async fn flood(lab: &Lab, interface: &str, function: &Function) -> Flooded {
             }
         }
     }
-    flooded.resident = flooded.resident.max(own_resident().saturating_sub(before));
+    flooded.resident = flooded.resident.max(own_resident().expect("it is known").saturating_sub(before));
     drop(store);
     for process in runtime.processes() {
         if process.label.as_ref() != "bystander" {
@@ -241,7 +242,7 @@ async fn flood_all(lane: Lane) {
     let lab = Lab { engine, resolve };
     let done = Arc::new(AtomicBool::new(false));
     let longest = bystander(&runtime, done.clone());
-    let before = own_resident();
+    let before = own_resident().expect("it is known");
     for (interface, function) in &functions {
         let what = format!("{lane:?} {interface} {}", function.name);
         let flooded = flood(&lab, interface, function).await;
@@ -275,7 +276,7 @@ async fn flood_all(lane: Lane) {
         }
     }
     done.store(true, Ordering::Relaxed);
-    let left = own_resident().saturating_sub(before);
+    let left = own_resident().expect("it is known").saturating_sub(before);
     let longest = longest.load(Ordering::Relaxed);
     println!("{lane:?}: {} KiB are left in all; a bystander waited {longest} us at most", left >> 10);
     assert!(left < 2 * MOST, "{left} bytes are left");
