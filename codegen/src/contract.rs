@@ -100,7 +100,7 @@ impl Type {
             Self::F64 => "f64",
             Self::Char => "char",
             Self::String => "string",
-            Self::Pid => pid,
+            Self::Pid | Self::Ref(_) => pid,
             Self::List(of) => return format!("list<{}>", inner(of)),
             Self::Option(of) => return format!("option<{}>", inner(of)),
             Self::Result(ok, error) => {
@@ -155,6 +155,8 @@ pub enum Type {
     String,
     /// `rusm:actor/types.pid`.
     Pid,
+    /// A service of a contract: the alias `ref` of `pid` in its interface. On the wire it is the pid.
+    Ref(Reference),
     /// `list<t>`.
     List(Box<Type>),
     /// `option<t>`.
@@ -165,6 +167,15 @@ pub enum Type {
     Tuple(Vec<Type>),
     /// A named type, by its place in [`Contract::types`].
     Named(usize),
+}
+
+/// The contract of a service that a value stands for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reference {
+    /// As [`Contract::versioned_id`].
+    pub contract: String,
+    /// The interface's name, in WIT's spelling.
+    pub name: String,
 }
 
 /// A function of a contract.
@@ -272,6 +283,60 @@ impl Contract {
     /// The constructor, then the others.
     pub fn all_functions(&self) -> impl Iterator<Item = &Function> {
         self.constructor.iter().chain(&self.functions)
+    }
+
+    /// The other contracts whose services this one mentions, each once.
+    pub fn references(&self) -> Vec<&Reference> {
+        let own = self.versioned_id();
+        let mut found: Vec<&Reference> = Vec::new();
+        self.each_type(&mut |ty| {
+            if let Type::Ref(reference) = ty
+                && reference.contract != own
+                && !found.contains(&reference)
+            {
+                found.push(reference);
+            }
+        });
+        found
+    }
+
+    /// Every type that stands in it, and every type within those.
+    pub(crate) fn each_type<'a>(&'a self, see: &mut dyn FnMut(&'a Type)) {
+        fn within<'a>(ty: &'a Type, see: &mut dyn FnMut(&'a Type)) {
+            see(ty);
+            match ty {
+                Type::List(of) | Type::Option(of) => within(of, see),
+                Type::Result(ok, error) => [ok, error].into_iter().flatten().for_each(|ty| within(ty, see)),
+                Type::Tuple(parts) => parts.iter().for_each(|ty| within(ty, see)),
+                _ => {}
+            }
+        }
+        for def in &self.types {
+            match &def.kind {
+                TypeKind::Record(fields) => fields.iter().for_each(|field| within(&field.ty, see)),
+                TypeKind::Variant(cases) => {
+                    cases.iter().filter_map(|case| case.ty.as_ref()).for_each(|ty| within(ty, see));
+                }
+                TypeKind::Alias(of) => within(of, see),
+                TypeKind::Enum(_) | TypeKind::Flags(_) => {}
+            }
+        }
+        for function in self.all_functions() {
+            function.params.iter().for_each(|param| within(&param.ty, see));
+            match &function.shape {
+                Shape::Cast => {}
+                Shape::Constructor { refusal } => refusal.iter().flatten().for_each(|ty| within(ty, see)),
+                Shape::Call { result } => within(result, see),
+                Shape::StreamOut { item, refusal } => {
+                    within(item, see);
+                    refusal.iter().flatten().for_each(|ty| within(ty, see));
+                }
+                Shape::StreamIn { item, result, .. } => {
+                    within(item, see);
+                    within(result, see);
+                }
+            }
+        }
     }
 
     /// A type behind its aliases.

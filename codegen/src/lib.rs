@@ -16,7 +16,9 @@ pub mod typescript;
 #[cfg(feature = "host")]
 pub mod value;
 
-pub use contract::{Case, Contract, Field, Function, Gated, Param, Shape, Type, TypeDef, TypeKind};
+pub use contract::{
+    Case, Contract, Field, Function, Gated, Param, Reference, Shape, Type, TypeDef, TypeKind,
+};
 pub use load::{ContractError, Wit};
 pub use nearest::nearest;
 

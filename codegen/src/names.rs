@@ -131,7 +131,8 @@ const NEVER_RAW: [&str; 4] = ["self", "super", "crate", "Self"];
 
 /// What a Rust client or service has besides the functions of its contract. The last two are methods of every value that
 /// come before a client's own.
-const RUST_METHODS: [&str; 13] = [
+const RUST_METHODS: [&str; 14] = [
+    "this",
     "spawn",
     "spawn_with",
     "child",
@@ -152,7 +153,8 @@ const RUST_TYPES: [&str; 4] = ["Client", "Service", "Starter", "Self"];
 
 /// What a TypeScript client or service has besides the functions of its contract; `then` would make the client something to
 /// await.
-const TYPESCRIPT_METHODS: [&str; 6] = ["pid", "monitor", "withDeadline", "info", "terminate", "then"];
+const TYPESCRIPT_METHODS: [&str; 7] =
+    ["pid", "equals", "monitor", "withDeadline", "info", "terminate", "then"];
 
 /// What every object of JavaScript has, and what the language calls where an object becomes text or a number.
 const OBJECT_MEMBERS: [&str; 7] = [

@@ -124,30 +124,9 @@ fn result(ok: Option<String>, error: Option<String>) -> String {
 }
 
 fn mentions_pid(contract: &Contract) -> bool {
-    fn within(ty: &Type) -> bool {
-        match ty {
-            Type::Pid => true,
-            Type::List(of) | Type::Option(of) => within(of),
-            Type::Result(ok, error) => [ok, error].into_iter().flatten().any(|ty| within(ty)),
-            Type::Tuple(parts) => parts.iter().any(within),
-            _ => false,
-        }
-    }
-    let in_types = contract.types.iter().any(|def| match &def.kind {
-        TypeKind::Record(fields) => fields.iter().any(|field| within(&field.ty)),
-        TypeKind::Variant(cases) => cases.iter().filter_map(|case| case.ty.as_ref()).any(within),
-        TypeKind::Alias(of) => within(of),
-        TypeKind::Enum(_) | TypeKind::Flags(_) => false,
-    });
-    let in_functions = contract.all_functions().any(|function| {
-        let item = match &function.shape {
-            Shape::StreamIn { item, .. } | Shape::StreamOut { item, .. } => within(item),
-            _ => false,
-        };
-        item || function.params.iter().any(|param| within(&param.ty))
-            || function.reply().is_some_and(|ty| within(&ty))
-    });
-    in_types || in_functions
+    let mut found = false;
+    contract.each_type(&mut |ty| found |= matches!(ty, Type::Pid | Type::Ref(_)));
+    found
 }
 
 fn docs(out: &mut String, depth: usize, docs: &str) {

@@ -42,6 +42,7 @@ pub fn module(contract: &Contract, options: &Options) -> TokenStream {
     let name = options.name.clone().unwrap_or_else(|| module_name(contract));
     let docs = docs(&contract.docs);
     let id = contract.versioned_id();
+    let references = emitter.references();
     let types = emitter.types();
     let service = emitter.service();
     let client = emitter.client();
@@ -54,6 +55,7 @@ pub fn module(contract: &Contract, options: &Options) -> TokenStream {
             /// The contract.
             pub const CONTRACT: &str = #id;
 
+            #references
             #types
             #service
             #client
@@ -98,6 +100,11 @@ impl Emitter<'_> {
             Type::Char => quote!(char),
             Type::String => quote!(rt::String),
             Type::Pid => quote!(rt::Pid),
+            Type::Ref(of) if of.contract == self.contract.versioned_id() => quote!(Client),
+            Type::Ref(of) => {
+                let module = names::module(&of.name);
+                quote!(super::#module::Client)
+            }
             Type::List(of) => {
                 let of = inner(of);
                 quote!(rt::Vec<#of>)
@@ -116,6 +123,21 @@ impl Emitter<'_> {
             }
             Type::Named(place) => self.types[*place].to_token_stream(),
         }
+    }
+
+    /// Other contracts' clients stand in modules beside this one: that each is of the right contract is checked when they are compiled.
+    fn references(&self) -> TokenStream {
+        let checks = self.contract.references().into_iter().map(|reference| {
+            let (id, module) = (&reference.contract, names::module(&reference.name));
+            let text = format!(
+                "`{}` refers to `{id}`, and the module `{module}` beside it is of another contract",
+                self.contract.versioned_id()
+            );
+            quote!(
+                const _: () = ::core::assert!(rt::is_same(super::#module::CONTRACT, #id), #text);
+            )
+        });
+        quote!(#(#checks)*)
     }
 
     fn payload(&self, ty: Option<&Type>) -> TokenStream {

@@ -10,16 +10,16 @@ use std::fmt::Write as _;
 use heck::ToUpperCamelCase as _;
 
 use crate::names::{Kind, Language, USED_GLOBALS, spell, type_names};
-use crate::{Contract, Function, Shape, Type, TypeKind};
+use crate::{Contract, Function, Reference, Shape, Type, TypeKind};
 
 mod client;
 mod codec;
 
-/// The module of a contract as source text.
-pub fn module(contract: &Contract) -> String {
+/// The module of a contract as source text. It imports those of contracts that it refers to from the [files](file_names) beside it.
+pub fn module(contract: &Contract, beside: &[Contract]) -> String {
     let types = type_names(Language::TypeScript, contract);
     let mut emitter = Emitter { contract, types, out: String::new() };
-    emitter.head();
+    emitter.head(beside);
     for place in 0..contract.types.len() {
         emitter.definition(place);
     }
@@ -83,11 +83,27 @@ impl Emitter<'_> {
         }
     }
 
-    fn head(&mut self) {
+    fn head(&mut self, beside: &[Contract]) {
         self.line(&format!("{HEAD}{}. Do not edit.", self.contract.id));
         self.line("");
         self.line("import * as $ from \"rusm-ts/rt\";");
+        let files = file_names(beside);
+        for (place, reference) in self.contract.references().into_iter().enumerate() {
+            let file = beside.iter().zip(&files).find(|(one, _)| one.versioned_id() == reference.contract);
+            let file = file.map_or_else(|| format!("{}.ts", reference.name), |(_, file)| file.clone());
+            let name = reference.name.to_upper_camel_case();
+            self.line(&format!(
+                "import {{ {name} as {} }} from \"./{file}\";",
+                reference_name(place, reference)
+            ));
+        }
         self.line("");
+    }
+
+    /// The client of a contract that is referred to.
+    fn referred(&self, reference: &Reference) -> String {
+        let place = self.contract.references().iter().position(|one| *one == reference);
+        place.map_or_else(|| self.class(), |place| reference_name(place, reference))
     }
 
     /// The name of the client, which stands for the whole contract: `Cart`.
@@ -122,6 +138,7 @@ impl Emitter<'_> {
             Type::U64 | Type::S64 => "bigint".into(),
             Type::Char | Type::String => "string".into(),
             Type::Pid => "$.Pid".into(),
+            Type::Ref(of) => self.referred(of),
             Type::List(of) if **of == Type::U8 => self.global("Uint8Array"),
             Type::List(of) => format!("{}<{}>", self.global("Array"), self.ty(of)),
             Type::Option(of) if self.is_option(of) => {
@@ -364,6 +381,11 @@ impl Emitter<'_> {
             }
         }
     }
+}
+
+/// What another contract's client is called here. No name of a contract has an underscore.
+fn reference_name(place: usize, reference: &Reference) -> String {
+    format!("${}_{place}", reference.name.to_upper_camel_case())
 }
 
 /// A method of the contract's client and service.

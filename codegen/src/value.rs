@@ -262,7 +262,7 @@ fn wave_type(contract: &Contract, ty: &Type) -> WaveType {
         Type::F64 => WaveType::F64,
         Type::Char => WaveType::CHAR,
         Type::String => WaveType::STRING,
-        Type::Pid => made(WaveType::record([("node", WaveType::U64), ("id", WaveType::U64)])),
+        Type::Pid | Type::Ref(_) => made(WaveType::record([("node", WaveType::U64), ("id", WaveType::U64)])),
         Type::List(of) => WaveType::list(inner(of)),
         Type::Option(of) => WaveType::option(inner(of)),
         Type::Result(ok, error) => WaveType::result(ok.as_deref().map(inner), error.as_deref().map(inner)),
@@ -296,7 +296,7 @@ fn encode(contract: &Contract, ty: &Type, value: &Value, writer: &mut Writer) {
         Type::F64 => writer.f64(value.unwrap_f64()),
         Type::Char => writer.char(value.unwrap_char()),
         Type::String => writer.string(&value.unwrap_string()),
-        Type::Pid => {
+        Type::Pid | Type::Ref(_) => {
             for (_, half) in value.unwrap_record() {
                 writer.varint(half.unwrap_u64());
             }
@@ -376,7 +376,7 @@ fn decode(contract: &Contract, ty: &Type, reader: &mut Reader<'_>) -> Result<Val
         Type::F64 => Value::make_f64(reader.f64()?),
         Type::Char => Value::make_char(reader.char()?),
         Type::String => Value::make_string(reader.string()?.into()),
-        Type::Pid => {
+        Type::Pid | Type::Ref(_) => {
             let (node, id) = (Value::make_u64(reader.varint(64)?), Value::make_u64(reader.varint(64)?));
             made(Value::make_record(&wave(), [("node", node), ("id", id)]))?
         }

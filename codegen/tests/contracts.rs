@@ -2,7 +2,7 @@
 #![cfg(feature = "host")]
 
 use rusm_codegen::section::{self, Role};
-use rusm_codegen::{Contract, ContractError, Shape, Type, Wit};
+use rusm_codegen::{Contract, ContractError, Reference, Shape, Type, Wit};
 
 fn contract(body: &str) -> Result<Contract, ContractError> {
     let text = format!("package shop:cart@1.2.3;\n\ninterface cart {{\n{body}\n}}\n");
@@ -148,6 +148,57 @@ fn types_of_other_interfaces_come_along_and_pids_are_pids() {
         f.canonical,
         "a:b/c#f(record{of:option<list<u8>>},pid) -> result<pid,record{of:option<list<u8>>}>"
     );
+}
+
+#[test]
+fn an_alias_of_pid_called_ref_stands_for_a_service_of_its_interface() {
+    let read = |listener: &str, room: &str| {
+        let text = format!(
+            "package a:b@1.2.0; interface l {{ use rusm:actor/types@0.1.0.{{pid}}; {listener} }}
+            interface room {{ use l.{{ref as listener}}; use rusm:actor/types@0.1.0.{{pid}}; {room} }}"
+        );
+        let wit = Wit::parse("a.wit", &text).expect("it parses");
+        (wit.contract("a:b/l"), wit.contract("a:b/room"))
+    };
+    let own = "type ref = pid; f: func(who: ref) -> list<ref>;";
+    let (listener, room) = read(
+        own,
+        "record m { who: option<listener>, p: pid } type member = listener; type ref = pid;
+        join: func(m: m, who: member) -> result<ref, pid>; all: func() -> stream<listener>;",
+    );
+    let (listener, room) = (listener.expect("a contract"), room.expect("a contract"));
+    let reference = |contract: &str, name: &str| {
+        Type::Ref(Reference { contract: format!("a:b/{contract}@1.2.0"), name: name.into() })
+    };
+    assert_eq!(listener.functions[0].params[0].ty, reference("l", "l"));
+    assert_eq!(listener.references(), Vec::<&Reference>::new(), "its own services are of no other contract");
+    assert_eq!(room.references(), [&Reference { contract: "a:b/l@1.2.0".into(), name: "l".into() }]);
+    assert_eq!(room.functions[0].params[1].ty, reference("l", "l"), "by another name, too");
+    let Type::Result(ok, error) = room.functions[0].reply().expect("an answer") else {
+        panic!("it is a result")
+    };
+    assert_eq!((*ok.expect("a value"), *error.expect("an error")), (reference("room", "room"), Type::Pid));
+    // On the wire it is a pid, so that a client that says `pid` calls the same function.
+    let canonical = "a:b/room@1#join(record{who:option<pid>,p:pid},pid) -> result<pid,pid>";
+    assert_eq!(room.functions[0].canonical, canonical);
+    assert!(room.wit.contains("join: func(m: m, who: pid) -> result<pid, pid>"), "{}", room.wit);
+    // What is no service.
+    let text = |read: Result<Contract, ContractError>| read.expect_err("it has a mistake").to_string();
+    let (_, room) = read("type ref = pid;", "f: func(who: listener);");
+    let why = text(room);
+    assert!(
+        why.starts_with("a.wit:1:73: `ref` in `l` stands for a service of `l`, which has no functions;"),
+        "{why}"
+    );
+    let (_, room) = read(own, "type ref = listener; f: func(who: ref);");
+    let why = text(room);
+    assert!(
+        why.contains("`ref` in `room` stands for a service of `room`, not of `l`; give the alias"),
+        "{why}"
+    );
+    // A type of one's own may have that name.
+    let (listener, _) = read("record ref { of: u8 } f: func(who: ref) -> string;", "f: func(who: listener);");
+    assert!(matches!(listener.expect("a contract").functions[0].params[0].ty, Type::Named(_)));
 }
 
 #[test]

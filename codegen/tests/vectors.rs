@@ -92,7 +92,7 @@ fn malformed_bytes_have_their_kind_of_error() {
 fn the_generated_modules_are_those_on_file() {
     let contract = contract();
     let rust = rusm_codegen::rust::source(&contract, &rusm_codegen::rust::Options::default());
-    let typescript = rusm_codegen::typescript::module(&contract);
+    let typescript = rusm_codegen::typescript::module(&contract, &[]);
     for (name, text) in [("vectors.rs.txt", rust), ("vectors.ts.txt", typescript)] {
         let path = folder().join(name);
         if std::env::var_os("RUSM_BLESS").is_some() {

@@ -1,6 +1,8 @@
+use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::time::Duration;
 
-use rusm_wire::{Decode, Writer};
+use rusm_wire::{Decode, DecodeError, Encode, Reader, Writer};
 
 use crate::bindings::options::SpawnOptions;
 use crate::bindings::types::{self, Pid, StreamDirection, Target};
@@ -119,7 +121,68 @@ impl Monitor {
     }
 }
 
+/// Two clients are the same if they lead to the same process, or to whoever has the same name.
+impl PartialEq for Client {
+    fn eq(&self, other: &Self) -> bool {
+        match (&self.target, &other.target) {
+            (Target::Process(own), Target::Process(other)) => own == other,
+            (Target::Name(own), Target::Name(other)) => own == other,
+            _ => false,
+        }
+    }
+}
+
+impl Eq for Client {}
+
+impl Hash for Client {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        match &self.target {
+            Target::Process(pid) => pid.hash(state),
+            Target::Name(name) => name.hash(state),
+        }
+    }
+}
+
+impl fmt::Display for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.target {
+            Target::Process(pid) => pid.fmt(f),
+            Target::Name(name) => name.fmt(f),
+        }
+    }
+}
+
+/// A reference on the wire: the process that it leads to now. If nobody has its name, it leads to nobody.
+impl Encode for Client {
+    fn encode(&self, writer: &mut Writer) {
+        self.pid().unwrap_or(NOBODY).encode(writer);
+    }
+}
+
+impl Decode for Client {
+    fn decode(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        Pid::decode(reader).map(Self::from_pid)
+    }
+}
+
+/// Of no process.
+const NOBODY: Pid = Pid { node: 0, id: 0 };
+
+/// Whether two contracts are one.
+pub const fn is_same(one: &str, other: &str) -> bool {
+    let (one, other) = (one.as_bytes(), other.as_bytes());
+    let mut place = 0;
+    while place < one.len() && place < other.len() && one[place] == other[place] {
+        place += 1;
+    }
+    place == one.len() && place == other.len()
+}
+
 impl Client {
+    pub fn this() -> Self {
+        Self::from_pid(crate::process::pid())
+    }
+
     pub fn spawn<E: Decode>(
         spawn: Spawn,
         contract: &str,

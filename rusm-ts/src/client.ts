@@ -41,6 +41,17 @@ export class Client {
     return this._target.tag === "process" ? this._target.val : (whereis(this._target.val) ?? undefined);
   }
 
+  /** Whether both lead to the same process, or to whoever has the same name. */
+  equals(other: Client): boolean {
+    const [own, others] = [this._target, other._target];
+    if (own.tag === "name") return others.tag === "name" && own.val === others.val;
+    return others.tag === "process" && own.val.node === others.val.node && own.val.id === others.val.id;
+  }
+
+  toString(): string {
+    return this._target.tag === "name" ? this._target.val : `<${this._target.val.id}>`;
+  }
+
   /** Watches the service: one `down` event with this reference arrives when it ends. */
   monitor(): number {
     return spawnMonitors.get(this._target) ?? direct(() => monitor(this._target));

@@ -1,5 +1,7 @@
 // What generated code calls. Not for users: it changes with the generator.
 export { Client } from "./client.ts";
+export { pidOf, shared } from "./reference.ts";
+export { self } from "./process.ts";
 export type { Answer, StreamAnswer } from "./answer.ts";
 export type { Dispatch, Entry } from "./server.ts";
 export { serve, serveInPlainValues, start } from "./service.ts";

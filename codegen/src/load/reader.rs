@@ -9,7 +9,8 @@ use wit_parser::{
 use super::{ContractError, place, type_names};
 use crate::names::{self, Kind};
 use crate::{
-    Case, Contract, Field, Function, Gated, Param, Shape, Type, TypeDef, TypeKind, canonical, printer,
+    Case, Contract, Field, Function, Gated, Param, Reference, Shape, Type, TypeDef, TypeKind, canonical,
+    printer,
 };
 
 /// What a contract is read for.
@@ -333,7 +334,7 @@ impl Reader<'_> {
             _ => {}
         }
         if self.is_pid(id) {
-            return Ok(Type::Pid);
+            return Ok(self.reference(id, span)?.map_or(Type::Pid, Type::Ref));
         }
         match &def.name {
             Some(_) => self.named(id, span),
@@ -521,6 +522,46 @@ impl Reader<'_> {
         in_actor && def.name.as_deref() == Some("pid")
     }
 
+    /// The contract whose services an alias of `pid` stands for: that of the interface which calls it `ref`.
+    fn reference(&self, mut id: TypeId, span: Span) -> Result<Option<Reference>, ContractError> {
+        let mut found: Option<Reference> = None;
+        loop {
+            if let Some(reference) = self.own_reference(id, span)? {
+                if let Some(first) = found {
+                    let what = format!(
+                        "`ref` in `{}` stands for a service of `{0}`, not of `{}`",
+                        first.name, reference.name
+                    );
+                    return Err(self.unsupported(span, what, "give the alias another name"));
+                }
+                found = Some(reference);
+            }
+            match &self.resolve.types[id].kind {
+                TypeDefKind::Type(WitType::Id(of)) => id = type_names::origin(self.resolve, *of),
+                _ => return Ok(found),
+            }
+        }
+    }
+
+    /// The contract of an interface, if this is what it calls `ref`.
+    fn own_reference(&self, id: TypeId, span: Span) -> Result<Option<Reference>, ContractError> {
+        let def = &self.resolve.types[id];
+        let TypeOwner::Interface(owner) = def.owner else { return Ok(None) };
+        let interface = &self.resolve.interfaces[owner];
+        let (Some(name), Some(package)) = (&interface.name, interface.package) else { return Ok(None) };
+        if def.name.as_deref() != Some(REFERENCE) {
+            return Ok(None);
+        }
+        if interface.functions.is_empty() {
+            let what = format!("`ref` in `{name}` stands for a service of `{name}`, which has no functions");
+            return Err(self.unsupported(span, what, "give the alias another name, or use `pid`"));
+        }
+        let package = &self.resolve.packages[package].name;
+        let version = package.version.as_ref().map(|version| format!("@{version}")).unwrap_or_default();
+        let contract = format!("{}:{}/{name}{version}", package.namespace, package.name);
+        Ok(Some(Reference { contract, name: name.clone() }))
+    }
+
     fn misplaced_stream(&self, span: Span) -> ContractError {
         let instead = "write it as one parameter, as the result, or as `result<stream<t>, e>`";
         self.unsupported(span, "a stream inside of another type".into(), instead)
@@ -538,6 +579,9 @@ fn bare(name: &str, text: &Docs) -> Case {
 fn docs(docs: &Docs) -> String {
     docs.contents.as_deref().unwrap_or_default().trim().to_owned()
 }
+
+/// The alias of `pid` that stands for a service of its interface.
+const REFERENCE: &str = "ref";
 
 /// The function that answers spawn.
 const CONSTRUCTOR: &str = "init";

@@ -17,9 +17,27 @@ impl Emitter<'_> {
         let starters = self.contract.functions.iter().filter_map(|function| self.starter_method(function));
         quote! {
             /// Calls a service of this contract.
-            #[derive(rt::Debug, rt::Clone)]
+            #[derive(rt::Debug, rt::Clone, rt::PartialEq, rt::Eq, rt::Hash)]
             pub struct Client {
                 core: rt::Client,
+            }
+
+            impl rt::Display for Client {
+                fn fmt(&self, f: &mut rt::Formatter<'_>) -> rt::FmtResult {
+                    rt::Display::fmt(&self.core, f)
+                }
+            }
+
+            impl rt::Encode for Client {
+                fn encode(&self, writer: &mut rt::Writer) {
+                    rt::Encode::encode(&self.core, writer);
+                }
+            }
+
+            impl rt::Decode for Client {
+                fn decode(reader: &mut rt::Reader<'_>) -> rt::Result<Self, rt::DecodeError> {
+                    rt::Decode::decode(reader).map(|core| Self { core })
+                }
             }
 
             impl Client {
@@ -34,6 +52,11 @@ impl Emitter<'_> {
                 /// A client of this process, without a check.
                 pub fn from_pid(pid: rt::Pid) -> Self {
                     Self { core: rt::Client::from_pid(pid) }
+                }
+
+                /// A client of the calling process: a reference to it, to be given away.
+                pub fn this() -> Self {
+                    Self { core: rt::Client::this() }
                 }
 
                 /// The process; none if nobody has the client's name now.
@@ -215,6 +238,7 @@ impl Emitter<'_> {
                 {
                     (quote!(impl rt::Borrow<#ty>), quote!(rt::Borrow::<#ty>::borrow(&#name)))
                 }
+                Type::Ref(_) => (quote!(impl rt::Borrow<#ty>), quote!(rt::Borrow::<#ty>::borrow(&#name))),
                 _ => (ty, quote!(&#name)),
             };
             ClientParam { name, ty, value }

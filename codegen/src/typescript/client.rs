@@ -42,9 +42,12 @@ impl Emitter<'_> {
         self.line("");
         self.line("  /** A client of this process, without a check. */");
         self.line(&format!("  static fromPid(pid: $.Pid, options: $.CallOptions = {{}}): {class} {{"));
-        self.line(&format!(
-            "    return new {class}({{ tag: \"process\", val: pid }} satisfies $.Target, options);"
-        ));
+        self.line(&format!("    return $.shared({class}, {{ tag: \"process\", val: pid }}, options);"));
+        self.line("  }");
+        self.line("");
+        self.line("  /** A client of the calling process: a reference to it, to be given away. */");
+        self.line(&format!("  static this(): {class} {{"));
+        self.line(&format!("    return {class}.fromPid($.self());"));
         self.line("  }");
         self.line("");
         self.line("  /** The same client with another deadline for its calls, in milliseconds; 5,000 by default. */");
@@ -79,7 +82,7 @@ impl Emitter<'_> {
         self.line(&format!(
             "    const started = await $.Client.start(component, $dispatch.contract, {key}, {body}, options, {refusal});"
         ));
-        self.line(&format!("    return new {class}(started.target, started.options);"));
+        self.line(&format!("    return $.shared({class}, started.target, started.options);"));
         self.line("  }");
         self.line("");
         let last = params.len() - 1;

@@ -117,6 +117,7 @@ impl Emitter<'_> {
             Type::Char => format!("w.char({value})"),
             Type::String => format!("w.string({value})"),
             Type::Pid => format!("w.pid({value})"),
+            Type::Ref(of) => format!("w.pid($.pidOf({value}, {}))", self.referred(of)),
             Type::List(of) if **of == Type::U8 => format!("w.bytes({value})"),
             Type::List(of) => format!("w.list({value}, (v) => {})", self.encode(of, "v")),
             Type::Option(of) if self.is_option(of) => {
@@ -163,6 +164,7 @@ impl Emitter<'_> {
             Type::Char => "r.char()".into(),
             Type::String => "r.string()".into(),
             Type::Pid => "r.pid()".into(),
+            Type::Ref(of) => format!("{}.fromPid(r.pid())", self.referred(of)),
             Type::List(of) if **of == Type::U8 => "r.bytes()".into(),
             Type::List(of) => format!("r.list(() => {})", self.decode(of)),
             Type::Option(of) if self.is_option(of) => format!("r.nestedOption(() => {})", self.decode(of)),

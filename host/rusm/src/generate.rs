@@ -12,7 +12,7 @@ pub(crate) fn typescript(component: &Path, contracts: &[Contract]) -> io::Result
     let names = typescript::file_names(contracts);
     for (contract, name) in contracts.iter().zip(&names) {
         let path = folder.join(name);
-        let text = typescript::module(contract);
+        let text = typescript::module(contract, contracts);
         if fs::read_to_string(&path).is_ok_and(|own| own == text) {
             continue;
         }

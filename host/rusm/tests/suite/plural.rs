@@ -23,3 +23,24 @@ async fn each_contract_of_a_service_has_its_functions() {
     }
     node.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_reference_is_the_client_of_its_contract_in_both_languages() {
+    let node = TestNode::boot().await;
+    let pairs = [("plural-rust", "plural-ts"), ("plural-ts", "plural-rust")];
+    for (one, other) in pairs {
+        let place = node.node().engine().runtime().whereis(other).expect("it runs");
+        let enter = format!("enter({{node: {}, id: {}}}, {one:?})", place.node, place.id);
+        let expected = ["1", &format!("refused: {one} is there"), "true", "true", "true", "1"];
+        let observed = node.call(one, &enter).await;
+        assert_eq!(observed, Ok(format!("{expected:?}")), "{one} -> {other}");
+    }
+    for (one, other) in pairs {
+        node.cast(other, other, "say(\"hello\")").await;
+        // In the text of a call a reference is a pid.
+        let found = node.call(other, &format!("find({one:?})")).await.expect("it answers");
+        assert!(found.starts_with("some({node: "), "{found}");
+        assert_eq!(node.call(one, "heard()").await, Ok("[\"hello\"]".into()), "{one} hears {other}");
+    }
+    node.stop().await;
+}

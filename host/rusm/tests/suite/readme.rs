@@ -1,5 +1,6 @@
 //! The code of the README, and that of a page of the docs, is a project of its own, taken out of the text, built and run.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -11,8 +12,8 @@ use rusm_setup::Terminal;
 const README: &str = include_str!("../../../../README.md");
 const CONTRACTS: &str = include_str!("../../../../docs/contracts.md");
 
-/// Code blocks of a page that name their file in the first line: `// cart/src/lib.rs`.
-fn files(page: &str) -> Vec<(String, String)> {
+/// Code blocks of a page that name their file in the first line: `// cart/src/lib.rs`. Several of one file are parts of it.
+fn files(page: &str) -> BTreeMap<String, String> {
     let blocks = page.split("\n```").skip(1).step_by(2);
     let named = blocks.filter_map(|block| {
         let (_, code) = block.split_once('\n')?;
@@ -20,11 +21,15 @@ fn files(page: &str) -> Vec<(String, String)> {
         let path = first.strip_prefix("// ").or_else(|| first.strip_prefix("# "))?;
         path.contains('.').then(|| (path.to_owned(), code.to_owned()))
     });
-    named.collect()
+    let mut files = BTreeMap::new();
+    for (path, code) in named {
+        *files.entry(path).or_insert_with(String::new) += &code;
+    }
+    files
 }
 
-/// The project of a page, built: its crate in the folder of that name, and its package beside the manifest.
-fn project(name: &str, page: &str, package_of_rust: &str) -> (PathBuf, Project, Vec<Built>) {
+/// The project of a page, built: its crates in the folders of these names, and its package beside the manifest.
+fn project(name: &str, page: &str, crates: &[&str]) -> (PathBuf, Project, Vec<Built>) {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     let files = files(page);
     assert!(files.len() >= 4, "{files:?}");
@@ -38,9 +43,10 @@ fn project(name: &str, page: &str, package_of_rust: &str) -> (PathBuf, Project, 
     }
     // What the page does not print: the usual manifests of a crate and of a package.
     let crate_of_template = include_str!("../../../../templates/rust/Cargo.toml.in");
-    let manifest =
-        crate_of_template.replace("{{name}}", package_of_rust).replace(".rusm/sdk", "../.rusm/sdk");
-    fs::write(folder.join(package_of_rust).join("Cargo.toml"), manifest).expect("it can be written");
+    for name in crates {
+        let manifest = crate_of_template.replace("{{name}}", name).replace(".rusm/sdk", "../.rusm/sdk");
+        fs::write(folder.join(name).join("Cargo.toml"), manifest).expect("it can be written");
+    }
     let package = include_str!("../../../../templates/ts/package.json").replace("{{name}}", name);
     fs::write(folder.join("package.json"), package).expect("it can be written");
     let types = r#"{ "extends": "rusm-ts/tsconfig.base.json" }"#;
@@ -77,7 +83,7 @@ async fn run(folder: &Path, project: &Project, built: &[Built]) -> Node {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_code_of_the_readme_builds_and_runs() {
-    let (folder, project, built) = project("readme", README, "cart");
+    let (folder, project, built) = project("readme", README, &["cart"]);
     let node = run(&folder, &project, &built).await;
     assert_eq!(called(&folder, &[("shop", "buy(\"tea\", 2)")]).await, ["\"2 in the cart: tea\""]);
     node.stop(Duration::from_secs(60)).await;
@@ -85,12 +91,19 @@ async fn the_code_of_the_readme_builds_and_runs() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_code_of_the_page_on_contracts_builds_and_runs() {
-    let (folder, project, built) = project("contracts", CONTRACTS, "member");
+    let (folder, project, built) = project("contracts", CONTRACTS, &["member", "listener"]);
     let node = run(&folder, &project, &built).await;
     for name in ["ann", "bob"] {
         let calls = ["member.last()", "tell(\"tea?\")", "member.last()", "size()", "health.last()"];
         let said = called(&folder, &calls.map(|text| (name, text))).await;
         assert_eq!(said, [&format!("\"{name}: nothing\""), "\"tea?\"", "1", "4"]);
     }
+    let calls = [
+        ("eve", "enter(\"kitchen\")"),
+        ("eve", "enter(\"kitchen\")"),
+        ("kitchen", "say(\"tea!\")"),
+        ("eve", "heard()"),
+    ];
+    assert_eq!(called(&folder, &calls).await, ["1", "1", "[\"tea!\"]"]);
     node.stop(Duration::from_secs(60)).await;
 }

@@ -141,7 +141,7 @@ pub(super) fn typescript(contracts: &[Contract]) -> String {
     let mut classes = String::new();
     let mut uses = String::new();
     for (place, (contract, file)) in contracts.iter().zip(typescript::file_names(contracts)).enumerate() {
-        let module = typescript::module(contract);
+        let module = typescript::module(contract, &[]);
         let class = module.split("export class ").nth(1).and_then(|rest| rest.split(' ').next());
         let class = class.expect("the client's class");
         let _ = writeln!(

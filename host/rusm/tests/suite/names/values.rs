@@ -25,7 +25,7 @@ fn put(rng: &mut Rng, contract: &Contract, ty: &Type, writer: &mut Writer) {
         Type::Char => writer.char(rng.char(..)),
         Type::String => writer.string(&text(rng)),
         // Both halves stay below 2^53.
-        Type::Pid => (0..2).for_each(|_| writer.varint(rng.u64(..1 << 53))),
+        Type::Pid | Type::Ref(_) => (0..2).for_each(|_| writer.varint(rng.u64(..1 << 53))),
         Type::List(of) => {
             let length = rng.usize(0..4);
             writer.length(length);

@@ -1,3 +1,5 @@
+use std::collections::HashMap;
+
 use rusm_rs::{Reply, Stream};
 
 #[rusm_rs::service(
@@ -5,12 +7,17 @@ use rusm_rs::{Reply, Stream};
     "test:probe/desk",
     "test:store/store@1.4.0" as store_1,
     "test:store/store@2.0.0" as store_2,
+    "test:probe/listener",
+    "test:probe/room",
+    "test:probe/visitor",
     later(status::noted),
 )]
 struct Plural {
     owner: String,
     notes: u32,
     waiting: Vec<Reply<u32>>,
+    heard: Vec<String>,
+    listeners: HashMap<listener::Client, String>,
 }
 
 impl desk::Service for Plural {
@@ -18,7 +25,7 @@ impl desk::Service for Plural {
         if owner.is_empty() {
             Err("whose?".into())
         } else {
-            Ok(Self { owner, notes: 0, waiting: Vec::new() })
+            Ok(Self { owner, notes: 0, waiting: Vec::new(), heard: Vec::new(), listeners: HashMap::new() })
         }
     }
 
@@ -94,5 +101,74 @@ impl store_2::Service for Plural {
 
     fn size(&mut self) -> u64 {
         2
+    }
+}
+
+impl listener::Service for Plural {
+    fn notify(&mut self, line: String) {
+        self.heard.push(line);
+    }
+
+    fn heard(&mut self) -> Vec<String> {
+        self.heard.clone()
+    }
+}
+
+impl room::Service for Plural {
+    fn join(&mut self, who: listener::Client, nick: String) -> Result<u32, String> {
+        if self.listeners.contains_key(&who) {
+            return Err(format!("{nick} is there"));
+        }
+        self.listeners.insert(who, nick);
+        Ok(self.listeners.len() as u32)
+    }
+
+    fn find(&mut self, nick: String) -> Option<listener::Client> {
+        self.listeners.iter().find(|(_, own)| **own == nick).map(|(who, _)| who.clone())
+    }
+
+    fn look(&mut self, nick: String) -> room::Found {
+        let found: Vec<_> = self.there().filter(|member| member.nick == nick).collect();
+        match found.as_slice() {
+            [] => room::Found::Nobody,
+            [one] => room::Found::One(one.who.clone()),
+            _ => room::Found::More(found),
+        }
+    }
+
+    fn members(&mut self) -> Stream<room::Member> {
+        Stream::iter(self.there().collect::<Vec<_>>())
+    }
+
+    fn say(&mut self, line: String) {
+        for who in self.listeners.keys() {
+            who.notify(&line).expect("it is there");
+        }
+    }
+}
+
+impl Plural {
+    fn there(&self) -> impl Iterator<Item = room::Member> {
+        self.listeners.iter().map(|(who, nick)| room::Member { nick: nick.clone(), who: who.clone() })
+    }
+}
+
+impl visitor::Service for Plural {
+    fn enter(&mut self, place: room::Client, nick: String) -> Vec<String> {
+        let me = listener::Client::this();
+        let first = place.join(&me, &nick).expect("it was not there");
+        let second = place.join(me.clone(), &nick).unwrap_err();
+        let found = place.find(&nick).expect("it answers").expect("it is there");
+        let is_there = |member: &room::Member| member.who == me && member.nick == nick;
+        let seen =
+            place.members().expect("it answers").filter(|member| is_there(member.as_ref().expect("one")));
+        vec![
+            first.to_string(),
+            second.to_string(),
+            (found == me && found.to_string() == me.to_string()).to_string(),
+            place.find("nobody").expect("it answers").is_none().to_string(),
+            (place.look(&nick).expect("it answers") == room::Found::One(me.clone())).to_string(),
+            seen.count().to_string(),
+        ]
     }
 }

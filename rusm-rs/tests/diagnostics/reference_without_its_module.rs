@@ -1,0 +1,3 @@
+rusm_rs::contract!("test:mistakes/hall");
+
+fn main() {}
