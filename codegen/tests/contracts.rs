@@ -263,6 +263,20 @@ fn a_version_says_which_package_is_meant_and_the_projects_own_is_the_first() {
 }
 
 #[test]
+fn every_file_of_a_package_may_begin_with_a_comment() {
+    let head = "// Of us all.\n/* And more. */\npackage a:b;\n";
+    let files = [
+        ("wit/a.wit", format!("{head}/// What it does.\ninterface a {{ // Nothing.\n f: func(); }}\n")),
+        ("wit/b.wit", format!("{head}interface b {{ g: func(); }}\n")),
+    ];
+    let folder = project(&[(files[0].0, &files[0].1), (files[1].0, &files[1].1)]);
+    let wit = Wit::load(&folder.path().join("wit")).expect("it is a package");
+    let contract = wit.contract("a:b/a").expect("a contract");
+    assert_eq!((contract.docs.as_str(), contract.functions[0].docs.as_str()), ("What it does.", ""));
+    assert!(wit.contract("a:b/b").is_ok());
+}
+
+#[test]
 fn folders_of_dependencies_without_wit_are_passed_over_and_named_where_a_package_is_missing() {
     let folder = project(&[
         ("main.wit", "package t:x; interface greeter { ping: func() -> string; }"),

@@ -1,9 +1,10 @@
 use super::ContractError;
 
-/// A file's text as the parser takes it: empty block comments are blanked out, which it reads as documentation and fails on,
-/// and types may be nested only so deep, for it reads them by recursion. Places stay as they are.
+/// A file's text as the parser takes it: comments that document nothing are blanked out, for it takes them for documentation (an
+/// empty one ends it, and two files of a package may not begin with one each), and types may be nested only so deep, for it reads them
+/// by recursion. Places stay as they are.
 pub(super) fn prepared(name: &str, text: &str) -> Result<String, ContractError> {
-    let text = text.replace("/**/", "    ");
+    let text = without_comments(text);
     match too_deep(&text) {
         None => Ok(text),
         Some(at) => {
@@ -13,6 +14,57 @@ pub(super) fn prepared(name: &str, text: &str) -> Result<String, ContractError> 
             )))
         }
     }
+}
+
+/// The text with blanks in the place of comments, but for those that document something: `///` and `/** */`.
+fn without_comments(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find('/') {
+        let (before, comment) = rest.split_at(at);
+        out.push_str(before);
+        let length = if comment.starts_with("//") {
+            comment.find('\n').unwrap_or(comment.len())
+        } else if comment.starts_with("/*") {
+            block(comment)
+        } else {
+            1
+        };
+        let (comment, after) = comment.split_at(length);
+        let is_doc = comment.starts_with("///") || comment.starts_with("/**") && comment != "/**/";
+        // Of one that does not end the parser has to speak.
+        let is_open = comment.starts_with("/*") && !comment.ends_with("*/");
+        let is_kept = is_doc || is_open || length == 1;
+        match is_kept {
+            true => out.push_str(comment),
+            false => out.extend(comment.bytes().map(|byte| if byte == b'\n' { '\n' } else { ' ' })),
+        }
+        rest = after;
+    }
+    out + rest
+}
+
+/// How long the block comment is that a text begins with, those within it included.
+fn block(text: &str) -> usize {
+    let bytes = text.as_bytes();
+    let (mut depth, mut at) = (0, 0);
+    while at < bytes.len() {
+        match &bytes[at..bytes.len().min(at + 2)] {
+            b"/*" => {
+                depth += 1;
+                at += 2;
+            }
+            b"*/" => {
+                depth -= 1;
+                at += 2;
+                if depth == 0 {
+                    return at;
+                }
+            }
+            _ => at += 1,
+        }
+    }
+    bytes.len()
 }
 
 /// Where types or packages are nested too deep, comments apart.
@@ -57,6 +109,19 @@ const DEEPEST: usize = super::reader::DEEPEST;
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_comments_that_document_something_stay() {
+        let text = "// who: \u{e9}\n/* a /* b */ c */x/**/y\n/// why\n/** how\n*/ z / w //";
+        let blank = without_comments(text);
+        assert_eq!(blank.len(), text.len());
+        assert_eq!(
+            blank.split_whitespace().collect::<Vec<_>>(),
+            ["x", "y", "///", "why", "/**", "how", "*/", "z", "/", "w"]
+        );
+        assert_eq!(blank.find('y'), text.find('y'));
+        assert_eq!(without_comments("a /* b"), "a /* b", "the parser has to say that it does not end");
+    }
 
     #[test]
     fn nesting_is_counted_without_comments_and_arrows() {
