@@ -1,9 +1,16 @@
+import { describePayload } from "./error.ts";
+
 /** The contract's typed error, as a service answers it: made by `refuse`. */
 export class Refused<E> {
   readonly payload: E;
 
   constructor(payload: E) {
     this.payload = payload;
+  }
+
+  /** What is said of one that is thrown where nobody takes it: by a generator, say, that has yielded before. */
+  toString(): string {
+    return `refused: ${describePayload(this.payload)}`;
   }
 }
 

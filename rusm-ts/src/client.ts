@@ -13,7 +13,7 @@ import {
   streamClose,
 } from "rusm:actor/wait-async@0.1.0";
 
-import { RusmError, fromHost } from "./error.ts";
+import { describePayload, RusmError, fromHost } from "./error.ts";
 import { cancelled, direct, interruptible, settle, settleThen, within } from "./future.ts";
 import { DEADLINE_MS, hostOptions } from "./spawn.ts";
 import { ItemReader, writeItems } from "./stream.ts";
@@ -75,7 +75,7 @@ export class Client {
     if (result.tag === "err") {
       if (result.val.tag !== "refused") throw fromHost(result.val);
       const payload = decodeAll(result.val.val as Uint8Array, refusal);
-      throw new RusmError("refused", `refused: ${describe(payload)}`, { payload });
+      throw new RusmError("refused", `refused: ${describePayload(payload)}`, { payload });
     }
     const target: Target = { tag: "process", val: result.val.pid };
     if (result.val.monitor !== null) spawnMonitors.set(target, result.val.monitor);
@@ -247,7 +247,7 @@ function answer<T>(
     return undefined;
   });
   if (value !== undefined) return value.val;
-  throw new RusmError("refused", `refused: ${describe(payload)}`, { payload });
+  throw new RusmError("refused", `refused: ${describePayload(payload)}`, { payload });
 }
 
 function decodeAll<T>(bytes: Uint8Array, decode: (reader: Reader) => T): T {
@@ -257,13 +257,6 @@ function decodeAll<T>(bytes: Uint8Array, decode: (reader: Reader) => T): T {
     if (!(error instanceof DecodeError)) throw error;
     throw new RusmError("malformed", `malformed: the reply: ${error.message}`, { cause: error });
   }
-}
-
-function describe(value: unknown): string {
-  if (typeof value === "string") return value;
-  return (
-    JSON.stringify(value, (_, part: unknown) => (typeof part === "bigint" ? `${part}` : part)) ?? "no reason"
-  );
 }
 
 /** Whether a call can be waited for while others go on: StarlingMonkey blocks the process. */

@@ -69,6 +69,17 @@ export class RusmError<P = unknown> extends Error {
   }
 }
 
+/** A contract's error as text. */
+export function describePayload(value: unknown): string {
+  if (typeof value === "string") return value;
+  const plain = (_: string, part: unknown): unknown => (typeof part === "bigint" ? `${part}` : part);
+  try {
+    return JSON.stringify(value, plain) ?? "no reason";
+  } catch {
+    return `a value of type ${typeof value}`;
+  }
+}
+
 /** The text of an exit reason. */
 export function describeReason(reason: ExitReason): string {
   if (reason.tag !== "crash") return reason.tag;

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
+import { refuse } from "./answer.ts";
 import type { Dispatch } from "./server.ts";
 import { type Contract, service } from "./service.ts";
 
@@ -110,4 +111,12 @@ test("what cannot be told is an error that says how", () => {
   ]);
   said = saying(() => service([Desk, Shelf], [get, { ...shelf, info() {} }], { init: Desk }));
   assert.equal(said, "info and terminate belong to the object of t:t/desk, which constructs the service");
+});
+
+test("a refusal that nobody takes says what it is", () => {
+  assert.equal(String(refuse({ tag: "closed", at: 7n })), 'refused: {"tag":"closed","at":"7"}');
+  assert.equal(String(refuse("late")), "refused: late");
+  const circle: { own?: unknown } = {};
+  circle.own = circle;
+  assert.equal(String(refuse(circle)), "refused: a value of type object");
 });
