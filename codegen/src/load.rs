@@ -174,13 +174,7 @@ impl Wit {
     }
 
     fn id(&self, interface: InterfaceId) -> Option<ContractId> {
-        let interface = &self.resolve.interfaces[interface];
-        let package = &self.resolve.packages[interface.package?].name;
-        Some(ContractId {
-            name: format!("{}:{}/{}", package.namespace, package.name, interface.name.as_ref()?),
-            version: package.version.as_ref().map(ToString::to_string),
-            own: self.own.contains(package),
-        })
+        contract_id(&self.resolve, interface, &self.own)
     }
 
     fn load_folder(&mut self) -> Result<(), ContractError> {
@@ -233,6 +227,17 @@ impl std::fmt::Display for ContractId {
         f.write_str(&self.name)?;
         self.version.as_ref().map_or(Ok(()), |version| write!(f, "@{version}"))
     }
+}
+
+/// The contract that an interface is; `own` are the folder's own packages.
+fn contract_id(resolve: &Resolve, interface: InterfaceId, own: &[PackageName]) -> Option<ContractId> {
+    let interface = &resolve.interfaces[interface];
+    let package = &resolve.packages[interface.package?].name;
+    Some(ContractId {
+        name: format!("{}:{}/{}", package.namespace, package.name, interface.name.as_ref()?),
+        version: package.version.as_ref().map(ToString::to_string),
+        own: own.contains(package),
+    })
 }
 
 /// The packages that a group of files defines.

@@ -6,7 +6,7 @@ use wit_parser::{
     TypeDefKind, TypeId, TypeOwner,
 };
 
-use super::{ContractError, place, type_names};
+use super::{ContractError, contract_id, place, type_names};
 use crate::names::{self, Kind};
 use crate::{
     Case, Contract, Field, Function, Gated, Param, Reference, Shape, Type, TypeDef, TypeKind, canonical,
@@ -547,19 +547,17 @@ impl Reader<'_> {
     fn own_reference(&self, id: TypeId, span: Span) -> Result<Option<Reference>, ContractError> {
         let def = &self.resolve.types[id];
         let TypeOwner::Interface(owner) = def.owner else { return Ok(None) };
-        let interface = &self.resolve.interfaces[owner];
-        let (Some(name), Some(package)) = (&interface.name, interface.package) else { return Ok(None) };
         if def.name.as_deref() != Some(REFERENCE) {
             return Ok(None);
         }
+        let Some(id) = contract_id(self.resolve, owner, &[]) else { return Ok(None) };
+        let interface = &self.resolve.interfaces[owner];
+        let name = interface.name.clone().unwrap_or_default();
         if interface.functions.is_empty() {
             let what = format!("`ref` in `{name}` stands for a service of `{name}`, which has no functions");
             return Err(self.unsupported(span, what, "give the alias another name, or use `pid`"));
         }
-        let package = &self.resolve.packages[package].name;
-        let version = package.version.as_ref().map(|version| format!("@{version}")).unwrap_or_default();
-        let contract = format!("{}:{}/{name}{version}", package.namespace, package.name);
-        Ok(Some(Reference { contract, name: name.clone() }))
+        Ok(Some(Reference { contract: id.to_string(), name }))
     }
 
     fn misplaced_stream(&self, span: Span) -> ContractError {

@@ -100,6 +100,7 @@ impl Heap {
             let mut nodes = vec![own(TREES + 4 * bin)?];
             while let Some(node) = nodes.pop() {
                 holes.push(self.hole(node)?);
+                self.is_bounded(&holes)?;
                 self.ring(self.word(node + FORWARD)?, node, &mut holes)?;
                 let children = [self.word(node + CHILDREN)?, self.word(node + CHILDREN + 4)?];
                 nodes.extend(children.into_iter().filter(|child| *child != 0));
@@ -118,10 +119,14 @@ impl Heap {
         while at != head {
             holes.push(self.hole(at)?);
             at = self.word(at + FORWARD)?;
-            // More than there can be.
-            (holes.len() < self.image.len() / 16).then_some(())?;
+            self.is_bounded(holes)?;
         }
         Some(())
+    }
+
+    /// None if there are more than there can be: then they lie in a circle.
+    fn is_bounded(&self, holes: &[Hole]) -> Option<()> {
+        (holes.len() < self.image.len() / 16).then_some(())
     }
 
     /// The free chunk there: the one before it is in use, and the one after it knows its size.
