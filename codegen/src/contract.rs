@@ -17,6 +17,9 @@ pub struct Contract {
     pub constructor: Option<Function>,
     /// All other functions, in the order of the interface.
     pub functions: Vec<Function>,
+    /// Whether the interface has an alias of `pid` called `ref`: then its clients stand for its services in values, and a process
+    /// may answer for one itself while it waits for a call.
+    pub referable: bool,
     /// Functions that are left out, each with its place, because a feature gates them: `@unstable(feature = fast)`.
     pub gated: Vec<Gated>,
     /// The contract as WIT text that stands alone.

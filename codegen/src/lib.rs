@@ -23,12 +23,13 @@ pub use load::{ContractError, Wit};
 pub use nearest::nearest;
 
 /// The WIT package `rusm:actor`, file by file: name and text.
-pub const ACTOR_WIT: [(&str, &str); 6] = [
+pub const ACTOR_WIT: [(&str, &str); 7] = [
     ("types.wit", include_str!("../../wit/types.wit")),
     ("process.wit", include_str!("../../wit/process.wit")),
     ("groups.wit", include_str!("../../wit/groups.wit")),
     ("supervision.wit", include_str!("../../wit/supervision.wit")),
     ("wait.wit", include_str!("../../wit/wait.wit")),
+    ("callbacks.wit", include_str!("../../wit/callbacks.wit")),
     ("worlds.wit", include_str!("../../wit/worlds.wit")),
 ];
 

@@ -75,7 +75,7 @@ pub(crate) fn type_names(language: Language, contract: &Contract) -> Vec<String>
     let client = contract.name.to_upper_camel_case();
     let service = format!("{client}Service");
     let taken: Vec<&str> = match language {
-        Language::Rust => RUST_TYPES.to_vec(),
+        Language::Rust => RUST_TYPES.into_iter().chain(contract.referable.then_some("Callback")).collect(),
         Language::TypeScript => [&client, &service].into_iter().map(String::as_str).chain(GLOBALS).collect(),
     };
     let plain = |def: &TypeDef| def.name.to_upper_camel_case();

@@ -8,6 +8,7 @@ use quote::{ToTokens, format_ident, quote};
 use crate::names::{Language, type_names};
 use crate::{Contract, Function, Shape, Type, TypeKind};
 
+mod callback;
 mod client;
 mod names;
 mod service;
@@ -46,6 +47,7 @@ pub fn module(contract: &Contract, options: &Options) -> TokenStream {
     let types = emitter.types();
     let service = emitter.service();
     let client = emitter.client();
+    let callback = emitter.callback();
     quote! {
         #docs
         #[allow(dead_code, unused_imports, unused_mut, unused_variables, non_camel_case_types, clippy::all, clippy::pedantic, reason = "generated from the contract")]
@@ -59,6 +61,7 @@ pub fn module(contract: &Contract, options: &Options) -> TokenStream {
             #types
             #service
             #client
+            #callback
         }
     }
 }

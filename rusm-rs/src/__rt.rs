@@ -23,6 +23,7 @@ pub use crate::bindings;
 pub use crate::bindings::outcomes::Outcome;
 pub use crate::bindings::types::{Event, ExitReason, Pid, Request};
 pub use crate::call::{CallError, Never, Pending, SendError, SpawnError, fallible, plain};
+pub use crate::callback::{Callback, ClientOf, Reference};
 pub use crate::client::{Client, Monitor, Spawn, is_same};
 pub use crate::serve::{Answer, Dispatch, Incoming, Reply, State, malformed, report_panics, run};
 pub use crate::stream::{Stream, StreamReader, StreamWriter, feed};

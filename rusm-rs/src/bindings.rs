@@ -49,11 +49,13 @@ pub mod raw {
             "rusm:actor/logging@0.1.0": crate::bindings::service::rusm::actor::logging,
             "rusm:actor/options@0.1.0": crate::bindings::service::rusm::actor::options,
             "rusm:actor/wait@0.1.0": crate::bindings::service::rusm::actor::wait,
+            "rusm:actor/callbacks@0.1.0": crate::bindings::service::rusm::actor::callbacks,
         },
     });
 }
 
 pub use service::exports::rusm::actor::{server, server_short};
 pub use service::rusm::actor::{
-    groups, logging, names, options, outcomes, process, supervision, supervisors, timers, types, wait,
+    callbacks, groups, logging, names, options, outcomes, process, supervision, supervisors, timers, types,
+    wait,
 };

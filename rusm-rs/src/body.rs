@@ -2,6 +2,7 @@ use std::ops::Deref;
 
 use rusm_wire::{SHORT, Writer};
 
+use crate::bindings::callbacks::MessageBody;
 use crate::bindings::types::ShortBody;
 
 /// The bytes of a message; short ones take no memory.
@@ -33,6 +34,15 @@ impl From<ShortBody> for Body {
     fn from(body: ShortBody) -> Self {
         let all = u128::from(body.high) << 64 | u128::from(body.low);
         Self::Short(all.to_le_bytes(), body.length)
+    }
+}
+
+impl From<MessageBody> for Body {
+    fn from(body: MessageBody) -> Self {
+        match body {
+            MessageBody::Short(body) => body.into(),
+            MessageBody::Long(body) => body.into(),
+        }
     }
 }
 

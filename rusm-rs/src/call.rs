@@ -5,6 +5,7 @@ use rusm_wire::{Decode, decode};
 use crate::ExitReason;
 use crate::bindings::{types, wait};
 use crate::body::Body;
+use crate::callback::{self, Carried};
 
 /// The error of what cannot fail in its own way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -81,22 +82,27 @@ pub enum SpawnError<E = Never> {
 #[must_use = "dropping it gives the call up; wait for it"]
 pub struct Pending<R> {
     call: Result<u64, Option<types::CallError>>,
+    /// They end with it.
+    _carried: Carried,
     decode: fn(Result<Body, types::CallError>) -> R,
 }
 
 impl<R> Pending<R> {
     pub(crate) fn new(
-        call: Result<u64, types::CallError>,
+        started: Result<(u64, Carried), types::CallError>,
         decode: fn(Result<Body, types::CallError>) -> R,
     ) -> Self {
-        Self { call: call.map_err(Some), decode }
+        match started {
+            Ok((call, carried)) => Self { call: Ok(call), _carried: carried, decode },
+            Err(error) => Self { call: Err(Some(error)), _carried: Carried::default(), decode },
+        }
     }
 
     /// Waits for the answer.
     pub fn wait(mut self) -> R {
         let call = std::mem::replace(&mut self.call, Err(None));
         let reply = match call {
-            Ok(call) => wait::call_wait(call).map(Body::from),
+            Ok(call) => callback::call_wait(call).map(Body::from),
             Err(error) => Err(error.unwrap_or(types::CallError::Cancelled)),
         };
         (self.decode)(reply)

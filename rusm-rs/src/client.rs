@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use rusm_wire::{Decode, DecodeError, Encode, Reader, Writer};
 
-use crate::bindings::options::SpawnOptions;
+use crate::bindings::options::{SpawnOptions, Started};
 use crate::bindings::types::{self, Pid, StreamDirection, Target};
 use crate::bindings::wait::ShortAnswer;
 use crate::bindings::{names, process, wait};
 use crate::body::{Body, short};
 use crate::call::{CallError, Pending, SendError, SpawnError};
+use crate::callback::{self, Carried};
 use crate::stream::{StreamReader, StreamWriter};
 use crate::timers::milliseconds;
 
@@ -155,7 +156,9 @@ impl fmt::Display for Client {
 /// A reference on the wire: the process that it leads to now. If nobody has its name, it leads to nobody.
 impl Encode for Client {
     fn encode(&self, writer: &mut Writer) {
-        self.pid().unwrap_or(NOBODY).encode(writer);
+        let pid = self.pid().unwrap_or(NOBODY);
+        callback::written(pid);
+        pid.encode(writer);
     }
 }
 
@@ -189,6 +192,7 @@ impl Client {
         key: Option<u32>,
         body: Vec<u8>,
     ) -> Result<Self, SpawnError<E>> {
+        Carried::none().map_err(SpawnError::BadArg)?;
         let spawn = spawn.typed(contract, key, body);
         let spawned = wait::spawn(&spawn.component, &spawn.options)?;
         let monitor = spawned.monitor.map(|reference| Monitor { reference });
@@ -221,6 +225,9 @@ impl Client {
     }
 
     pub fn call(&self, key: u32, body: Writer) -> Result<Body, types::CallError> {
+        if callback::any() {
+            return self.call_and_answer(key, body);
+        }
         let Some(short) = short(&body) else {
             return wait::call(&self.target, key, body.as_bytes(), self.deadline_ms).map(Body::from);
         };
@@ -232,7 +239,17 @@ impl Client {
         }
     }
 
+    /// As [`call`](Self::call), and answers for callbacks meanwhile.
+    #[cold]
+    fn call_and_answer(&self, key: u32, body: Writer) -> Result<Body, types::CallError> {
+        let carried = Carried::take()?;
+        let started = wait::call_start(&self.target, key, body.as_bytes(), None, self.deadline_ms)?;
+        let _carried = carried.by(started.call);
+        callback::call_wait(started.call).map(Body::Long)
+    }
+
     pub fn cast(&self, key: u32, body: Writer) -> Result<(), SendError> {
+        Carried::none().map_err(SendError::BadArg)?;
         Ok(process::cast(&self.target, key, body.as_bytes())?)
     }
 
@@ -242,8 +259,19 @@ impl Client {
         body: Writer,
         decode: fn(Result<Body, types::CallError>) -> R,
     ) -> Pending<R> {
-        let started = wait::call_start(&self.target, key, body.as_bytes(), None, self.deadline_ms);
-        Pending::new(started.map(|started| started.call), decode)
+        let started = self.start(key, &body, None);
+        Pending::new(started.map(|(started, carried)| (started.call, carried)), decode)
+    }
+
+    fn start(
+        &self,
+        key: u32,
+        body: &Writer,
+        direction: Option<StreamDirection>,
+    ) -> Result<(Started, Carried), types::CallError> {
+        let carried = Carried::take()?;
+        let started = wait::call_start(&self.target, key, body.as_bytes(), direction, self.deadline_ms)?;
+        Ok((started, carried.by(started.call)))
     }
 
     pub fn stream_out<T: Decode, E>(
@@ -252,11 +280,10 @@ impl Client {
         body: Writer,
         accepted: impl FnOnce(Result<Body, types::CallError>) -> Result<(), CallError<E>>,
     ) -> Result<StreamReader<T>, CallError<E>> {
-        let direction = Some(StreamDirection::ToCaller);
-        let started = wait::call_start(&self.target, key, body.as_bytes(), direction, self.deadline_ms)?;
+        let (started, carried) = self.start(key, &body, Some(StreamDirection::ToCaller))?;
         // Made first, so that a refusal closes the handle.
-        let reader = StreamReader::new(started.handle);
-        accepted(wait::call_wait(started.call).map(Body::from))?;
+        let reader = StreamReader::new(started.handle).carrying(carried);
+        accepted(callback::call_wait(started.call).map(Body::from))?;
         Ok(reader)
     }
 
@@ -266,12 +293,11 @@ impl Client {
         body: Writer,
         decode: fn(Result<Body, types::CallError>) -> R,
     ) -> (StreamWriter<T>, Pending<R>) {
-        let direction = Some(StreamDirection::ToCallee);
-        let started = wait::call_start(&self.target, key, body.as_bytes(), direction, self.deadline_ms);
-        let handle = started.as_ref().ok().and_then(|started| started.handle);
+        let started = self.start(key, &body, Some(StreamDirection::ToCallee));
+        let handle = started.as_ref().ok().and_then(|(started, _)| started.handle);
         (
             StreamWriter::new(handle, self.deadline_ms),
-            Pending::new(started.map(|started| started.call), decode),
+            Pending::new(started.map(|(started, carried)| (started.call, carried)), decode),
         )
     }
 }

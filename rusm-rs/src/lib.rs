@@ -37,6 +37,7 @@ extern crate self as rusm_rs;
 pub mod bindings;
 mod body;
 mod call;
+mod callback;
 mod client;
 pub mod groups;
 pub mod log;
@@ -54,6 +55,7 @@ pub use bindings::types::{
     Crash, Delivery, Down, Event, Exit, ExitReason, Filter, GroupChange, Mail, Pid, Request, Target, Timer,
 };
 pub use call::{CallError, Never, Pending, SendError, SpawnError};
+pub use callback::{Callback, ClientOf, Reference};
 pub use client::{Monitor, Spawn};
 pub use rusm_rs_macros::{contract, main, service};
 pub use serve::Reply;

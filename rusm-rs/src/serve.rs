@@ -157,11 +157,33 @@ pub struct Incoming {
     request: Request,
     body: Body,
     stream: Option<u64>,
+    /// Nobody hears of room in its stream between messages.
+    to_callback: bool,
+    /// The stream that is written after the answer then.
+    out: Option<u64>,
 }
 
 impl Incoming {
     pub fn new(request: Request, body: impl Into<Body>, stream: Option<u64>) -> Self {
-        Self { request, body: body.into(), stream }
+        Self { request, body: body.into(), stream, to_callback: false, out: None }
+    }
+
+    pub(crate) fn to_callback(request: Request, body: impl Into<Body>, stream: Option<u64>) -> Self {
+        Self { to_callback: true, ..Self::new(request, body, stream) }
+    }
+
+    /// Whether there is something to [finish](Self::finish).
+    pub(crate) fn has_stream(&self) -> bool {
+        self.out.is_some() || self.stream.is_some()
+    }
+
+    /// It is answered.
+    pub(crate) fn finish(self) {
+        if let Some(handle) = self.out {
+            stream::write_all(handle);
+        } else if let Some(handle) = self.stream {
+            crate::bindings::wait::stream_close(handle);
+        }
     }
 
     pub fn body(&self) -> &[u8] {
@@ -179,7 +201,12 @@ impl Incoming {
     pub fn stream<T: Encode + 'static>(&mut self, stream: Stream<T>) -> Answer {
         match self.stream.take() {
             Some(handle) => {
-                stream.serve(handle);
+                if self.to_callback {
+                    stream.keep(handle);
+                    self.out = Some(handle);
+                } else {
+                    stream.serve(handle);
+                }
                 Answer::done()
             }
             None => Outcome::Malformed("the call came without a stream".into()).into(),

@@ -6,14 +6,15 @@ use rusm_wire::{Decode, Encode, Reader};
 
 use crate::ExitReason;
 use crate::bindings::{types, wait};
+use crate::callback::{self, Carried};
 use crate::timers::milliseconds;
 
 mod chunk;
 mod source;
 
 use chunk::{CHUNK, Chunk};
-pub(crate) use source::handle_event;
 pub use source::{PushError, Sink, Stream};
+pub(crate) use source::{handle_event, write_all};
 
 /// Why a stream gave no item, or took none.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,6 +40,8 @@ pub struct StreamReader<T> {
     /// Where in the chunk the next item begins.
     next: usize,
     deadline_ms: u32,
+    /// By the call that it is of.
+    carried: Carried,
     items: PhantomData<fn() -> T>,
 }
 
@@ -53,7 +56,13 @@ pub struct StreamWriter<T> {
 
 impl<T> StreamReader<T> {
     pub(crate) fn new(handle: Option<u64>) -> Self {
-        Self { handle, chunk: Vec::new(), next: 0, deadline_ms: 0, items: PhantomData }
+        let carried = Carried::default();
+        Self { handle, chunk: Vec::new(), next: 0, deadline_ms: 0, carried, items: PhantomData }
+    }
+
+    pub(crate) fn carrying(mut self, carried: Carried) -> Self {
+        self.carried = carried;
+        self
     }
 
     /// Answers [`StreamError::Timeout`] for an item that takes longer. Without it, the end of the writer's process is
@@ -75,7 +84,8 @@ impl<T> StreamReader<T> {
         let Some(handle) = self.handle else { return Ok(false) };
         self.next = 0;
         self.chunk.clear();
-        match wait::stream_read(handle, self.deadline_ms) {
+        let deadline_ms = callback::stream_wait(handle, self.deadline_ms);
+        match wait::stream_read(handle, deadline_ms) {
             Ok(Some(chunk)) => self.chunk = chunk,
             Ok(None) => {
                 self.close();
@@ -94,6 +104,7 @@ impl<T> StreamReader<T> {
         if let Some(handle) = self.handle.take() {
             wait::stream_close(handle);
         }
+        self.carried = Carried::default();
     }
 }
 
@@ -152,6 +163,7 @@ impl<T: Encode> StreamWriter<T> {
     /// [`StreamError`] if the reader is gone, or behind for longer than the deadline.
     pub fn write(&mut self, item: &T) -> Result<(), StreamError> {
         self.chunk.push(item);
+        Carried::stay();
         if self.chunk.is_due::<T>() { self.flush() } else { Ok(()) }
     }
 }
@@ -170,7 +182,8 @@ impl<T> StreamWriter<T> {
         if self.chunk.is_empty() {
             return Ok(());
         }
-        Ok(wait::stream_write(handle, &self.chunk.take(), self.deadline_ms)?)
+        let deadline_ms = callback::stream_wait(handle, self.deadline_ms);
+        Ok(wait::stream_write(handle, &self.chunk.take(), deadline_ms)?)
     }
 
     /// Sends the rest and closes the stream.

@@ -14,6 +14,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::bindings::{supervision, supervisors};
+use crate::callback::Carried;
 use crate::timers::milliseconds;
 use crate::{Pid, Spawn};
 
@@ -166,6 +167,7 @@ impl ChildSpec {
 
     #[doc(hidden)]
     pub fn typed(spawn: Spawn, contract: &str, key: Option<u32>, body: Vec<u8>) -> Self {
+        Carried::none().unwrap_or_else(|why| panic!("{why}"));
         Self::new(spawn.typed(contract, key, body))
     }
 

@@ -13,6 +13,7 @@ import {
   streamClose,
 } from "rusm:actor/wait-async@0.1.0";
 
+import { Carried, expectNone, takeWritten, type Callback } from "./callback.ts";
 import { describePayload, RusmError, fromHost } from "./error.ts";
 import { cancelled, direct, interruptible, settle, settleThen, within } from "./future.ts";
 import { DEADLINE_MS, hostOptions } from "./spawn.ts";
@@ -71,6 +72,7 @@ export class Client {
     options: SpawnOptions,
     refusal: (reader: Reader) => unknown,
   ): Promise<{ target: Target; options: CallOptions }> {
+    expectNone();
     const result = await read(spawn(component, hostOptions(contract, key, body, options)));
     if (result.tag === "err") {
       if (result.val.tag !== "refused") throw fromHost(result.val);
@@ -83,6 +85,7 @@ export class Client {
   }
 
   protected _cast(key: number, body: Uint8Array): void {
+    expectNone();
     direct(() => cast(this._target, key, body));
   }
 
@@ -96,7 +99,11 @@ export class Client {
     const deadline = this._deadline(options);
     const target = this._target;
     const signal = options?.signal ?? this._options.signal;
+    const carried = takeWritten();
     if (signal?.aborted === true) return Promise.reject(cancelled(signal));
+    if (carried !== undefined) {
+      return this.#callCarrying(carried, key, body, options, (reply) => answer(reply, decode, refusal));
+    }
     let called: HostAnswer<HostResult<Uint8Array, HostError>>;
     if (target.tag === "process") {
       const reply = callProcess(target.val.node, target.val.id, key, body, deadline);
@@ -114,6 +121,23 @@ export class Client {
     return settleThen(called, signal, (reply) => answer(reply, decode, refusal));
   }
 
+  async #callCarrying<T>(
+    callbacks: readonly Callback[],
+    key: number,
+    body: Uint8Array,
+    options: CallOptions | undefined,
+    decode: (reply: Uint8Array) => T,
+  ): Promise<T> {
+    const started = this.#start(key, body, null, options);
+    const carried = new Carried().begin(started.call, callbacks);
+    const signal = options?.signal ?? this._options.signal;
+    try {
+      return await carried.during(settleThen(callWait(started.call), signal, decode));
+    } finally {
+      await carried.end(signal);
+    }
+  }
+
   protected _streamOut<T>(
     key: number,
     body: Uint8Array,
@@ -122,9 +146,12 @@ export class Client {
     refusal?: (reader: Reader) => unknown,
   ): AsyncIterable<T> {
     const signal = options?.signal ?? this._options.signal;
-    const reader = new ItemReader<T>(async () => {
+    const callbacks = takeWritten();
+    const carried = callbacks === undefined ? undefined : new Carried();
+    const open = async (): Promise<number> => {
       if (signal?.aborted === true) throw cancelled(signal);
       const started = this.#start(key, body, "to-caller", options);
+      carried?.begin(started.call, callbacks);
       try {
         const reply = await settle(callWait(started.call), signal);
         if (refusal === undefined) decodeAll(reply, () => undefined);
@@ -134,8 +161,10 @@ export class Client {
         streamClose(started.handle);
         throw error;
       }
-    }, decode);
-    return signal === undefined ? reader : until(reader, signal);
+    };
+    const reader = new ItemReader<T>(open, decode);
+    const items = signal === undefined ? reader : until(reader, signal);
+    return carried === undefined ? items : answering(items, carried, signal);
   }
 
   protected async _streamIn<T, I>(
@@ -148,12 +177,18 @@ export class Client {
     refusal?: (reader: Reader) => unknown,
   ): Promise<T> {
     const signal = options?.signal ?? this._options.signal;
+    const callbacks = takeWritten();
     if (signal?.aborted === true) throw cancelled(signal);
     const deadline = this._deadline(options);
     // One that was asked for is for the whole call; the default is for each wait, since a stream may take its time.
     const isForAll = (options?.deadlineMs ?? this._options.deadlineMs) !== undefined;
     const limit = isForAll ? within(deadline) : undefined;
     const started = this.#start(key, body, "to-callee", { deadlineMs: LONGEST_MS });
+    const carried = new Carried().begin(started.call, callbacks);
+    const write = (writer: Writer, item: I): void => {
+      encode(writer, item);
+      carried.add(takeWritten());
+    };
     let reply: Promise<Uint8Array> | undefined;
     const answered = (): Promise<Uint8Array> => {
       if (reply === undefined) {
@@ -162,24 +197,30 @@ export class Client {
       }
       return limit === undefined ? reply : Promise.race([reply, limit.late]);
     };
-    try {
+    const feed = async (): Promise<Uint8Array> => {
       const ended = await writeItems(
         started.handle,
         items,
-        encode,
+        write,
         deadline,
         signal,
         waitsBeside() ? answered : undefined,
       );
       // A reader that has seen enough answers anyway; one that does not keep up does not.
       if (ended instanceof RusmError && ended.code === "timeout") throw ended;
-      const bytes = await (limit === undefined ? this.#soon(answered(), deadline) : answered());
+      return limit === undefined ? this.#soon(answered(), deadline) : answered();
+    };
+    try {
+      const bytes = await (callbacks === undefined ? feed() : carried.during(feed()));
       return answer(bytes, decode, refusal);
     } catch (error) {
       callCancel(started.call);
+      // Where the items come from may wait: what is written to the stream from now on ends it.
+      if (callbacks !== undefined) streamClose(started.handle);
       throw error;
     } finally {
       limit?.clear();
+      await carried.end(signal);
     }
   }
 
@@ -202,7 +243,7 @@ export class Client {
   #start(
     key: number,
     body: Uint8Array,
-    direction: "to-callee" | "to-caller",
+    direction: "to-callee" | "to-caller" | null,
     options: CallOptions | undefined,
   ): { call: number; handle: number } {
     const started = direct(() => callStart(this._target, key, body, direction, this._deadline(options)));
@@ -213,6 +254,25 @@ export class Client {
     const ms = options?.deadlineMs ?? this._options.deadlineMs;
     if (ms === undefined) return DEADLINE_MS;
     return Math.min(Math.max(1, Math.round(ms)), 0xffff_ffff);
+  }
+}
+
+/** The items of a stream whose call carries callbacks, as long as these answer. */
+async function* answering<T>(
+  items: AsyncIterable<T>,
+  carried: Carried,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<T, void, void> {
+  const iterator = items[Symbol.asyncIterator]();
+  try {
+    for (;;) {
+      const result = await carried.during(iterator.next());
+      if (result.done === true) return;
+      yield result.value;
+    }
+  } finally {
+    void iterator.return?.();
+    await carried.end(signal);
   }
 }
 

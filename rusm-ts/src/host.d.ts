@@ -19,9 +19,10 @@ interface HostError {
   val?: unknown;
 }
 
+type HostDelivery = import("./types.ts").Delivery & { handle: number | null };
 type HostEvent =
   | import("./types.ts").Event
-  | { tag: "delivery"; val: import("./types.ts").Delivery }
+  | { tag: "delivery"; val: HostDelivery }
   | { tag: "demand"; val: unknown }
   | { tag: "stream-end"; val: { handle: number } };
 interface HostSpawnOptions {
@@ -197,6 +198,21 @@ declare module "rusm:actor/wait-async@0.1.0" {
   ): HostAnswer<HostResult<Uint8Array | null, HostError>>;
   export function streamClose(handle: number): void;
   export function streamAbort(handle: number, why: string): void;
+}
+
+declare module "rusm:actor/callbacks-async@0.1.0" {
+  export function open(): HostPid;
+  export function carry(callback: number, call: number): boolean;
+  export function next(
+    callback: number,
+  ): { tag: "now"; val: HostDelivery | null } | { tag: "later"; val: HostFuture<HostDelivery | null> };
+  export function finish(callback: number): boolean;
+  export function reply(
+    callback: number,
+    request: number,
+    answer: HostResult<Uint8Array, HostError>,
+  ): boolean;
+  export function close(callback: number): boolean;
 }
 
 declare module "rusm:actor/groups@0.1.0" {

@@ -1,3 +1,4 @@
+import { referenceWritten } from "./callback.ts";
 import type { Client } from "./client.ts";
 import type { CallOptions, Pid, Target } from "./types.ts";
 import { EncodeError } from "./wire/error.ts";
@@ -31,6 +32,7 @@ export function pidOf<C extends Client>(reference: C, kind: Kind<C>): Pid {
   if (!(reference instanceof kind)) {
     throw new EncodeError(`expected a client of the class ${kind.name}; found ${describe(reference)}`);
   }
+  referenceWritten(reference._target);
   return reference.pid() ?? NOBODY;
 }
 

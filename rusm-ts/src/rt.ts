@@ -1,4 +1,5 @@
 // What generated code calls. Not for users: it changes with the generator.
+export { callback, type CallbackHandlers } from "./callback.ts";
 export { Client } from "./client.ts";
 export { pidOf, shared } from "./reference.ts";
 export { self } from "./process.ts";

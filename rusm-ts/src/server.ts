@@ -3,6 +3,7 @@ import { reply, replyError, takesSeveral } from "rusm:actor/process@0.1.0";
 import { streamClose } from "rusm:actor/wait-async@0.1.0";
 
 import { Later, Refused } from "./answer.ts";
+import { expectNone } from "./callback.ts";
 import { crash, exported, guarded } from "./crash.ts";
 import { RusmError } from "./error.ts";
 import { hostKey } from "./spawn.ts";
@@ -58,7 +59,7 @@ type Unanswered =
 type Outcome = { tag: "reply"; val: Uint8Array } | Unanswered;
 
 /** The bytes of a reply, or what else became of a message. */
-type Handled = Uint8Array | Unanswered;
+export type Handled = Uint8Array | Unanswered;
 
 interface Request {
   sender: { node: number; id: number };
@@ -95,6 +96,12 @@ interface Bound extends Entry<object> {
   readonly handlers: object;
 }
 
+/** Where the answers go that are not there at once, and what becomes of what a function throws. */
+interface Ways {
+  readonly send: (reference: number, handled: Handled) => boolean;
+  readonly failed: (error: unknown) => Handled;
+}
+
 /** Its fields are private to TypeScript alone: QuickJS checks each use of a `#name`, in what every call is made of. */
 export class Server {
   /** The ids of its contracts, the one that constructs it first. */
@@ -104,11 +111,12 @@ export class Server {
   private readonly initKey: number | undefined;
   private readonly extras: Extras;
   private readonly most: number;
+  private readonly ways: Ways;
   private running = 0;
   private waiting: Array<() => void> = [];
 
   /** Of these contracts, of which the first constructs it. */
-  constructor(served: readonly Served[], most: number) {
+  constructor(served: readonly Served[], most: number, ways: Ways = OF_SERVICES) {
     this.contracts = served.map(({ dispatch }) => dispatch.contract);
     this.functions = new Map(
       served.flatMap(({ dispatch, handlers }) =>
@@ -122,6 +130,7 @@ export class Server {
     this.initKey = init === undefined ? undefined : hostKey(init);
     this.extras = served[0]?.handlers ?? {};
     this.most = most;
+    this.ways = ways;
   }
 
   exports(): ServerExports {
@@ -169,6 +178,11 @@ export class Server {
     };
   }
 
+  /** Handles a message that is no service's: of a callback. */
+  handleOne(key: number, reference: number, body: Uint8Array, streamEnd: number): Handled | Promise<Handled> {
+    return this.handle(hostKey(key), reference, body, streamEnd, (handled) => handled);
+  }
+
   /** What `exported` does, without a closure: every message comes this way. */
   private handleInTask<R>(
     key: number,
@@ -209,7 +223,7 @@ export class Server {
     }
     void running.then((handled) => {
       this.leave();
-      if (reference !== 0) send(reference, handled);
+      if (reference !== 0) this.ways.send(reference, handled);
     });
     return LATER;
   }
@@ -257,20 +271,21 @@ export class Server {
     if (input.failure !== undefined && error === input.failure.error) {
       return { tag: "malformed", val: error instanceof Error ? error.message : String(error) };
     }
-    return error instanceof Refused ? this.safelyAnswered(entry, reference, error, streamEnd) : crash(error);
+    if (error instanceof Refused) return this.safelyAnswered(entry, reference, error, streamEnd);
+    return this.ways.failed(error);
   }
 
   private safelyAnswered(entry: Bound, reference: number, answer: unknown, streamEnd: number): Handled {
     try {
       return this.answered(entry, reference, answer, streamEnd);
     } catch (error) {
-      return crash(error);
+      return this.ways.failed(error);
     }
   }
 
   private answered(entry: Bound, reference: number, answer: unknown, streamEnd: number): Handled {
     if (answer instanceof Later) {
-      answer.begin((value: unknown) => send(reference, replyTo(entry, value)));
+      answer.begin((value: unknown) => this.ways.send(reference, replyTo(entry, value)));
       return LATER;
     }
     if (entry.shape !== "stream-out") {
@@ -330,6 +345,7 @@ function replyTo(entry: Bound, answer: unknown): Uint8Array {
     if (refusal !== undefined) w.tag(0);
     if (value !== undefined) value(w, answer);
   }
+  expectNone();
   return written(w);
 }
 
@@ -349,6 +365,9 @@ function send(reference: number, handled: Handled): boolean {
       return replyError(reference, { tag: "malformed", val: "the service has no answer" });
   }
 }
+
+/** What is thrown past a function of a service is a crash. */
+const OF_SERVICES: Ways = { send, failed: crash };
 
 /** Of a call that came without a stream: the host knows no such handle. */
 const NO_INPUT = inputFrom(0);

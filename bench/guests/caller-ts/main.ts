@@ -1,5 +1,6 @@
 import { process, service } from "rusm-ts";
 
+import { Asked } from "./gen/asked.ts";
 import { Caller } from "./gen/caller.ts";
 import { Echo } from "./gen/echo.ts";
 
@@ -22,6 +23,15 @@ export default service(Caller, {
 
   callPid(callee, calls) {
     return roundTrips(Echo.fromPid(callee), calls);
+  },
+
+  async callback(component, calls) {
+    const echo = (await Echo.spawn(component)).withDeadline(60_000);
+    const run = (calls: number): Promise<number> => echo.ask(calls, Asked.callback({ answer: (number) => number }));
+    await run(calls / 10);
+    const start = performance.now();
+    await run(calls);
+    return BigInt(Math.round(((performance.now() - start) * 1e6) / calls));
   },
 
   async chain(component, calls) {

@@ -22,6 +22,13 @@ export default service(Echo, {
     return next === undefined ? number : next.relay(number);
   },
 
+  async ask(times, whom) {
+    for (let number = 0n; number < times; number++) {
+      if ((await whom.answer(number)) !== number) throw new Error("another number came back");
+    }
+    return times;
+  },
+
   *pour(pieces) {
     for (let sent = 0; sent < pieces; sent++) yield new Uint8Array(65_536).fill(7);
   },

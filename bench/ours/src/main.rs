@@ -71,6 +71,9 @@ async fn main() -> anyhow::Result<()> {
         let text = "chain(\"echo-rust\", 50000)";
         rows("chain-4", || number(&node, "caller-rust", text.into())).await?;
     }
+    if wanted("callback") {
+        callbacks(&node).await?;
+    }
     if wanted("call-8-1") {
         rows("call-8-1", || eight_callers(&node, 25_000)).await?;
     }
@@ -115,6 +118,17 @@ async fn figures(node: &Node, project: &Project, built: &[Built]) -> anyhow::Res
         let on = number(node, "caller-rust", text.into()).await?;
         let off = number(&without, "caller-rust", text.into()).await?;
         row("figures", (on / off - 1.0) * 100.0);
+    }
+    Ok(())
+}
+
+/// The round trip of a callback, and how much longer it takes than a call, four times in turns.
+async fn callbacks(node: &Node) -> anyhow::Result<()> {
+    for _ in 0..4 {
+        let called = number(node, "caller-rust", "call(\"echo-rust\", 100000)".into()).await?;
+        let called_back = number(node, "caller-rust", "callback(\"echo-rust\", 100000)".into()).await?;
+        row("callback", called_back);
+        row("callback-by-call", called_back / called);
     }
     Ok(())
 }

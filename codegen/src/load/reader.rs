@@ -39,6 +39,7 @@ pub(super) fn read(
         types: Vec::new(),
         constructor: None,
         functions: Vec::new(),
+        referable: false,
         gated: Vec::new(),
         wit: String::new(),
     };
@@ -64,6 +65,10 @@ pub(super) fn read(
             _ => reader.contract.functions.push(read),
         }
     }
+    reader.contract.referable = match interface.types.get(REFERENCE) {
+        Some(ty) => reader.is_pid(*ty) && reader.own_reference(*ty, interface.span)?.is_some(),
+        None => false,
+    };
     reader.name_types(id);
     if strictness == Strictness::Generate {
         reader.check_names(id)?;

@@ -8,6 +8,15 @@ struct ClientParam {
     ty: TokenStream,
     /// The value to be encoded.
     value: TokenStream,
+    /// It may be a callback, for which the call is made within [`refer`](rt::Reference::refer).
+    carried: bool,
+}
+
+/// Whether the arguments go with a call that is waited for at once: then callbacks may be among them.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Waits {
+    Yes,
+    No,
 }
 
 impl Emitter<'_> {
@@ -96,7 +105,7 @@ impl Emitter<'_> {
 
     fn spawn(&self) -> TokenStream {
         let function = self.contract.constructor.as_ref();
-        let params = function.map(|function| self.client_params(function)).unwrap_or_default();
+        let params = function.map(|function| self.client_params(function, Waits::No)).unwrap_or_default();
         let (names, types): (Vec<_>, Vec<_>) = params.iter().map(|param| (&param.name, &param.ty)).unzip();
         let error = function.and_then(|function| self.answer(function).1);
         let error = error.unwrap_or_else(|| quote!(rt::Never));
@@ -132,7 +141,11 @@ impl Emitter<'_> {
 
     fn client_method(&self, function: &Function) -> TokenStream {
         let (text, name, key) = (docs(&function.docs), names::method(&function.name), self.key(function));
-        let params = self.client_params(function);
+        let waits = match function.shape {
+            Shape::Call { .. } | Shape::StreamIn { .. } => Waits::Yes,
+            _ => Waits::No,
+        };
+        let params = self.client_params(function, waits);
         let locals = Locals::of(Some(function));
         let writer = locals.own("writer");
         let encode = encode(&params, &writer);
@@ -149,13 +162,13 @@ impl Emitter<'_> {
                     self.core.cast(#key, #writer)
                 }
             },
-            Shape::Call { .. } => quote! {
-                #text
-                pub fn #name(&self #(, #heads)*) -> rt::Result<#value, #failure> {
-                    #encode
-                    #decoder(self.core.call(#key, #writer))
+            Shape::Call { .. } => {
+                let body = carrying(&params, quote!(#encode #decoder(self.core.call(#key, #writer))));
+                quote! {
+                    #text
+                    pub fn #name(&self #(, #heads)*) -> rt::Result<#value, #failure> { #body }
                 }
-            },
+            }
             Shape::StreamOut { item, .. } => {
                 let item = self.ty(item);
                 let error = error.unwrap_or_else(|| quote!(rt::Never));
@@ -176,14 +189,16 @@ impl Emitter<'_> {
                 let (stream, item) = (names::param(stream), self.ty(item));
                 let (feed, pending) = (locals.own("feed"), locals.own("pending"));
                 heads.insert(*place, quote!(#stream: impl rt::IntoIterator<Item = #item>));
+                let body = quote! {
+                    #encode
+                    let (#feed, #pending) = self.core.stream_in(#key, #writer, #decoder);
+                    rt::feed(#feed, #stream);
+                    #pending.wait()
+                };
+                let body = carrying(&params, body);
                 quote! {
                     #text
-                    pub fn #name(&self #(, #heads)*) -> rt::Result<#value, #failure> {
-                        #encode
-                        let (#feed, #pending) = self.core.stream_in(#key, #writer, #decoder);
-                        rt::feed(#feed, #stream);
-                        #pending.wait()
-                    }
+                    pub fn #name(&self #(, #heads)*) -> rt::Result<#value, #failure> { #body }
                 }
             }
         }
@@ -191,7 +206,7 @@ impl Emitter<'_> {
 
     fn starter_method(&self, function: &Function) -> Option<TokenStream> {
         let (text, name, key) = (docs(&function.docs), names::method(&function.name), self.key(function));
-        let params = self.client_params(function);
+        let params = self.client_params(function, Waits::No);
         let writer = Locals::of(Some(function)).own("writer");
         let (encode, heads) = (encode(&params, &writer), heads(&params));
         let (value, error) = self.answer(function);
@@ -220,7 +235,7 @@ impl Emitter<'_> {
         }
     }
 
-    fn client_params(&self, function: &Function) -> Vec<ClientParam> {
+    fn client_params(&self, function: &Function, waits: Waits) -> Vec<ClientParam> {
         let param = |param: &crate::Param| {
             let name = names::param(&param.name);
             let ty = self.ty(&param.ty);
@@ -238,13 +253,22 @@ impl Emitter<'_> {
                 {
                     (quote!(impl rt::Borrow<#ty>), quote!(rt::Borrow::<#ty>::borrow(&#name)))
                 }
-                Type::Ref(_) => (quote!(impl rt::Borrow<#ty>), quote!(rt::Borrow::<#ty>::borrow(&#name))),
+                Type::Ref(_) if waits == Waits::Yes => (quote!(impl rt::Reference<#ty>), quote!(#name)),
+                Type::Ref(_) => (quote!(impl rt::ClientOf<#ty>), quote!(rt::ClientOf::<#ty>::client(&#name))),
                 _ => (ty, quote!(&#name)),
             };
-            ClientParam { name, ty, value }
+            let is_reference = matches!(self.contract.resolved(&param.ty), Type::Ref(_));
+            ClientParam { name, ty, value, carried: is_reference && waits == Waits::Yes }
         };
         function.params.iter().map(param).collect()
     }
+}
+
+/// A call in whose arguments callbacks may be: they are answered for as long as it takes.
+fn carrying(params: &[ClientParam], call: TokenStream) -> TokenStream {
+    let carried = params.iter().rev().filter(|param| param.carried);
+    carried
+        .fold(call, |call, ClientParam { name, .. }| quote!(rt::Reference::refer(#name, |#name| { #call })))
 }
 
 fn heads(params: &[ClientParam]) -> Vec<TokenStream> {

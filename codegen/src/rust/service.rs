@@ -3,7 +3,10 @@ use super::{Emitter, Function, Ident, Shape, TokenStream, docs, format_ident, na
 impl Emitter<'_> {
     pub(super) fn service(&self) -> TokenStream {
         let methods = self.contract.functions.iter().map(|function| self.method(function));
-        let arms = self.contract.functions.iter().map(|function| self.arm(function));
+        let arms = self.contract.functions.iter().map(|function| {
+            let name = names::method(&function.name);
+            self.arm(function, &quote!(<S as Service>::#name), &quote!(service), self.is_later(function))
+        });
         let (constructor, callbacks, init) = match self.options.beside {
             true => (quote!(), quote!(), quote!()),
             false => (self.constructor(), callbacks(), self.init()),
@@ -36,7 +39,7 @@ impl Emitter<'_> {
             );
         };
         let text = docs(&function.docs);
-        let params = self.params(function);
+        let params = self.handler_params(function).into_iter().map(|(name, ty)| quote!(#name: #ty));
         let refusal = self.answer(function).1;
         match refusal {
             None => quote!(#text fn init(#(#params),*) -> Self;),
@@ -46,23 +49,8 @@ impl Emitter<'_> {
 
     fn method(&self, function: &Function) -> TokenStream {
         let (text, name) = (docs(&function.docs), names::method(&function.name));
-        let mut params = self.params(function);
-        if let Shape::StreamIn { name, place, item, .. } = &function.shape {
-            let (name, item) = (names::param(name), self.ty(item));
-            params.insert(*place, quote!(#name: rt::StreamReader<#item>));
-        }
-        let (value, error) = self.answer(function);
-        let value = match &function.shape {
-            Shape::StreamOut { item, .. } => {
-                let item = self.ty(item);
-                quote!(rt::Stream<#item>)
-            }
-            _ => value,
-        };
-        let answer = match error {
-            None => value,
-            Some(error) => quote!(rt::Result<#value, #error>),
-        };
+        let params = self.handler_params(function).into_iter().map(|(name, ty)| quote!(#name: #ty));
+        let answer = self.handler_answer(function);
         match &function.shape {
             Shape::Cast => quote!(#text fn #name(&mut self, #(#params),*);),
             _ if self.is_later(function) => {
@@ -73,12 +61,31 @@ impl Emitter<'_> {
         }
     }
 
-    fn params(&self, function: &Function) -> Vec<TokenStream> {
-        let param = |param: &crate::Param| {
-            let (name, ty) = (names::param(&param.name), self.ty(&param.ty));
-            quote!(#name: #ty)
+    /// What a handler of the function takes: names and types.
+    pub(super) fn handler_params(&self, function: &Function) -> Vec<(Ident, TokenStream)> {
+        let param = |param: &crate::Param| (names::param(&param.name), self.ty(&param.ty));
+        let mut params: Vec<_> = function.params.iter().map(param).collect();
+        if let Shape::StreamIn { name, place, item, .. } = &function.shape {
+            let item = self.ty(item);
+            params.insert(*place, (names::param(name), quote!(rt::StreamReader<#item>)));
+        }
+        params
+    }
+
+    /// What it returns; nothing, of a cast.
+    pub(super) fn handler_answer(&self, function: &Function) -> TokenStream {
+        let (value, error) = self.answer(function);
+        let value = match &function.shape {
+            Shape::StreamOut { item, .. } => {
+                let item = self.ty(item);
+                quote!(rt::Stream<#item>)
+            }
+            _ => value,
         };
-        function.params.iter().map(param).collect()
+        match error {
+            None => value,
+            Some(error) => quote!(rt::Result<#value, #error>),
+        }
     }
 
     fn init(&self) -> TokenStream {
@@ -118,18 +125,28 @@ impl Emitter<'_> {
         }
     }
 
-    fn arm(&self, function: &Function) -> TokenStream {
-        let (key, name) = (self.key(function), names::method(&function.name));
+    /// What reads a call of the function, and has it handled by `method` of `handler`.
+    pub(super) fn arm(
+        &self,
+        function: &Function,
+        method: &TokenStream,
+        handler: &TokenStream,
+        later: bool,
+    ) -> TokenStream {
+        let key = self.key(function);
         let decode = decode(function, &quote!(return rt::Answer::from));
         let mut locals: Vec<TokenStream> = locals(function).iter().map(|local| quote!(#local)).collect();
         if let Shape::StreamIn { place, .. } = &function.shape {
             locals.insert(*place, quote!(call.reader()));
         }
-        let later = self.is_later(function);
         if later && !matches!(function.shape, Shape::Cast) {
             locals.push(quote!(call.later()));
         }
-        let called = quote!(<S as Service>::#name(service #(, #locals)*));
+        let called = if handler.is_empty() {
+            quote!(#method(#(#locals),*))
+        } else {
+            quote!(#method(#handler #(, #locals)*))
+        };
         let answered = match &function.shape {
             _ if later => quote!({ #called; rt::Answer::from(rt::Outcome::Later) }),
             Shape::Cast => quote!({ #called; rt::Answer::done() }),

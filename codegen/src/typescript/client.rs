@@ -50,6 +50,18 @@ impl Emitter<'_> {
         self.line(&format!("    return {class}.fromPid($.self());"));
         self.line("  }");
         self.line("");
+        if self.contract.referable && !self.contract.functions.is_empty() {
+            self.line("  /**");
+            self.line("   * A callback: a reference to be given to a call, for which these functions answer as long as that call takes. What they throw");
+            self.line("   * is what the call rejects with.");
+            self.line("   */");
+            self.line(&format!(
+                "  static callback(handlers: $.CallbackHandlers<{class}Service>): {class} {{"
+            ));
+            self.line(&format!("    return $.callback({class}, handlers, $dispatch);"));
+            self.line("  }");
+            self.line("");
+        }
         self.line("  /** The same client with another deadline for its calls, in milliseconds; 5,000 by default. */");
         self.line(&format!("  withDeadline(deadlineMs: number): {class} {{"));
         self.line(&format!("    return new {class}(this._target, {{ ...this._options, deadlineMs }});"));

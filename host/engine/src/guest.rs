@@ -1,12 +1,13 @@
 //! What a process's store holds, and what its host functions need of the engine.
 
 use std::collections::{HashMap, HashSet};
+use std::hash::BuildHasherDefault;
 use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
 use rand::rngs::StdRng;
-use rusm_otp::{Charge, Context, PendingCall, Reference};
+use rusm_otp::{Charge, Context, IdHasher, Payload, PendingCall, Reference, StandIn};
 use tokio::sync::oneshot;
 
 use crate::capacity::Count;
@@ -42,7 +43,11 @@ pub(crate) struct Guest {
     /// Components that it has loaded, and may spawn.
     pub(crate) loaded: Arc<Mutex<HashSet<Arc<str>>>>,
     /// Calls that were started and not waited for.
-    pub(crate) calls: HashMap<Reference, StartedCall>,
+    pub(crate) calls: HashMap<Reference, StartedCall, BuildHasherDefault<IdHasher>>,
+    /// Callbacks that are open, by the ids of their pids.
+    pub(crate) callbacks: HashMap<u64, Arc<StandIn>, BuildHasherDefault<IdHasher>>,
+    /// A stream that was ready, and how many messages to callbacks are taken before it is used.
+    pub(crate) ready: Option<(u64, usize)>,
     /// The last `call-process` of the async lane, until the guest asks what it came to.
     pub(crate) unanswered: Option<Unanswered>,
     /// Exports of the guest that wait to be woken by another one.
@@ -70,6 +75,10 @@ pub(crate) struct StartedCall {
     pub(crate) key: u32,
     /// The deadline that begins when the caller waits, for a call that it feeds with a stream first.
     pub(crate) limit: Option<Duration>,
+    /// A message for a callback came while it was waited for.
+    pub(crate) again: bool,
+    /// Its reply, and how many messages to callbacks came before it and are taken first.
+    pub(crate) reply: Option<(Result<Payload, rusm_otp::CallError>, usize)>,
     /// For the caller, until it waits.
     pub(crate) _kept: Charge,
 }
@@ -97,7 +106,9 @@ impl Guest {
             output: None,
             children: Count::default(),
             loaded: Arc::default(),
-            calls: HashMap::new(),
+            calls: HashMap::default(),
+            callbacks: HashMap::default(),
+            ready: None,
             unanswered: None,
             parked: HashMap::new(),
             loading: Arc::default(),

@@ -7,6 +7,7 @@ use crate::Lane;
 use crate::guest::Guest;
 
 mod arguments;
+mod callbacks;
 mod calls;
 mod groups;
 mod logging;
@@ -46,10 +47,12 @@ fn register(linker: &mut Linker<Guest>, lane: Lane) -> wasmtime::Result<Vec<&'st
     text::add(imports)?;
     url::add(imports)?;
     wait::add(imports)?;
+    callbacks::add(imports)?;
     program::add(imports)?;
     if lane == Lane::Async {
         supervision::add_async(imports)?;
         wait_async::add(imports)?;
+        callbacks::add_async(imports)?;
     }
     Ok(imports.taken())
 }

@@ -187,6 +187,42 @@ pub(crate) struct Delivery {
     pub(crate) body: Bytes,
     pub(crate) handle: Option<StreamHandle>,
 }
+/// Arguments or a reply.
+#[derive(ComponentType, Lift, Lower, Clone, Debug)]
+#[component(variant)]
+pub(crate) enum MessageBody {
+    #[component(name = "short")]
+    Short(ShortBody),
+    #[component(name = "long")]
+    Long(Bytes),
+}
+/// A message for a callback.
+#[derive(ComponentType, Lift, Lower, Clone, Debug)]
+#[component(record)]
+pub(crate) struct CallbackRequest {
+    pub(crate) callback: u64,
+    pub(crate) request: Request,
+    pub(crate) key: u32,
+    pub(crate) body: MessageBody,
+    pub(crate) handle: Option<StreamHandle>,
+}
+/// The answer to a call that came to a callback.
+#[derive(ComponentType, Lift, Lower, Clone, Debug)]
+#[component(record)]
+pub(crate) struct CallbackAnswer {
+    pub(crate) callback: u64,
+    pub(crate) request: Reference,
+    pub(crate) answer: Result<MessageBody, CallError>,
+}
+/// What came first: the reply of a call, or a message for a callback.
+#[derive(ComponentType, Lift, Lower, Clone, Debug)]
+#[component(variant)]
+pub(crate) enum CallEvent {
+    #[component(name = "reply")]
+    Reply(Result<Bytes, CallError>),
+    #[component(name = "request")]
+    Request(CallbackRequest),
+}
 #[derive(ComponentType, Lift, Lower, Clone, Debug)]
 #[component(record)]
 pub(crate) struct Down {
@@ -326,6 +362,23 @@ impl ShortBody {
         body.ok_or_else(|| {
             wasmtime::Error::msg(format!("a short body of {} bytes: it has up to 16", self.length))
         })
+    }
+}
+
+impl From<Payload> for MessageBody {
+    fn from(body: Payload) -> Self {
+        ShortBody::of(&body).map_or_else(|| Self::Long(body.into()), Self::Short)
+    }
+}
+
+impl MessageBody {
+    /// # Errors
+    /// As [`ShortBody::payload`].
+    pub(crate) fn payload(self) -> wasmtime::Result<Payload> {
+        match self {
+            Self::Short(body) => body.payload(),
+            Self::Long(body) => Ok(body.into()),
+        }
     }
 }
 

@@ -8,6 +8,8 @@
 
 use std::fmt;
 
+use crate::Pid;
+
 /// How much the runtime may keep for a process.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Account {
@@ -23,6 +25,8 @@ pub(crate) struct Account {
     pub(crate) charged: usize,
     /// How much of all of it the node has been told of.
     pub(crate) told: usize,
+    /// Who pays for what others have sent it, if not the process itself.
+    pub(crate) payer: Option<Pid>,
 }
 
 impl Default for Account {
@@ -35,6 +39,7 @@ impl Default for Account {
             incoming: 0,
             charged: 0,
             told: 0,
+            payer: None,
         }
     }
 }

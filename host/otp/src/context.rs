@@ -177,7 +177,7 @@ impl Context {
         }
     }
 
-    fn slot(&self) -> Option<&Slot> {
+    pub(crate) fn slot(&self) -> Option<&Slot> {
         self.runtime.node().table.slot_at(self.place)
     }
 

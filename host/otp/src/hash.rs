@@ -1,6 +1,6 @@
-/// For keys that the node makes itself, so that nobody can choose them to collide: references, pids, handles.
+/// Hashes keys that the node makes itself, so that nobody can choose them to collide: references, pids, handles.
 #[derive(Debug, Default)]
-pub(crate) struct IdHasher(u64);
+pub struct IdHasher(u64);
 
 impl std::hash::Hasher for IdHasher {
     fn finish(&self) -> u64 {

@@ -117,6 +117,7 @@ mod runtime;
 mod scheduler;
 mod sharded;
 mod small_map;
+mod stand_in;
 mod state_machine;
 mod stream;
 mod supervisor;
@@ -138,6 +139,7 @@ pub use context::{Context, Mark};
 pub use counters::NodeCounters;
 pub use gen_server::{GenServer, Next, ServerRef, multi_call, start_server};
 pub use groups::GroupChange;
+pub use hash::IdHasher;
 pub use latency::{Latency, Quantiles};
 pub use memory::Memory;
 pub use message::{Alias, Filter, Message, Request, SendError, Target};
@@ -153,6 +155,7 @@ pub use process::{AlreadyRegistered, Overflow, ProcessInfo, SpawnOptions, Spawne
 pub use reason::{Crash, ExitReason, shortened};
 pub use registry::{Keys, NameRegistry, Registry, Via};
 pub use runtime::{Charge, Runtime, TreeEntry};
+pub use stand_in::{StandIn, first_message};
 pub use state_machine::{Entry, Event, StateMachine, StateMachineRef, Transition, start_state_machine};
 pub use stream::{STREAM_WINDOW, StreamEnd, StreamError, StreamReader, StreamWriter, TryWrite, stream};
 pub use supervisor::{

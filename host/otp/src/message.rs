@@ -130,6 +130,15 @@ impl Message {
         }
     }
 
+    /// The bytes that another process has sent.
+    pub(crate) fn body_mut(&mut self) -> Option<&mut Payload> {
+        match self {
+            Self::Mail { body, .. } | Self::Cast { body, .. } => Some(body),
+            Self::Call(request) => Some(&mut request.body),
+            _ => None,
+        }
+    }
+
     /// Whether it comes from the runtime rather than from another process: never dropped by a bound.
     pub fn is_system(&self) -> bool {
         !matches!(self, Self::Mail { .. } | Self::Term { .. } | Self::Call(_) | Self::Cast { .. })

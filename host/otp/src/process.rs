@@ -484,6 +484,15 @@ impl State {
         free > 0 && (bytes == 0 || fits && memory.has_room(bytes))
     }
 
+    /// Who pays for a message of others that is not in its place whole, if not this process.
+    #[inline]
+    pub(crate) fn payer(&self, message: &Message) -> Option<Pid> {
+        if self.room == UNBOUNDED || message.cost() == 0 {
+            return None;
+        }
+        self.account.as_ref().and_then(|account| account.payer)
+    }
+
     /// Ends the process with this reason as soon as it can be; the body, which has to be woken.
     pub(crate) fn terminate(&mut self, reason: ExitReason) -> Option<Arc<Body>> {
         if self.exit.is_some() {
@@ -542,11 +551,13 @@ impl State {
         function: Callback,
     ) -> ProcessInfo {
         let waits = if self.waiting { Status::Waiting } else { Status::Running };
-        let (turns, run_time) = self.body.as_ref().map(|body| body.used()).unwrap_or_default();
+        // Who answers for it may be another one.
+        let own = self.body.as_ref().filter(|body| body.pid == pid);
+        let (turns, run_time) = own.map(|body| body.used()).unwrap_or_default();
         let system = self.rare().map_or(0, |rare| rare.system.len());
         let mailbox = self.incoming.len() + private.inbox.len() + system;
         let kept = self.incoming.capacity() + private.inbox.capacity();
-        let body = self.body.as_ref().map_or(0, |body| body.size());
+        let body = own.map_or(0, |body| body.size());
         let entries = self.links.len() + self.watchers.len() + self.watching.len();
         ProcessInfo {
             pid,

@@ -193,6 +193,11 @@ impl Runtime {
 
     /// Everything that ends with a process, after its body is gone.
     pub(crate) fn finish(&self, pid: Pid, reason: &ExitReason) {
+        self.finish_with(pid, reason, &CallError::Exited(reason.clone()));
+    }
+
+    /// The same, with what its callers hear.
+    pub(crate) fn finish_with(&self, pid: Pid, reason: &ExitReason, callers: &CallError) {
         let Some(slot) = self.node.table.slot(pid) else { return };
         let Some(mut guard) = slot.lock(pid) else { return };
         // Before anybody can see that it is gone: then its name is free.
@@ -205,8 +210,8 @@ impl Runtime {
             self.node.memory.keep(account.told, 0);
         }
         self.node.counters.ended(state.arrived, matches!(reason, ExitReason::Crash(_)));
-        self.clear(slot.take_private(), reason);
-        self.refuse_calls(state.incoming.drain(..).map(|letter| letter.message), reason);
+        self.clear(slot.take_private(), reason, callers);
+        self.refuse_calls(state.incoming.drain(..).map(|letter| letter.message), reason, callers);
         state.links.for_each(|other, ()| self.exit_signal(pid, other, reason, true));
         state.watchers.for_each(|monitor, watcher| self.down(watcher, monitor, pid, reason));
         state.watching.for_each(|monitor, other| {
@@ -224,31 +229,36 @@ impl Runtime {
     }
 
     /// What was still in a process's private half: calls and streams, whose other ends learn the reason.
-    fn clear(&self, private: Option<Private>, reason: &ExitReason) {
+    fn clear(&self, private: Option<Private>, reason: &ExitReason, callers: &CallError) {
         let Some(mut private) = private else { return };
         for reply_to in private.open_calls.take() {
-            reply_to.answer(self, Err(CallError::Exited(reason.clone())));
+            reply_to.answer(self, Err(callers.clone()));
         }
-        self.refuse_calls(private.inbox.drain(..).map(|letter| letter.message), reason);
+        self.refuse_calls(private.inbox.drain(..).map(|letter| letter.message), reason, callers);
         for (_, end) in private.holdings.take().map(|holdings| holdings.streams).unwrap_or_default() {
             end.exited(reason);
         }
     }
 
     /// Answers calls whose callee will never see them, and drops all other messages.
-    fn refuse_calls(&self, messages: impl Iterator<Item = Message>, reason: &ExitReason) {
+    fn refuse_calls(
+        &self,
+        messages: impl Iterator<Item = Message>,
+        reason: &ExitReason,
+        callers: &CallError,
+    ) {
         for message in messages {
             // A value may panic when it is dropped: that ends neither the runner nor what is left to do.
-            let refused = catch_unwind(AssertUnwindSafe(|| self.refuse_call(message, reason)));
+            let refused = catch_unwind(AssertUnwindSafe(|| self.refuse_call(message, reason, callers)));
             if refused.is_err() {
                 tracing::error!("a message of a process that has ended panicked when it was dropped");
             }
         }
     }
 
-    fn refuse_call(&self, message: Message, reason: &ExitReason) {
+    fn refuse_call(&self, message: Message, reason: &ExitReason, callers: &CallError) {
         if let Message::Call(mut request) = message {
-            request.refuse(self, CallError::Exited(reason.clone()));
+            request.refuse(self, callers.clone());
             if let Some(end) = request.stream.take() {
                 end.exited(reason);
             }

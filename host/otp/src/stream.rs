@@ -268,6 +268,19 @@ impl StreamReader {
         .await
     }
 
+    /// Waits until [`read`](Self::read) has an answer at once. Cancellation-safe.
+    pub async fn ready(&self) {
+        poll_fn(|task| {
+            let mut shared = self.0.lock();
+            if !shared.chunks.is_empty() || shared.reader.end.is_some() || shared.writer.end.is_some() {
+                return Poll::Ready(());
+            }
+            shared.reader.waker = Some(task.waker().clone());
+            Poll::Pending
+        })
+        .await;
+    }
+
     /// The process that reads, for which the chunks are kept once the writer is done.
     pub(crate) fn belongs_to(&self, recipient: Box<dyn Party>) {
         let mut shared = self.0.lock();

@@ -10,6 +10,7 @@ use rusm_wire::Encode;
 use super::StreamError;
 use super::chunk::{CHUNK, Chunk};
 use crate::bindings::{types, wait};
+use crate::callback;
 
 /// What a service answers to a function that streams out.
 pub struct Stream<T>(Source<T>);
@@ -61,13 +62,23 @@ impl<T: Encode + 'static> Stream<T> {
 
     /// Gives the stream its end of the call's stream.
     pub(crate) fn serve(self, handle: u64) {
+        if self.keep(handle) {
+            wait::stream_demand(handle);
+        }
+    }
+
+    /// The same for one that is [written](write_all) at once; whether it is pulled at all.
+    pub(crate) fn keep(self, handle: u64) -> bool {
         match self.0 {
             Source::Items(items) => {
                 let pump = Pump { items, chunk: Chunk::default() };
                 PUMPS.with(|pumps| pumps.borrow_mut().push((handle, Box::new(pump))));
-                wait::stream_demand(handle);
+                true
             }
-            Source::Sink(outlet) => outlet.open(handle),
+            Source::Sink(outlet) => {
+                outlet.open(handle);
+                false
+            }
         }
     }
 }
@@ -251,6 +262,17 @@ pub(crate) fn handle_event(event: &types::Event) -> bool {
             pumped
         }
         _ => false,
+    }
+}
+
+/// Writes all of a stream that is pulled, and waits while its reader is behind.
+pub(crate) fn write_all(handle: u64) {
+    let Some(mut pump) = take_pump(handle) else { return };
+    loop {
+        callback::room_wait(handle);
+        if !pump.pull(handle) {
+            return wait::stream_close(handle);
+        }
     }
 }
 

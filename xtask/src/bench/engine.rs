@@ -21,6 +21,8 @@ pub const GROUP: Group = Group {
         Measure { name: "call-lunatic", unit: "ns", higher: false, reach: Reach::Peer(0.3, LUNATIC) },
         Measure { name: "figures", unit: "%", higher: false, reach: Reach::Value(3.0) },
         Measure { name: "call-8-1", unit: "ns", higher: false, reach: Reach::Peer(1.0, BEAM) },
+        Measure { name: "callback", unit: "ns", higher: false, reach: Reach::None },
+        Measure { name: "callback-by-call", unit: "", higher: false, reach: Reach::Value(1.5) },
         Measure { name: "chain-4", unit: "ns", higher: false, reach: Reach::Peer(1.0, BEAM) },
         Measure { name: "call-ts-rust", unit: "ns", higher: false, reach: Reach::Value(8_000.0) },
         Measure { name: "call-rust-ts", unit: "ns", higher: false, reach: Reach::None },

@@ -2,6 +2,7 @@ use std::time::Duration;
 
 use rusm_rs::{Event, Filter, Pid, Spawn, process, timers};
 
+rusm_rs::contract!("bench:call/asked");
 rusm_rs::contract!("bench:call/echo");
 
 #[rusm_rs::service("bench:call/caller")]
@@ -18,6 +19,16 @@ impl caller::Service for Caller {
 
     fn call_pid(&mut self, callee: Pid, calls: u32) -> u64 {
         round_trips(&echo::Client::from_pid(callee), calls)
+    }
+
+    fn callback(&mut self, component: String, calls: u32) -> u64 {
+        let echo = echo::Client::spawn(&component).expect("an echo service");
+        let echo = echo.with_deadline(Duration::from_secs(60));
+        let run = |calls| assert_eq!(echo.ask(calls, asked::callback(|number| number)), Ok(calls));
+        run(calls / 10);
+        let start = timers::now();
+        run(calls);
+        (timers::now() - start).as_nanos() as u64 / u64::from(calls)
     }
 
     fn chain(&mut self, component: String, calls: u32) -> u64 {

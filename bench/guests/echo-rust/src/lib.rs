@@ -1,3 +1,5 @@
+rusm_rs::contract!("bench:call/asked");
+
 #[rusm_rs::service("bench:call/echo")]
 struct Echo {
     received: u64,
@@ -26,6 +28,13 @@ impl echo::Service for Echo {
             Some(next) => next.relay(number).expect("it answers"),
             None => number,
         }
+    }
+
+    fn ask(&mut self, times: u32, whom: asked::Client) -> u32 {
+        for number in 0..u64::from(times) {
+            assert_eq!(whom.answer(number), Ok(number));
+        }
+        times
     }
 
     fn pour(&mut self, pieces: u32) -> rusm_rs::Stream<Vec<u8>> {

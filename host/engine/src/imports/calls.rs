@@ -93,21 +93,20 @@ pub(super) fn start_call(
     let pending = called?;
     let handle = own.map(|end| context.own_stream(end));
     let call = pending.reference;
-    guest.calls.insert(call, StartedCall { pending, key, limit, _kept: kept });
+    guest.calls.insert(call, StartedCall { pending, key, limit, again: false, reply: None, _kept: kept });
     Ok(Started { call, handle })
 }
 
 /// A call that was started and not waited for: its place, its channel and what the callee keeps of it besides its body.
 pub(super) const CALL: usize = 512;
 
-/// Takes a started call, to be waited for, and the key of its function.
-pub(super) fn take_call(guest: &mut Guest, call: Reference) -> Result<(PendingCall, u32), CallError> {
-    let StartedCall { mut pending, key, limit, .. } =
-        guest.calls.remove(&call).ok_or(CallError::Cancelled)?;
-    if let Some(limit) = limit {
-        pending.deadline = Some(Instant::now() + limit);
+/// Takes a started call, to be waited for: its deadline has begun.
+pub(super) fn take_call(guest: &mut Guest, call: Reference) -> Result<StartedCall, CallError> {
+    let mut started = guest.calls.remove(&call).ok_or(CallError::Cancelled)?;
+    if let Some(limit) = started.limit.take() {
+        started.pending.deadline = Some(Instant::now() + limit);
     }
-    Ok((pending, key))
+    Ok(started)
 }
 
 /// A contract that the guest's component carries.

@@ -246,6 +246,22 @@ table! {
         STREAM_CLOSE "stream-close": Owner;
         STREAM_ABORT "stream-abort": Owner;
     }
+    callbacks "rusm:actor/callbacks@0.1.0" {
+        OPEN "open": Itself;
+        CARRY "carry": Owner;
+        CALL_WAIT "call-wait": Owner;
+        STREAM_WAIT "stream-wait": Owner;
+        REPLY "reply": Owner;
+        CLOSE "close": Owner;
+    }
+    callbacks_async "rusm:actor/callbacks-async@0.1.0" {
+        OPEN "open": Itself;
+        CARRY "carry": Owner;
+        NEXT "next": Owner;
+        FINISH "finish": Owner;
+        REPLY "reply": Owner;
+        CLOSE "close": Owner;
+    }
     program "rusm:program/exit@0.1.0" {
         EXIT "exit": Itself;
     }

@@ -63,11 +63,13 @@ pub(super) fn add(imports: &mut Imports<'_>) -> wasmtime::Result<()> {
     imports.func_wrap(&import::CALL_START, call_start)?;
     imports.func_wrap_async(&import::CALL_WAIT, |mut store: Store<'_>, (call,): (Reference,)| {
         Box::new(async move {
-            let (pending, key) = match calls::take_call(store.data_mut(), call) {
-                Ok(taken) => taken,
-                Err(error) => return Ok((Err(error),)),
-            };
-            Ok((wait_for(&mut store, pending, key).await,))
+            match calls::take_call(store.data_mut(), call) {
+                Ok(StartedCall { reply: Some((reply, _)), key, .. }) => {
+                    Ok((reply.map(Bytes::from).map_err(|error| explain(&store, key, error)),))
+                }
+                Ok(started) => Ok((wait_for(&mut store, started.pending, started.key).await,)),
+                Err(error) => Ok((Err(error),)),
+            }
         })
     })?;
     imports.func_wrap(&import::CALL_CANCEL, call_cancel)?;
@@ -194,7 +196,10 @@ fn keep(guest: &mut Guest, pending: PendingCall, key: u32, deadline: u32) -> Sho
     let room = guest.calls.len() < guest.profile.limits.handles;
     match arguments::keep(guest, calls::CALL) {
         Ok(kept) if room => {
-            guest.calls.insert(call, StartedCall { pending, key, limit: None, _kept: kept });
+            guest.calls.insert(
+                call,
+                StartedCall { pending, key, limit: None, again: false, reply: None, _kept: kept },
+            );
             ShortAnswer::Later(call)
         }
         _ => ShortAnswer::Error(Box::new(CallError::Overloaded)),

@@ -63,7 +63,7 @@ pub(super) fn add(imports: &mut Imports<'_>) -> wasmtime::Result<()> {
     })?;
     imports.func_wrap(&import::CALL_START, call_start)?;
     imports.func_wrap(&import::CALL_WAIT, |mut store: Store<'_>, (call,): (Reference,)| {
-        let begun = calls::take_call(store.data_mut(), call);
+        let begun = calls::take_call(store.data_mut(), call).map(|started| (started.pending, started.key));
         let tried = attempt(&mut store, begun, None);
         answer(store, tried)
     })?;
@@ -179,18 +179,33 @@ fn answer(
 }
 
 /// Begins what may be done at once.
-fn at_once<T, F>(mut store: Store<'_>, value: F) -> wasmtime::Result<(Answer<T>,)>
+fn at_once<T, F>(store: Store<'_>, value: F) -> wasmtime::Result<(Answer<T>,)>
+where
+    T: Lower + Lift + Send + Sync + 'static,
+    F: Future<Output = T> + Send + 'static,
+{
+    Ok((match now_or_later(store, value)? {
+        Ok(value) => Answer::Now(value),
+        Err(later) => Answer::Later(later),
+    },))
+}
+
+/// What may be done at once, or a future of it.
+pub(super) fn now_or_later<T, F>(
+    mut store: Store<'_>,
+    value: F,
+) -> wasmtime::Result<Result<T, FutureReader<T>>>
 where
     T: Lower + Lift + Send + Sync + 'static,
     F: Future<Output = T> + Send + 'static,
 {
     if !may_answer_now(&mut store) {
-        return after_others(store, value);
+        return Ok(Err(future(store, yielding(value))?.0));
     }
     let mut value = Box::pin(value);
     match value.as_mut().now_or_never() {
-        Some(value) => Ok((Answer::Now(value),)),
-        None => later(store, value),
+        Some(value) => Ok(Ok(value)),
+        None => Ok(Err(future(store, value)?.0)),
     }
 }
 
@@ -207,10 +222,13 @@ where
     T: Lower + Lift + Send + Sync + 'static,
     F: Future<Output = T> + Send + 'static,
 {
-    later(store, async move {
-        tokio::task::yield_now().await;
-        value.await
-    })
+    later(store, yielding(value))
+}
+
+/// After others have had their turn.
+async fn yielding<T>(value: impl Future<Output = T>) -> T {
+    tokio::task::yield_now().await;
+    value.await
 }
 
 fn later<T, F>(store: Store<'_>, value: F) -> wasmtime::Result<(Answer<T>,)>

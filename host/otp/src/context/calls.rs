@@ -74,12 +74,20 @@ impl Context {
     ///
     /// # Errors
     /// [`CallError`].
-    pub async fn wait(&self, pending: PendingCall) -> Result<Payload, CallError> {
+    pub async fn wait(&self, mut pending: PendingCall) -> Result<Payload, CallError> {
+        self.wait_for(&mut pending).await
+    }
+
+    /// The same for a call that is waited for again if something else comes first. Cancellation-safe.
+    ///
+    /// # Errors
+    /// [`CallError`].
+    pub async fn wait_for(&self, pending: &mut PendingCall) -> Result<Payload, CallError> {
         let _waiting = self.waits_for(pending.callee, pending.reference)?;
         let Some(deadline) = pending.deadline else { return pending.await };
         let mut wait = Wait { context: self, pending, registered: false };
         poll_fn(|task| {
-            if let Poll::Ready(reply) = Pin::new(&mut wait.pending).poll(task) {
+            if let Poll::Ready(reply) = Pin::new(&mut *wait.pending).poll(task) {
                 return Poll::Ready(reply);
             }
             if deadline <= Instant::now() {
@@ -100,7 +108,7 @@ impl Context {
         // Before the look at the others: of two that begin to wait for each other, one sees it at least.
         slot.wait_for(call, callee);
         let waiting = Waiting(Some(slot));
-        match self.runtime.cycle(self.pid, callee) {
+        match self.runtime.cycle(self.pid, callee, call) {
             Some(chain) => Err(CallError::Cycle(chain)),
             None => Ok(waiting),
         }
@@ -124,7 +132,7 @@ impl Drop for Waiting<'_> {
 /// when it rings, its waits look at the clock.
 struct Wait<'a> {
     context: &'a Context,
-    pending: PendingCall,
+    pending: &'a mut PendingCall,
     registered: bool,
 }
 

@@ -1,13 +1,24 @@
 use super::Runtime;
 use crate::call::{CallError, ReplyTo};
 use crate::table::Slot;
-use crate::{Payload, Pid, Reference, Request, shortened};
+use crate::{Context, Payload, Pid, Reference, Request, shortened};
 
 impl Runtime {
     /// Answers a call that `callee` received. False if it was answered before, or nobody waits.
     pub fn reply(&self, callee: Pid, reference: Reference, reply: Result<Payload, CallError>) -> bool {
         let slot = self.node.table.slot(callee);
         slot.is_some_and(|slot| self.reply_at(slot, callee, reference, reply))
+    }
+
+    /// Bytes that are kept for a process as long as they are held.
+    fn keep_body(&self, pid: Pid, body: Payload) -> Result<Payload, CallError> {
+        if body.heap() == 0 {
+            return Ok(body);
+        }
+        match self.keep(pid, body.heap()) {
+            Ok(kept) => Ok(body.with(kept)),
+            Err(_) => Err(CallError::Overloaded),
+        }
     }
 
     /// The same, with the callee's slot.
@@ -38,14 +49,20 @@ impl ReplyTo {
     #[cold]
     fn answer_in_advance(self, runtime: &Runtime, reply: Result<Payload, CallError>) -> bool {
         let reply = match reply {
-            Ok(body) if body.heap() > 0 => match runtime.keep(self.caller, body.heap()) {
-                Ok(kept) => Ok(body.with(kept)),
-                Err(_) => Err(CallError::Overloaded),
-            },
-            Ok(body) => Ok(body),
+            Ok(body) => runtime.keep_body(self.caller, body),
             Err(error) => Err(brief(error)),
         };
         self.send(reply)
+    }
+}
+
+impl Context {
+    /// A reply that this process does not take yet: it is kept for it until it does.
+    ///
+    /// # Errors
+    /// [`CallError::Overloaded`] if too much is kept for it already.
+    pub fn keep_body(&self, body: Payload) -> Result<Payload, CallError> {
+        self.runtime().keep_body(self.pid(), body)
     }
 }
 

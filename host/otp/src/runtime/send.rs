@@ -63,9 +63,31 @@ impl Runtime {
         if !state.has_room(&self.node.memory, &slot.inbox, message.cost()) {
             return refused(&mut state);
         }
+        if let Some(payer) = state.payer(&message) {
+            drop(state);
+            return match self.deliver_paid(pid, payer, message) {
+                Err(CallError::Overloaded) => Err(SendError::Overloaded),
+                _ => Ok(()),
+            };
+        }
         let body = state.deliver(message);
         drop(state);
         wake_or_note(body);
+        Ok(())
+    }
+
+    /// Delivers a message whose bytes somebody else than its receiver pays for.
+    #[cold]
+    fn deliver_paid(&self, pid: Pid, payer: Pid, mut message: Message) -> Result<(), CallError> {
+        let bytes = message.cost();
+        let kept = self.keep_for_others(payer, bytes).map_err(|_| CallError::Overloaded)?;
+        if let Some(body) = message.body_mut() {
+            *body = std::mem::take(body).with(kept);
+        }
+        let mut state = self.node.table.lock(pid).ok_or(CallError::NoProc)?;
+        let woken = state.deliver(message);
+        drop(state);
+        wake(woken);
         Ok(())
     }
 
@@ -205,14 +227,19 @@ impl Runtime {
         if !state.has_room(&self.node.memory, &slot.inbox, message.cost()) {
             return Err(CallError::Overloaded);
         }
+        if let Some(payer) = state.payer(&message) {
+            drop(state);
+            return self.deliver_paid(callee, payer, message).map(|()| pending);
+        }
         let body: Option<Arc<Body>> = state.deliver(message);
         drop(state);
         wake(body);
         Ok(pending)
     }
 
-    /// The names of the processes that wait for each other in a circle, if `caller` closes one when it waits for `callee`.
-    pub(crate) fn cycle(&self, caller: Pid, callee: Pid) -> Option<Vec<String>> {
+    /// The names of the processes that wait for each other in a circle, if `caller` closes one when it waits for `callee` with
+    /// this call.
+    pub(crate) fn cycle(&self, caller: Pid, callee: Pid, own: Reference) -> Option<Vec<String>> {
         if caller == callee {
             return Some(vec![self.spoken_name(caller), self.spoken_name(caller)]);
         }
@@ -220,16 +247,37 @@ impl Runtime {
         if self.node.table.slot(callee)?.calling.load(Ordering::SeqCst) == 0 {
             return None;
         }
-        let serves = |pid| self.node.table.lock(pid).is_some_and(|state| state.serves);
-        let mut waits = Vec::new();
-        let mut last = callee;
+        // Hardly any chain is a circle: this looks without locks and without memory.
+        let (mut last, mut by, mut length) = (callee, own, 0);
         while last != caller {
-            let (call, next) = self.node.table.slot(last)?.waits_for()?;
+            let (call, next) = self.next_in_chain(last, by, own)?;
+            (last, by, length) = (next, call, length + 1);
+            if length > LONGEST_CYCLE {
+                return None;
+            }
+        }
+        self.closed_cycle(caller, callee, own)
+    }
+
+    /// The call by which a process waits, and for whom, after one that waits for it by another call.
+    fn next_in_chain(&self, waiting: Pid, by: Reference, own: Reference) -> Option<(Reference, Pid)> {
+        let (call, id) = self.node.table.slot(waiting)?.waits_for()?;
+        // Who waits for the call that carries a stand-in takes that one's messages meanwhile.
+        (call != own && call != by).then_some((call, Pid { node: self.node.id, id }))
+    }
+
+    #[cold]
+    fn closed_cycle(&self, caller: Pid, callee: Pid, own: Reference) -> Option<Vec<String>> {
+        let serves = |pid| self.node.table.lock(pid).is_some_and(|state| state.serves);
+        let mut waits: Vec<(Pid, Reference)> = Vec::new();
+        let (mut last, mut by) = (callee, own);
+        while last != caller {
+            let (call, next) = self.next_in_chain(last, by, own)?;
             if waits.len() >= LONGEST_CYCLE || !serves(last) {
                 return None;
             }
             waits.push((last, call));
-            last = Pid { node: self.node.id, id: next };
+            (last, by) = (next, call);
         }
         // They were looked at one after the other: a circle is one only if all of them have waited at one moment, which is so if
         // each still waits for the same call.

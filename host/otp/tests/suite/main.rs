@@ -9,6 +9,7 @@ mod groups;
 mod mailboxes;
 mod processes;
 mod remains;
+mod stand_ins;
 mod state_machines;
 mod streams;
 mod supervision;

@@ -1,6 +1,7 @@
 //! Tests of the whole, from the manifest to the guests of both languages.
 
 mod artifacts;
+mod callbacks;
 mod capacity;
 mod cli;
 mod commands;

@@ -91,7 +91,7 @@ async fn the_code_of_the_readme_builds_and_runs() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_code_of_the_page_on_contracts_builds_and_runs() {
-    let (folder, project, built) = project("contracts", CONTRACTS, &["member", "listener"]);
+    let (folder, project, built) = project("contracts", CONTRACTS, &["member", "listener", "gallery"]);
     let node = run(&folder, &project, &built).await;
     for name in ["ann", "bob"] {
         let calls = ["member.last()", "tell(\"tea?\")", "member.last()", "size()", "health.last()"];
@@ -105,5 +105,6 @@ async fn the_code_of_the_page_on_contracts_builds_and_runs() {
         ("eve", "heard()"),
     ];
     assert_eq!(called(&folder, &calls).await, ["1", "1", "[\"tea!\"]"]);
+    assert_eq!(called(&folder, &[("gallery", "add(\"cat.png\")")]).await, ["[25, 50, 75, 100]"]);
     node.stop(Duration::from_secs(60)).await;
 }

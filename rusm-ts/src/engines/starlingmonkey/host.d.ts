@@ -29,6 +29,43 @@ declare module "rusm:actor/wait@0.1.0" {
   export function streamAbort(handle: number, why: string): void;
 }
 
+declare module "rusm:actor/callbacks@0.1.0" {
+  export function open(): HostPid;
+  export function carry(callback: number, call: number): boolean;
+  export function callWait(
+    call: number,
+    callbacks: BigUint64Array,
+    answer: HostCallbackAnswer | undefined,
+    timeoutMs: number | undefined,
+  ):
+    | { tag: "reply"; val: HostResult<Uint8Array, HostError> }
+    | { tag: "request"; val: HostCallbackRequest }
+    | undefined;
+  export function streamWait(
+    handle: number,
+    callbacks: BigUint64Array,
+    deadlineMs: number,
+  ): HostCallbackRequest | undefined;
+  export function reply(answer: HostCallbackAnswer): boolean;
+  export function close(callback: number): boolean;
+}
+
+interface HostShortBody {
+  length: number;
+  low: bigint;
+  high: bigint;
+}
+
+type HostBody = { tag: "short"; val: HostShortBody } | { tag: "long"; val: Uint8Array };
+
+type HostCallbackRequest = Omit<HostDelivery, "body"> & { callback: number; body: HostBody };
+
+interface HostCallbackAnswer {
+  callback: number;
+  request: number;
+  answer: HostResult<HostBody, HostError>;
+}
+
 declare module "rusm:actor/supervisors@0.1.0" {
   export function start(options: HostSupervisorOptions, children: HostChildSpec[]): HostPid;
   export function startUnder(

@@ -34,6 +34,8 @@ let hopping = false;
 let armed = false;
 /** The timer event that this process has asked for. */
 let wake: { reference: number; due: number } | undefined;
+/** How many callbacks are open. */
+let callbacks = 0;
 /** What becomes of a process that waits for what cannot come. */
 let onStuck: (error: Error) => void = (error) => {
   throw error;
@@ -57,14 +59,22 @@ export function setOnStuck(run: (error: Error) => void): void {
   onStuck = run;
 }
 
+/** So many callbacks more are open. */
+export function count(opened: number): void {
+  callbacks += opened;
+}
+
 /** A wait that cannot be cut short. `giveUp` is run if it is cancelled before. */
 export function whole<T>(perform: () => T, giveUp?: () => void): HostFuture<T> {
   return future("whole", perform, giveUp);
 }
 
 /** A wait that is over when `perform` gives something else than undefined; it blocks no longer than it is told. */
-export function brief<T>(perform: (limitMs: number | undefined) => T | undefined): HostFuture<T> {
-  return future("brief", perform);
+export function brief<T>(
+  perform: (limitMs: number | undefined) => T | undefined,
+  giveUp?: () => void,
+): HostFuture<T> {
+  return future("brief", perform, giveUp);
 }
 
 /** The same, where the host sends an event when it can go on: `retry` then. */
@@ -176,6 +186,8 @@ function arm(): void {
 /** Blocks when everything else has had its turns. The engine's event loop would know better, but takes 200 us. */
 async function hop(): Promise<void> {
   for (let turn = 0; turn < TURNS; turn++) await undefined;
+  // A callback may have much to do that waits for nothing: a stream to write, say.
+  if (callbacks > 0) await new Promise<void>((resolve) => nextTask(resolve, 0));
   hopping = false;
   if (active > 0 && !fireDue()) blockOnce(undefined);
   arm();

@@ -2,6 +2,7 @@
 // `rusm:actor/wait-async` over `rusm:actor/wait`.
 import * as wait from "rusm:actor/wait@0.1.0";
 
+import { any, isReady, replyOrMessage } from "./callbacks-async.ts";
 import { brief, sleeping, untilEvent, whole } from "./loop.ts";
 import { direct, plain, resultOf } from "./values.ts";
 
@@ -59,13 +60,12 @@ export const callStart = (
 ): { call: number; handle: number | null } =>
   direct(() => wait.callStart(to, key, body, direction, deadlineMs));
 
-export const callWait = (call: number): HostAnswer<Result<Uint8Array>> => ({
-  tag: "later",
-  val: whole(
-    () => resultOf(() => wait.callWait(call)),
-    () => wait.callCancel(call),
-  ),
-});
+export function callWait(call: number): HostAnswer<Result<Uint8Array>> {
+  const giveUp = (): void => void wait.callCancel(call);
+  // What a callback calls meanwhile has to be waited for first: only a wait that is `brief` lets it.
+  if (any()) return { tag: "later", val: brief((limitMs) => replyOrMessage(call, limitMs), giveUp) };
+  return { tag: "later", val: whole(() => resultOf(() => wait.callWait(call)), giveUp) };
+}
 
 export const callCancel = (call: number): boolean => wait.callCancel(call);
 
@@ -117,6 +117,7 @@ export function streamWrite(
   let left = deadlineMs;
   const { future, retry } = untilEvent((limitMs) => {
     const most = Math.min(limitMs ?? Infinity, left);
+    if (!isReady(handle, most)) return undefined;
     const result = write(most);
     left -= most;
     return isFull(result) && left > 0 ? undefined : result;
@@ -135,6 +136,7 @@ export function streamRead(handle: number, deadlineMs: number): HostAnswer<Resul
   const future = brief((limitMs): Result<Uint8Array | null> | undefined => {
     // The host takes 0 for no limit.
     const most = Math.max(1, Math.min(limitMs ?? Infinity, left));
+    if (!isReady(handle, most)) return undefined;
     const result = resultOf(() => wait.streamRead(handle, most === Infinity ? 0 : most) ?? null);
     left -= most;
     return result.tag === "err" && result.val.tag === "timeout" && left > 0 ? undefined : result;

@@ -1,6 +1,9 @@
 // A raw process: it takes its messages by itself.
 import { main, process } from "rusm-ts";
 
+import { Job } from "./gen/job.ts";
+import { Progress } from "./gen/progress.ts";
+
 const text = (bytes: Uint8Array): string => new TextDecoder().decode(bytes);
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
 
@@ -22,6 +25,13 @@ export default main(async () => {
         const rings = await process.receive({ tag: "system" }, 60_000);
         if (rings?.tag !== "timer") throw new Error(`${rings?.tag}`);
         process.send(sender, rings.val.body);
+        break;
+      }
+      case "job": {
+        const job = await Job.named("callback-rust");
+        const seen: number[] = [];
+        const steps = await job.run(3, Progress.callback({ percent: (done) => void seen.push(done) }));
+        process.send(sender, bytes(`Ok(${steps}) [${seen.join(", ")}]`));
         break;
       }
       case "look": {

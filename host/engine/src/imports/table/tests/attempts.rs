@@ -9,7 +9,7 @@ use futures::FutureExt as _;
 use parking_lot::Mutex;
 use rusm_otp::{
     ChildSpec, Context, ExitReason, Parent, Payload, PendingCall, Pid, Reference, Runtime, STREAM_WINDOW,
-    SpawnOptions, StreamEnd, StreamReader, Supervision, Supervisor, stream,
+    SpawnOptions, StandIn, StreamEnd, StreamReader, Supervision, Supervisor, stream,
 };
 use tokio::sync::oneshot;
 use wasmtime::component::{FutureAny, FutureConsumer, Lift, Source, Val};
@@ -37,6 +37,9 @@ struct Others {
     /// The victim's end of a stream; the other one is kept open.
     handle: u64,
     reader: StreamReader,
+    /// A callback that the victim has open, and a call that waits for it.
+    callback: StandIn,
+    to_callback: PendingCall,
 }
 
 /// A process that does nothing, and its context.
@@ -74,7 +77,11 @@ impl Others {
         ];
         let (writer, reader) = stream(STREAM_WINDOW);
         let handle = context.own_stream(StreamEnd::Writer(writer));
-        Self { victim, host, supervisor, child, references, call, handle, reader }
+        let callback = context.stand_in("callback".into()).expect("there is room");
+        callback.is_for(references[0]);
+        let to_callback =
+            runtime.call(host, &callback.pid().into(), 7, Payload::new(), None, None).expect("it is taken");
+        Self { victim, host, supervisor, child, references, call, handle, reader, callback, to_callback }
     }
 
     /// Nothing of it has changed.
@@ -93,6 +100,8 @@ impl Others {
         assert_eq!(runtime.info(self.victim).expect("it lives").mailbox, 1, "{by}: the call alone waits");
         assert!(self.call.now_or_never().is_none(), "{by} answered a call");
         assert!(self.reader.read().now_or_never().is_none(), "{by} used a stream");
+        assert_eq!(self.callback.waiting(), 1, "{by} took a callback's message");
+        assert!(self.to_callback.now_or_never().is_none(), "{by} answered for a callback");
     }
 
     fn end(&self, runtime: &Runtime) {
@@ -170,6 +179,10 @@ impl Lab {
         match results.pop() {
             Some(Val::Future(future)) => of_text(&read(&mut store, import, future).await),
             Some(Val::Bool(false) | Val::Option(None)) | None => Outcome::Nothing,
+            // There is no message, and none will come.
+            Some(Val::Variant(now, Some(value))) if now == "now" && *value == Val::Option(None) => {
+                Outcome::Nothing
+            }
             Some(value) => of_text(&format!("{value:?}")),
         }
     }
@@ -258,6 +271,7 @@ impl Known<'_> {
             Type::U64 => Val::U64(match name {
                 "node" => self.subject.node,
                 "id" => self.subject.id,
+                "callback" => self.others.callback.pid().id,
                 _ => 1,
             }),
             Type::String => Val::String(self.text(name).into()),
@@ -307,7 +321,11 @@ impl Known<'_> {
             (_, TypeDefKind::List(Type::Id(id))) if name == "children" => {
                 Val::List(vec![self.value(name, &Type::Id(*id))])
             }
+            (_, TypeDefKind::List(Type::U64)) if name == "callbacks" => {
+                Val::List(vec![Val::U64(self.others.callback.pid().id)])
+            }
             (_, TypeDefKind::List(_)) => Val::List(Vec::new()),
+            (_, TypeDefKind::Result(_)) => Val::Result(Ok(Some(Box::new(Val::List(Vec::new()))))),
             (_, other) => panic!("no import takes {other:?}"),
         }
     }
@@ -342,7 +360,8 @@ async fn try_all(lane: Lane) {
             TABLE.iter().find(|import| import.interface == interface && import.name == function.name);
         let import = *import.unwrap_or_else(|| panic!("{interface} {} is not in the table", function.name));
         let what = format!("{interface} {}", function.name);
-        let owned = takes(&lab, function, &["reference", "stream-handle"]);
+        let owned = takes(&lab, function, &["reference", "stream-handle"])
+            || function.params.iter().any(|param| param.name == "callback");
         if import.rights == [Right::Itself] {
             assert!(!owned && !takes(&lab, function, &["pid", "target"]), "{what} concerns others");
         } else if import.rights == [Right::Owner] {

@@ -17,6 +17,7 @@ world mirror {
     include imports;
     import text;
     export process; export names; export timers; export groups; export logging; export text; export supervisors; export wait;
+    export callbacks;
     export run: func();
 }";
 
@@ -24,7 +25,7 @@ const ASYNC: &str = "package rusm:actor@0.1.0;
 world mirror {
     include imports-async;
     export process; export names; export timers; export groups; export logging; export text;
-    export supervisors-async; export wait-async;
+    export supervisors-async; export wait-async; export callbacks-async;
     export run: func();
 }";
 

@@ -4,6 +4,10 @@ use std::time::Duration;
 
 use rusm_rs::{Event, Filter, process, timers};
 
+rusm_rs::contract!("test:probe/progress");
+rusm_rs::contract!("test:probe/adviser");
+rusm_rs::contract!("test:probe/job");
+
 /// Sends what it gets back to its sender, until it is told to stop.
 #[rusm_rs::main]
 fn main() -> Result<(), String> {
@@ -25,6 +29,12 @@ fn main() -> Result<(), String> {
                 let event = process::receive_matching(Filter::System, Duration::from_secs(60));
                 let Some(Event::Timer(timer)) = event else { return Err(format!("{event:?}")) };
                 answer(mail.sender, &timer.body)?;
+            }
+            b"job" => {
+                let job = job::Client::named("callback-ts").map_err(|error| error.to_string())?;
+                let mut seen = Vec::new();
+                let steps = job.run(3, progress::callback(|done| seen.push(done)));
+                answer(mail.sender, format!("{steps:?} {seen:?}").as_bytes())?;
             }
             b"look" => {
                 let none = process::receive_matching(Filter::Mail, Duration::ZERO).is_none();
