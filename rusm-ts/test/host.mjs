@@ -63,6 +63,11 @@ export const decode = (bytes) => {
   }
 };
 export const send = absent("send");
+export const open = absent("open");
+export const carry = absent("carry");
+export const next = absent("next");
+export const finish = absent("finish");
+export const close = () => false;
 export const load = absent("load");
 export const receive = absent("receive");
 export const start = absent("start");

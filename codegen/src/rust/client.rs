@@ -8,7 +8,7 @@ struct ClientParam {
     ty: TokenStream,
     /// The value to be encoded.
     value: TokenStream,
-    /// It may be a callback, for which the call is made within [`refer`](rt::Reference::refer).
+    /// It may be a callback, for which the call is made within `refer`.
     carried: bool,
 }
 
