@@ -124,10 +124,8 @@ struct Scope<'a> {
 
 impl<'a> Scope<'a> {
     fn begin<H: FnMut(u32, &mut Incoming) -> Answer + 'a>(handler: &'a mut H) -> Self {
-        let pid = callbacks::open().unwrap_or_else(|error| {
-            REFUSED.set(Some(error));
-            NOBODY
-        });
+        // A process that may have no more of them hears so from the call.
+        let pid = callbacks::open().unwrap_or(NOBODY);
         let handler: *mut (dyn FnMut(u32, &mut Incoming) -> Answer + 'a) = handler;
         // SAFETY: the types differ in the handler's lifetime alone. The pointer is used by `serve` while the entry is in `OPEN`, which
         // it leaves when this scope is dropped; a scope does not leave the function that borrows the handler, so it is dropped before
@@ -145,7 +143,6 @@ impl Drop for Scope<'_> {
     fn drop(&mut self) {
         let last = OPEN.with_borrow_mut(Vec::pop);
         COUNT.set(COUNT.get() - 1);
-        REFUSED.set(None);
         if last.is_some_and(|open| open.given != Given::Over) {
             callbacks::close(self.pid.id);
         }
@@ -239,16 +236,17 @@ pub(crate) fn written(pid: Pid) {
 
 #[cold]
 fn note_written(pid: Pid) {
-    let over = OPEN.with_borrow_mut(|all| match all.iter_mut().find(|open| open.pid == pid) {
+    let refused = OPEN.with_borrow_mut(|all| match all.iter_mut().find(|open| open.pid == pid) {
+        Some(_) if pid == NOBODY => Some(CallError::Overloaded),
         Some(open @ Open { given: Given::NotYet, .. }) => {
             open.given = Given::WithTheNextCall;
-            false
+            None
         }
-        Some(open) => open.given != Given::WithTheNextCall,
-        None => false,
+        Some(open) if open.given != Given::WithTheNextCall => Some(CallError::Malformed(ONE_CALL.into())),
+        _ => None,
     });
-    if over {
-        REFUSED.set(Some(CallError::Malformed(ONE_CALL.into())));
+    if refused.is_some() {
+        REFUSED.set(refused);
     }
 }
 

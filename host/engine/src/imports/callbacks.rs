@@ -61,12 +61,12 @@ pub(super) fn add_async(imports: &mut Imports<'_>) -> wasmtime::Result<()> {
     imports.func_wrap(
         &import_async::REPLY,
         |store: Store<'_>, (callback, request, answer): (u64, Reference, Result<WasmList<u8>, CallError>)| {
+            let Some(stand_in) = store.data().callbacks.get(&callback) else { return Ok((false,)) };
             let answer = match answer {
                 Ok(body) => Ok(Payload::from(body.as_le_slice(&store))),
                 Err(error) => Err(error.into()),
             };
-            let stand_in = store.data().callbacks.get(&callback);
-            Ok((stand_in.is_some_and(|stand_in| stand_in.reply(request, answer)),))
+            Ok((stand_in.reply(request, answer),))
         },
     )?;
     imports.func_wrap(&import_async::NEXT, |store: Store<'_>, (callback,): (u64,)| {

@@ -325,7 +325,9 @@ impl Known<'_> {
                 Val::List(vec![Val::U64(self.others.callback.pid().id)])
             }
             (_, TypeDefKind::List(_)) => Val::List(Vec::new()),
-            (_, TypeDefKind::Result(_)) => Val::Result(Ok(Some(Box::new(Val::List(Vec::new()))))),
+            (_, TypeDefKind::Result(result)) => {
+                Val::Result(Ok(result.ok.as_ref().map(|ty| Box::new(self.value("", ty)))))
+            }
             (_, other) => panic!("no import takes {other:?}"),
         }
     }

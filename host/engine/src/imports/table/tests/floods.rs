@@ -118,7 +118,9 @@ impl Arguments<'_> {
                 Val::List(vec![self.value(name, &Type::Id(*id))])
             }
             (_, TypeDefKind::List(_)) => Val::List(Vec::new()),
-            (_, TypeDefKind::Result(_)) => Val::Result(Ok(Some(Box::new(Val::List(vec![Val::U8(7); BODY]))))),
+            (_, TypeDefKind::Result(result)) => {
+                Val::Result(Ok(result.ok.as_ref().map(|ty| Box::new(self.value("", ty)))))
+            }
             (_, other) => panic!("no import takes {other:?}"),
         }
     }
