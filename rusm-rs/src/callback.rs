@@ -10,6 +10,7 @@ use crate::bindings::outcomes::Outcome;
 use crate::bindings::types::{CallError, Pid, RequestKind};
 use crate::bindings::wait;
 use crate::body::short;
+use crate::client::NOBODY;
 use crate::serve::{Answer, Incoming};
 
 /// A reference that this process answers for itself: made by `callback` of a contract's module, and given to a call as the
@@ -365,9 +366,6 @@ fn serve(request: CallbackRequest) -> Option<CallbackAnswer> {
     incoming.finish();
     None
 }
-
-/// Of no process.
-const NOBODY: Pid = Pid { node: 0, id: 0 };
 
 const ONE_CALL: &str =
     "a callback is for one call, and this one was given to a call already: make another one";

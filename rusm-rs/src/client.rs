@@ -169,7 +169,7 @@ impl Decode for Client {
 }
 
 /// Of no process.
-const NOBODY: Pid = Pid { node: 0, id: 0 };
+pub(crate) const NOBODY: Pid = Pid { node: 0, id: 0 };
 
 /// Whether two contracts are one.
 pub const fn is_same(one: &str, other: &str) -> bool {

@@ -3,15 +3,16 @@ use std::collections::{HashMap, HashSet};
 use heck::ToUpperCamelCase as _;
 use wit_parser::{
     Docs, Function as WitFunction, FunctionKind, InterfaceId, Resolve, Span, Stability, Type as WitType,
-    TypeDefKind, TypeId, TypeOwner,
+    TypeDefKind, TypeId,
 };
 
-use super::{ContractError, contract_id, place, type_names};
+use super::{ContractError, place, type_names};
 use crate::names::{self, Kind};
 use crate::{
-    Case, Contract, Field, Function, Gated, Param, Reference, Shape, Type, TypeDef, TypeKind, canonical,
-    printer,
+    Case, Contract, Field, Function, Gated, Param, Shape, Type, TypeDef, TypeKind, canonical, printer,
 };
+
+mod references;
 
 /// What a contract is read for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,10 +66,7 @@ pub(super) fn read(
             _ => reader.contract.functions.push(read),
         }
     }
-    reader.contract.referable = match interface.types.get(REFERENCE) {
-        Some(ty) => reader.is_pid(*ty) && reader.own_reference(*ty, interface.span)?.is_some(),
-        None => false,
-    };
+    reader.contract.referable = reader.has_reference(id)?;
     reader.name_types(id);
     if strictness == Strictness::Generate {
         reader.check_names(id)?;
@@ -513,58 +511,6 @@ impl Reader<'_> {
         Err(self.unsupported(span, what, "rename one of them"))
     }
 
-    fn is_pid(&self, id: TypeId) -> bool {
-        let def = &self.resolve.types[id];
-        if let TypeDefKind::Type(WitType::Id(of)) = &def.kind {
-            return self.is_pid(*of);
-        }
-        let TypeOwner::Interface(owner) = def.owner else { return false };
-        let interface = &self.resolve.interfaces[owner];
-        let in_actor = interface.package.is_some_and(|package| {
-            let name = &self.resolve.packages[package].name;
-            name.namespace == "rusm" && name.name == "actor"
-        });
-        in_actor && def.name.as_deref() == Some("pid")
-    }
-
-    /// The contract whose services an alias of `pid` stands for: that of the interface which calls it `ref`.
-    fn reference(&self, mut id: TypeId, span: Span) -> Result<Option<Reference>, ContractError> {
-        let mut found: Option<Reference> = None;
-        loop {
-            if let Some(reference) = self.own_reference(id, span)? {
-                if let Some(first) = found {
-                    let what = format!(
-                        "`ref` in `{}` stands for a service of `{0}`, not of `{}`",
-                        first.name, reference.name
-                    );
-                    return Err(self.unsupported(span, what, "give the alias another name"));
-                }
-                found = Some(reference);
-            }
-            match &self.resolve.types[id].kind {
-                TypeDefKind::Type(WitType::Id(of)) => id = type_names::origin(self.resolve, *of),
-                _ => return Ok(found),
-            }
-        }
-    }
-
-    /// The contract of an interface, if this is what it calls `ref`.
-    fn own_reference(&self, id: TypeId, span: Span) -> Result<Option<Reference>, ContractError> {
-        let def = &self.resolve.types[id];
-        let TypeOwner::Interface(owner) = def.owner else { return Ok(None) };
-        if def.name.as_deref() != Some(REFERENCE) {
-            return Ok(None);
-        }
-        let Some(id) = contract_id(self.resolve, owner, &[]) else { return Ok(None) };
-        let interface = &self.resolve.interfaces[owner];
-        let name = interface.name.clone().unwrap_or_default();
-        if interface.functions.is_empty() {
-            let what = format!("`ref` in `{name}` stands for a service of `{name}`, which has no functions");
-            return Err(self.unsupported(span, what, "give the alias another name, or use `pid`"));
-        }
-        Ok(Some(Reference { contract: id.to_string(), name }))
-    }
-
     fn misplaced_stream(&self, span: Span) -> ContractError {
         let instead = "write it as one parameter, as the result, or as `result<stream<t>, e>`";
         self.unsupported(span, "a stream inside of another type".into(), instead)
@@ -582,9 +528,6 @@ fn bare(name: &str, text: &Docs) -> Case {
 fn docs(docs: &Docs) -> String {
     docs.contents.as_deref().unwrap_or_default().trim().to_owned()
 }
-
-/// The alias of `pid` that stands for a service of its interface.
-const REFERENCE: &str = "ref";
 
 /// The function that answers spawn.
 const CONSTRUCTOR: &str = "init";

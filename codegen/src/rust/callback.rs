@@ -13,13 +13,7 @@ impl Emitter<'_> {
 
     fn callback_of_one(&self, function: &Function) -> TokenStream {
         let types = self.handler_params(function).into_iter().map(|(_, ty)| ty);
-        let answer = match function.shape {
-            Shape::Cast => quote!(),
-            _ => {
-                let answer = self.handler_answer(function);
-                quote!(-> #answer)
-            }
-        };
+        let answer = self.returns(function);
         let made = callback(&self.arm(function, &quote!(handler), &quote!(), false));
         let text = format!(
             "A callback whose `{}` is this closure: a reference to be given to a call, which answers as long as that call takes.",
@@ -70,14 +64,16 @@ impl Emitter<'_> {
     fn signature(&self, function: &Function) -> TokenStream {
         let name = names::method(&function.name);
         let params = self.handler_params(function).into_iter().map(|(name, ty)| quote!(#name: #ty));
-        let answer = match function.shape {
-            Shape::Cast => quote!(),
-            _ => {
-                let answer = self.handler_answer(function);
-                quote!(-> #answer)
-            }
-        };
+        let answer = self.returns(function);
         quote!(fn #name(&mut self, #(#params),*) #answer)
+    }
+
+    fn returns(&self, function: &Function) -> TokenStream {
+        if matches!(function.shape, Shape::Cast) {
+            return quote!();
+        }
+        let answer = self.handler_answer(function);
+        quote!(-> #answer)
     }
 }
 

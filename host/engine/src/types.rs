@@ -173,6 +173,18 @@ pub(crate) struct Request {
     pub(crate) reference: Reference,
     pub(crate) kind: RequestKind,
 }
+
+impl Request {
+    pub(crate) fn call(sender: rusm_otp::Pid, reference: Reference) -> Self {
+        Self { sender: sender.into(), reference, kind: RequestKind::Call }
+    }
+
+    /// Nobody waits for an answer: it has no reference.
+    pub(crate) fn cast(sender: rusm_otp::Pid) -> Self {
+        Self { sender: sender.into(), reference: 0, kind: RequestKind::Cast }
+    }
+}
+
 #[derive(ComponentType, Lift, Lower, Clone, Debug)]
 #[component(record)]
 pub(crate) struct Mail {

@@ -19,6 +19,9 @@ use crate::sync::{AtomicU32, AtomicUsize};
 use crate::{ExitReason, Message, Pid, Reference};
 
 mod bounds;
+mod callback;
+
+pub(crate) use callback::Callback;
 
 /// How a process starts.
 #[derive(Debug, Clone, Default)]
@@ -295,45 +298,6 @@ pub(crate) struct Rare {
     pub(crate) dropped: u64,
 }
 
-/// What a server or a state machine is in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[repr(u8)]
-pub(crate) enum Callback {
-    None,
-    Init,
-    Call,
-    Cast,
-    Info,
-    Timeout,
-    Continue,
-    Event,
-    Enter,
-    Terminate,
-}
-
-impl Callback {
-    const ALL: [(Self, Option<&'static str>); 10] = [
-        (Self::None, None),
-        (Self::Init, Some("init")),
-        (Self::Call, Some("handle_call")),
-        (Self::Cast, Some("handle_cast")),
-        (Self::Info, Some("handle_info")),
-        (Self::Timeout, Some("handle_timeout")),
-        (Self::Continue, Some("handle_continue")),
-        (Self::Event, Some("handle_event")),
-        (Self::Enter, Some("enter")),
-        (Self::Terminate, Some("terminate")),
-    ];
-
-    pub(crate) fn from_code(code: u8) -> Self {
-        Self::ALL.get(usize::from(code)).map_or(Self::None, |(callback, _)| *callback)
-    }
-
-    pub(crate) fn name(self) -> Option<&'static str> {
-        Self::ALL.iter().find(|(callback, _)| *callback == self).and_then(|(_, name)| *name)
-    }
-}
-
 /// What only a process itself uses, mostly: locked before its state where both are.
 #[derive(Debug, Default)]
 pub(crate) struct Private {
@@ -457,6 +421,11 @@ impl State {
         self.body.clone()
     }
 
+    /// How many messages wait, but for those that come first.
+    pub(crate) fn messages(&self, inbox: &Inbox) -> usize {
+        self.incoming.len() + inbox.messages()
+    }
+
     /// Whether it is about to end.
     pub(crate) fn is_ending(&self) -> bool {
         self.ending || self.exit.is_some()
@@ -476,8 +445,7 @@ impl State {
             self.room = UNBOUNDED;
             return true;
         };
-        let messages = self.incoming.len() + inbox.messages();
-        let free = (account.most_messages as usize).saturating_sub(messages);
+        let free = (account.most_messages as usize).saturating_sub(self.messages(inbox));
         self.room = u16::try_from(free).unwrap_or(UNBOUNDED).min(UNBOUNDED - 1);
         let waiting = account.incoming + inbox.bytes();
         let fits = waiting == 0 || waiting.saturating_add(bytes) <= account.most_mail;

@@ -107,7 +107,7 @@ impl StandIn {
     pub fn finish(&self) {
         let Some(slot) = self.slot() else { return };
         let Some(mut state) = slot.lock(self.pid()) else { return };
-        let waiting = state.incoming.len() + slot.inbox.messages();
+        let waiting = state.messages(&slot.inbox);
         self.left.store(u32::try_from(waiting).unwrap_or(UNFINISHED - 1), Ordering::Relaxed);
         // Whoever waits for a message that will not come.
         let receivers = state.rare.as_mut().map(|rare| std::mem::take(&mut rare.receivers));
@@ -118,7 +118,7 @@ impl StandIn {
     /// How many messages wait.
     pub fn waiting(&self) -> usize {
         let Some(slot) = self.slot() else { return 0 };
-        slot.lock(self.pid()).map_or(0, |state| state.incoming.len() + slot.inbox.messages())
+        slot.lock(self.pid()).map_or(0, |state| state.messages(&slot.inbox))
     }
 
     fn is_finished(&self) -> bool {

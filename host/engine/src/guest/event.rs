@@ -1,6 +1,6 @@
 use rusm_otp::{Context, GroupChange, Message};
 
-use crate::types::{self, Event, RequestKind};
+use crate::types::{self, Event};
 
 /// A message as a guest sees it.
 pub(crate) fn event(context: &Context, message: Message) -> Option<Event> {
@@ -9,11 +9,7 @@ pub(crate) fn event(context: &Context, message: Message) -> Option<Event> {
             Event::Mail(types::Mail { sender: sender.into(), body: body.into() })
         }
         Message::Call(request) => {
-            let origin = types::Request {
-                sender: request.sender.into(),
-                reference: request.reference,
-                kind: RequestKind::Call,
-            };
+            let origin = types::Request::call(request.sender, request.reference);
             let handle = request.stream.map(|end| context.own_stream(end));
             Event::Delivery(types::Delivery {
                 request: origin,
@@ -23,7 +19,7 @@ pub(crate) fn event(context: &Context, message: Message) -> Option<Event> {
             })
         }
         Message::Cast { sender, key, body } => {
-            let request = types::Request { sender: sender.into(), reference: 0, kind: RequestKind::Cast };
+            let request = types::Request::cast(sender);
             Event::Delivery(types::Delivery { request, key, body: body.into(), handle: None })
         }
         Message::Down { monitor, pid, reason } => {

@@ -5,7 +5,6 @@ use std::pin::pin;
 use std::sync::{Arc, LazyLock};
 use std::task::Poll;
 
-use bytes::Bytes;
 use futures::FutureExt as _;
 use futures::future::{Either, select};
 use rusm_otp::{Message, Payload, StandIn, StreamEnd, first_message};
@@ -16,10 +15,9 @@ use wasmtime::component::{ComponentType, FutureReader, Lower, WasmList};
 use super::arguments::{Store, limit, milliseconds};
 use super::table::{Import, Imports, callbacks as import, callbacks_async as import_async};
 use super::{calls, wait_async};
-use crate::guest::{Guest, StartedCall, waited};
+use crate::guest::{Guest, waited};
 use crate::types::{
-    CallError, CallEvent, CallbackAnswer, CallbackRequest, Delivery, Pid, Reference, Request, RequestKind,
-    StreamHandle,
+    CallError, CallEvent, CallbackAnswer, CallbackRequest, Delivery, Pid, Reference, Request, StreamHandle,
 };
 
 pub(super) fn add(imports: &mut Imports<'_>) -> wasmtime::Result<()> {
@@ -258,17 +256,9 @@ async fn call_wait(
         }
         None => {
             let reply = started.reply.take().map_or(Err(rusm_otp::CallError::Cancelled), |(reply, _)| reply);
-            Some(CallEvent::Reply(told(store, &started, reply)))
+            Some(CallEvent::Reply(calls::told(&store.data().component, started.key, reply)))
         }
     }
-}
-
-fn told(
-    store: &Store<'_>,
-    started: &StartedCall,
-    reply: Result<Payload, rusm_otp::CallError>,
-) -> Result<Bytes, CallError> {
-    reply.map(Bytes::from).map_err(|error| calls::explain(&store.data().component, started.key, error))
 }
 
 /// Waits until a stream is ready, and for messages to callbacks.
@@ -325,14 +315,10 @@ fn taken(
                 return None;
             }
             let handle = stream.map(|end| context.own_stream(end));
-            let (sender, reference) = (request.sender.into(), request.reference);
-            let origin = Request { sender, reference, kind: RequestKind::Call };
+            let origin = Request::call(request.sender, request.reference);
             Some((origin, request.key, std::mem::take(&mut request.body), handle))
         }
-        Message::Cast { sender, key, body } => {
-            let origin = Request { sender: sender.into(), reference: 0, kind: RequestKind::Cast };
-            Some((origin, key, body, None))
-        }
+        Message::Cast { sender, key, body } => Some((Request::cast(sender), key, body, None)),
         _ => None,
     }
 }

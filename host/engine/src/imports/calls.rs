@@ -1,5 +1,6 @@
 //! Calls: what both lanes do for them, apart from how each waits.
 
+use bytes::Bytes;
 use rusm_otp::{Payload, PendingCall, Reference, STREAM_WINDOW, StreamEnd, stream};
 use tokio::time::Instant;
 
@@ -54,6 +55,15 @@ pub(super) fn explain(caller: &Component, key: u32, error: rusm_otp::CallError) 
         }
         other => other.into(),
     }
+}
+
+/// A reply as the guest sees it.
+pub(super) fn told(
+    caller: &Component,
+    key: u32,
+    reply: Result<Payload, rusm_otp::CallError>,
+) -> Result<Bytes, CallError> {
+    reply.map(Bytes::from).map_err(|error| explain(caller, key, error))
 }
 
 /// Sends a call with the stream it wants, and keeps it until it is waited for.

@@ -65,7 +65,7 @@ pub(super) fn add(imports: &mut Imports<'_>) -> wasmtime::Result<()> {
         Box::new(async move {
             match calls::take_call(store.data_mut(), call) {
                 Ok(StartedCall { reply: Some((reply, _)), key, .. }) => {
-                    Ok((reply.map(Bytes::from).map_err(|error| explain(&store, key, error)),))
+                    Ok((calls::told(&store.data().component, key, reply),))
                 }
                 Ok(started) => Ok((wait_for(&mut store, started.pending, started.key).await,)),
                 Err(error) => Ok((Err(error),)),
@@ -128,7 +128,7 @@ async fn call(
     let begun = calls::begin_call(store.data(), to, key, body);
     let mut pending = begun.map_err(|error| explain(store, key, error))?;
     match store.data().context.try_wait(&mut pending) {
-        Some(reply) => reply.map(Bytes::from).map_err(|error| explain(store, key, error)),
+        Some(reply) => calls::told(&store.data().component, key, reply),
         None => wait_for(store, calls::due(pending, deadline), key).await,
     }
 }
@@ -136,7 +136,7 @@ async fn call(
 async fn wait_for(store: &mut Store<'_>, pending: PendingCall, key: u32) -> Result<Bytes, CallError> {
     let context = store.data().context.clone();
     let reply = waited(store, context.wait(pending)).await;
-    reply.map(Bytes::from).map_err(|error| explain(store, key, error))
+    calls::told(&store.data().component, key, reply)
 }
 
 /// Writes a chunk, which is copied once there is room for it.

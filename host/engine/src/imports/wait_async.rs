@@ -146,9 +146,7 @@ fn attempt(
     let at_once = may_answer_now(store);
     let Guest { context, component, .. } = store.data();
     match at_once.then(|| context.try_wait(&mut pending)).flatten() {
-        Some(reply) => {
-            reply.map(Bytes::from).map_err(|error| Unanswered::Failed(calls::explain(component, key, error)))
-        }
+        Some(reply) => calls::told(component, key, reply).map_err(Unanswered::Failed),
         None => {
             let pending = match deadline {
                 Some(deadline) => calls::due(pending, deadline),
@@ -171,7 +169,7 @@ fn answer(
             let (context, component) = (store.data().context.clone(), store.data().component.clone());
             let reply = async move {
                 let reply = context.wait(pending).await;
-                reply.map(Bytes::from).map_err(|error| calls::explain(&component, key, error))
+                calls::told(&component, key, reply)
             };
             if at_once { later(store, reply) } else { after_others(store, reply) }
         }

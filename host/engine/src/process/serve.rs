@@ -12,7 +12,7 @@ use crate::Component;
 use crate::code::{Code, Exports};
 use crate::crash::exit_of_code;
 use crate::guest::{Guest, Stops, event, noting, within};
-use crate::types::{self, Event, Outcome, RequestKind, ShortBody, ShortOutcome, StreamHandle};
+use crate::types::{self, Event, Outcome, ShortBody, ShortOutcome, StreamHandle};
 
 /// The exports of a service, found in one instance.
 #[derive(Clone, Copy)]
@@ -222,7 +222,7 @@ pub(super) async fn serve<S: Service>(
             Message::Call(request) => answer(service, context, component, request).await?,
             Message::Cast { sender, key, body } => {
                 service.enter(Some(key));
-                let request = types::Request { sender: sender.into(), reference: 0, kind: RequestKind::Cast };
+                let request = types::Request::cast(sender);
                 let mut incoming = Incoming { key, request, body, handle: None };
                 let answer = service.handle(&mut incoming).await?;
                 log_cast(context, component, key, &answer);
@@ -265,7 +265,7 @@ async fn answer<S: Service>(
     let handle = request.stream.take().map(|end| context.own_stream(end));
     let mut incoming = Incoming {
         key,
-        request: types::Request { sender: request.sender.into(), reference, kind: RequestKind::Call },
+        request: types::Request::call(request.sender, reference),
         body: std::mem::take(&mut request.body),
         handle,
     };
