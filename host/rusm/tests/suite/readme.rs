@@ -28,31 +28,33 @@ fn files(page: &str) -> BTreeMap<String, String> {
     files
 }
 
+/// Writes a file unless it has this text already, so that what was built from it stands.
+fn write_changed(path: &Path, text: &str) {
+    if !fs::read_to_string(path).is_ok_and(|own| own == text) {
+        fs::create_dir_all(path.parent().expect("a folder")).expect("it can be made");
+        fs::write(path, text).expect("it can be written");
+    }
+}
+
 /// The project of a page, built: its crates in the folders of these names, and its package beside the manifest.
 fn project(name: &str, page: &str, crates: &[&str]) -> (PathBuf, Project, Vec<Built>) {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     let files = files(page);
     assert!(files.len() >= 4, "{files:?}");
     for (path, code) in &files {
-        let path = folder.join(path);
-        fs::create_dir_all(path.parent().expect("a folder")).expect("it can be made");
-        if fs::read_to_string(&path).is_ok_and(|own| own == *code) {
-            continue;
-        }
-        fs::write(path, code).expect("it can be written");
+        write_changed(&folder.join(path), code);
     }
-    // What the page does not print: the usual manifests of a crate and of a package.
+    // What the page does not print: the usual manifests of a crate and of a package. What the crates share is built once.
     let crate_of_template = include_str!("../../../../templates/rust/Cargo.toml.in");
     for name in crates {
         let manifest = crate_of_template.replace("{{name}}", name).replace(".rusm/sdk", "../.rusm/sdk");
-        fs::write(folder.join(name).join("Cargo.toml"), manifest).expect("it can be written");
+        write_changed(&folder.join(name).join("Cargo.toml"), &manifest);
     }
+    write_changed(&folder.join(".cargo/config.toml"), "[build]\ntarget-dir = \"target\"\n");
     let package = include_str!("../../../../templates/ts/package.json").replace("{{name}}", name);
-    fs::write(folder.join("package.json"), package).expect("it can be written");
+    write_changed(&folder.join("package.json"), &package);
     let types = r#"{ "extends": "rusm-ts/tsconfig.base.json" }"#;
-    if !folder.join("tsconfig.json").is_file() {
-        fs::write(folder.join("tsconfig.json"), types).expect("it can be written");
-    }
+    write_changed(&folder.join("tsconfig.json"), types);
     let project = Project::find(&folder).expect("the page's project");
     let built = project.build(&mut Terminal::new()).expect("it builds");
     (folder, project, built)
@@ -62,7 +64,7 @@ fn project(name: &str, page: &str, crates: &[&str]) -> (PathBuf, Project, Vec<Bu
 async fn called(folder: &Path, calls: &[(&str, &str)]) -> Vec<String> {
     let mut lines = Vec::new();
     for (name, text) in calls {
-        let request = CallRequest { name: (*name).into(), text: (*text).into(), deadline_ms: 5000 };
+        let request = CallRequest { name: (*name).into(), text: (*text).into(), deadline_ms: 60_000 };
         let called = rusm::call(folder, request, &b""[..], |line| {
             lines.push(line.to_owned());
             Ok(())
