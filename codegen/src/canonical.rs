@@ -1,7 +1,7 @@
 use sha2::{Digest as _, Sha256};
 
 use crate::contract::spell_result;
-use crate::{Contract, Shape, Type, TypeKind};
+use crate::{Contract, Shape, StreamParam, Type, TypeKind};
 
 /// What addresses a function: the first four bytes, little endian, of SHA-256 over its canonical text.
 pub(crate) fn key(canonical: &str) -> u32 {
@@ -12,8 +12,18 @@ pub(crate) fn key(canonical: &str) -> u32 {
 /// A function's signature with every named type spelt out, so that two functions have the same text exactly if they
 /// mean the same on the wire: `shop:cart/cart@1#add(record{sku:string,qty:u32}) -> result<u32,variant{closed}>`. Of the
 /// version there is what compatible ones share.
-pub(crate) fn text(contract: &Contract, name: &str, params: &[Type], shape: &Shape) -> String {
+pub(crate) fn text(
+    contract: &Contract,
+    name: &str,
+    params: &[Type],
+    stream: Option<&StreamParam>,
+    shape: &Shape,
+) -> String {
+    let spell_stream = |item: &Type| format!("stream<{}>", spell(contract, item));
     let mut params: Vec<String> = params.iter().map(|ty| spell(contract, ty)).collect();
+    if let Some(stream) = stream {
+        params.insert(stream.place, spell_stream(&stream.item));
+    }
     let refusable = |ok: Option<String>, refusal: &Option<Type>| {
         let error = refusal.as_ref().map(|ty| spell(contract, ty));
         spell_result(",", ok, error)
@@ -22,16 +32,16 @@ pub(crate) fn text(contract: &Contract, name: &str, params: &[Type], shape: &Sha
         Shape::Cast | Shape::Constructor { refusal: None } => None,
         Shape::Constructor { refusal: Some(refusal) } => Some(refusable(None, refusal)),
         Shape::Call { result } => Some(spell(contract, result)),
-        Shape::StreamOut { item, refusal } => {
-            let stream = format!("stream<{}>", spell(contract, item));
-            Some(match refusal {
+        Shape::StreamOut { head, item, refusal } => {
+            let stream = spell_stream(item);
+            let answer = match head {
                 None => stream,
-                Some(refusal) => refusable(Some(stream), refusal),
+                Some(head) => format!("tuple<{},{stream}>", spell(contract, head)),
+            };
+            Some(match refusal {
+                None => answer,
+                Some(refusal) => refusable(Some(answer), refusal),
             })
-        }
-        Shape::StreamIn { place, item, result, .. } => {
-            params.insert(*place, format!("stream<{}>", spell(contract, item)));
-            Some(spell(contract, result))
         }
     };
     let series = contract.series().map(|series| format!("@{series}")).unwrap_or_default();

@@ -194,6 +194,8 @@ pub struct Function {
     pub canonical: String,
     /// What is in the message: everything but a stream.
     pub params: Vec<Param>,
+    /// The parameter that is a `stream<t>`; only functions that are answered have one.
+    pub stream: Option<StreamParam>,
     /// What kind of message it is.
     pub shape: Shape,
 }
@@ -205,6 +207,17 @@ pub struct Param {
     pub name: String,
     /// Its type.
     pub ty: Type,
+}
+
+/// A parameter that is a stream.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StreamParam {
+    /// In WIT's spelling.
+    pub name: String,
+    /// Its place among all parameters.
+    pub place: usize,
+    /// What flows.
+    pub item: Type,
 }
 
 /// How a function is used, read from its signature alone.
@@ -222,23 +235,15 @@ pub enum Shape {
     },
     /// It has no result: the caller goes on.
     Cast,
-    /// `-> stream<t>`, or `-> result<stream<t>, e>` if it may refuse.
+    /// It answers with a stream: `-> stream<t>`, or `-> tuple<head, stream<t>>` if a value comes first; either may be in a
+    /// `result<.., e>` if it may refuse.
     StreamOut {
+        /// The value before the stream.
+        head: Option<Type>,
         /// What flows.
         item: Type,
         /// The error of its result.
         refusal: Option<Option<Type>>,
-    },
-    /// One parameter is a `stream<t>`.
-    StreamIn {
-        /// What the parameter is called.
-        name: String,
-        /// Its place among all parameters.
-        place: usize,
-        /// What flows.
-        item: Type,
-        /// As in a call.
-        result: Type,
     },
 }
 
@@ -326,17 +331,15 @@ impl Contract {
         }
         for function in self.all_functions() {
             function.params.iter().for_each(|param| within(&param.ty, see));
+            function.stream.iter().for_each(|stream| within(&stream.item, see));
             match &function.shape {
                 Shape::Cast => {}
                 Shape::Constructor { refusal } => refusal.iter().flatten().for_each(|ty| within(ty, see)),
                 Shape::Call { result } => within(result, see),
-                Shape::StreamOut { item, refusal } => {
+                Shape::StreamOut { head, item, refusal } => {
+                    head.iter().for_each(|ty| within(ty, see));
                     within(item, see);
                     refusal.iter().flatten().for_each(|ty| within(ty, see));
-                }
-                Shape::StreamIn { item, result, .. } => {
-                    within(item, see);
-                    within(result, see);
                 }
             }
         }
@@ -368,14 +371,29 @@ impl Contract {
 impl Function {
     /// What a caller awaits when it calls: the type of the reply's body.
     pub fn reply(&self) -> Option<Type> {
-        let refusable = |refusal: &Option<Option<Type>>| {
-            let error = refusal.clone()?;
-            Some(Type::Result(None, error.map(Box::new)))
+        let refusable = |head: Option<&Type>, refusal: &Option<Option<Type>>| match refusal {
+            None => head.cloned(),
+            Some(error) => Some(Type::Result(head.cloned().map(Box::new), error.clone().map(Box::new))),
         };
         match &self.shape {
-            Shape::Constructor { refusal } | Shape::StreamOut { refusal, .. } => refusable(refusal),
-            Shape::Call { result } | Shape::StreamIn { result, .. } => Some(result.clone()),
+            Shape::Constructor { refusal } => refusable(None, refusal),
+            Shape::StreamOut { head, refusal, .. } => refusable(head.as_ref(), refusal),
+            Shape::Call { result } => Some(result.clone()),
             Shape::Cast => None,
         }
     }
+
+    /// Which streams a call of it has.
+    pub fn streams(&self) -> Streams {
+        Streams { to_callee: self.stream.is_some(), to_caller: matches!(self.shape, Shape::StreamOut { .. }) }
+    }
+}
+
+/// Which streams a call has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Streams {
+    /// The caller writes one.
+    pub to_callee: bool,
+    /// The callee writes one.
+    pub to_caller: bool,
 }

@@ -17,7 +17,8 @@ pub mod typescript;
 pub mod value;
 
 pub use contract::{
-    Case, Contract, Field, Function, Gated, Param, Reference, Shape, Type, TypeDef, TypeKind,
+    Case, Contract, Field, Function, Gated, Param, Reference, Shape, StreamParam, Streams, Type, TypeDef,
+    TypeKind,
 };
 pub use load::{ContractError, Wit};
 pub use nearest::nearest;

@@ -60,21 +60,25 @@ pub(crate) fn signature(contract: &Contract, function: &Function) -> String {
     let param = |name: &str, ty: String| format!("{}: {ty}", id(name));
     let mut params: Vec<String> =
         function.params.iter().map(|own| param(&own.name, spell(contract, &own.ty))).collect();
+    let spell_stream = |item: &Type| format!("stream<{}>", spell(contract, item));
+    if let Some(stream) = &function.stream {
+        params.insert(stream.place, param(&stream.name, spell_stream(&stream.item)));
+    }
     let error = |refusal: &Option<Type>| refusal.as_ref().map(|ty| spell(contract, ty));
     let answer = match &function.shape {
         Shape::Cast | Shape::Constructor { refusal: None } => None,
         Shape::Constructor { refusal: Some(refusal) } => Some(result(None, error(refusal))),
         Shape::Call { result: reply } => Some(spell(contract, reply)),
-        Shape::StreamOut { item, refusal } => {
-            let stream = format!("stream<{}>", spell(contract, item));
-            Some(match refusal {
+        Shape::StreamOut { head, item, refusal } => {
+            let stream = spell_stream(item);
+            let answer = match head {
                 None => stream,
-                Some(refusal) => result(Some(stream), error(refusal)),
+                Some(head) => format!("tuple<{}, {stream}>", spell(contract, head)),
+            };
+            Some(match refusal {
+                None => answer,
+                Some(refusal) => result(Some(answer), error(refusal)),
             })
-        }
-        Shape::StreamIn { name, place, item, result: reply } => {
-            params.insert(*place, param(name, format!("stream<{}>", spell(contract, item))));
-            Some(spell(contract, reply))
         }
     };
     let answer = answer.map(|ty| format!(" -> {ty}")).unwrap_or_default();

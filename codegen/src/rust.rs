@@ -150,22 +150,58 @@ impl Emitter<'_> {
     /// What a call of the function answers its caller with: the value, and the contract's own error.
     fn answer(&self, function: &Function) -> (TokenStream, Option<TokenStream>) {
         match &function.shape {
-            Shape::Call { result } | Shape::StreamIn { result, .. } => match self.contract.resolved(result) {
+            Shape::Call { result } => match self.contract.resolved(result) {
                 Type::Result(ok, error) => {
                     (self.payload(ok.as_deref()), Some(self.payload(error.as_deref())))
                 }
                 _ => (self.ty(result), None),
             },
-            Shape::StreamOut { item, refusal } => {
-                let item = self.ty(item);
-                let refusal = refusal.as_ref().map(|refusal| self.payload(refusal.as_ref()));
-                (quote!(rt::StreamReader<#item>), refusal)
+            Shape::StreamOut { head, item, refusal } => {
+                let mut reader = self.end(End::Reader, item);
+                if function.stream.is_some() {
+                    reader = quote!(rt::Duplex<'stream, #reader>);
+                }
+                (self.headed(head.as_ref(), &reader), self.refusal(refusal.as_ref()))
             }
-            Shape::Constructor { refusal } => {
-                (quote!(()), refusal.as_ref().map(|refusal| self.payload(refusal.as_ref())))
-            }
+            Shape::Constructor { refusal } => (quote!(()), self.refusal(refusal.as_ref())),
             Shape::Cast => (quote!(()), None),
         }
+    }
+
+    fn refusal(&self, refusal: Option<&Option<Type>>) -> Option<TokenStream> {
+        refusal.map(|error| self.payload(error.as_ref()))
+    }
+
+    /// A stream, after the value that comes before it.
+    fn headed(&self, head: Option<&Type>, stream: &TokenStream) -> TokenStream {
+        match head {
+            None => stream.clone(),
+            Some(head) => {
+                let head = self.ty(head);
+                quote!((#head, #stream))
+            }
+        }
+    }
+
+    /// What stands for a stream of these items: bytes are no items.
+    fn end(&self, end: End, item: &Type) -> TokenStream {
+        if self.is_byte(item) {
+            return match end {
+                End::Reader => quote!(rt::ByteReader),
+                End::Writer => quote!(rt::ByteWriter),
+                End::Source => quote!(rt::ByteStream),
+            };
+        }
+        let item = self.ty(item);
+        match end {
+            End::Reader => quote!(rt::StreamReader<#item>),
+            End::Writer => quote!(rt::StreamWriter<#item>),
+            End::Source => quote!(rt::Stream<#item>),
+        }
+    }
+
+    fn is_byte(&self, item: &Type) -> bool {
+        *self.contract.resolved(item) == Type::U8
     }
 
     fn is_later(&self, function: &Function) -> bool {
@@ -175,6 +211,14 @@ impl Emitter<'_> {
     fn key(&self, function: &Function) -> Literal {
         Literal::u32_suffixed(function.key)
     }
+}
+
+/// What reads a stream, what writes it, and what a service answers with.
+#[derive(Clone, Copy)]
+enum End {
+    Reader,
+    Writer,
+    Source,
 }
 
 fn docs(docs: &str) -> TokenStream {

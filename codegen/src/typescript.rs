@@ -10,7 +10,7 @@ use std::fmt::Write as _;
 use heck::ToUpperCamelCase as _;
 
 use crate::names::{Kind, Language, USED_GLOBALS, spell, type_names};
-use crate::{Contract, Function, Reference, Shape, Type, TypeKind};
+use crate::{Contract, Function, Reference, Shape, StreamParam, Type, TypeKind};
 
 mod client;
 mod codec;
@@ -246,8 +246,8 @@ impl Emitter<'_> {
         match &function.shape {
             Shape::Cast => ("void".into(), None),
             Shape::Constructor { refusal: error } => ("void".into(), refusal(error)),
-            Shape::Call { result } | Shape::StreamIn { result, .. } => split(result),
-            Shape::StreamOut { item, refusal: error } => (self.ty(item), refusal(error)),
+            Shape::Call { result } => split(result),
+            Shape::StreamOut { item, refusal: error, .. } => (self.item(item), refusal(error)),
         }
     }
 
@@ -256,7 +256,10 @@ impl Emitter<'_> {
         let error = error.map(|error| format!(", {error}")).unwrap_or_default();
         match &function.shape {
             Shape::Cast => format!("void | {}<void>", self.global("Promise")),
-            Shape::StreamOut { .. } => format!("$.StreamAnswer<{value}{error}>"),
+            Shape::StreamOut { head: None, .. } => format!("$.StreamAnswer<{value}{error}>"),
+            Shape::StreamOut { head: Some(head), .. } => {
+                format!("$.HeadedStreamAnswer<{}, {value}{error}>", self.ty(head))
+            }
             _ => format!("$.Answer<{value}{error}>"),
         }
     }
@@ -267,8 +270,8 @@ impl Emitter<'_> {
             .iter()
             .map(|param| format!("{}: {}", local(&param.name), self.ty(&param.ty)))
             .collect();
-        if let Shape::StreamIn { name, place, item, .. } = &function.shape {
-            let item = self.ty(item);
+        if let Some(StreamParam { name, place, item }) = &function.stream {
+            let item = self.item(item);
             let mut ty = format!("{}<{item}>", self.global("AsyncIterable"));
             if !service {
                 let _ = write!(ty, " | {}<{item}>", self.global("Iterable"));
@@ -307,7 +310,6 @@ impl Emitter<'_> {
             Shape::Call { .. } => "call",
             Shape::Cast => "cast",
             Shape::StreamOut { .. } => "stream-out",
-            Shape::StreamIn { .. } => "stream-in",
         };
         put(format!("{}: {{", function.key));
         let method = method(&function.name);
@@ -318,17 +320,11 @@ impl Emitter<'_> {
             function.params.iter().map(|param| (param.name.as_str(), self.decode(&param.ty))).collect();
         let locals: Vec<String> = (0..function.params.len()).map(|place| format!("a{place}")).collect();
         let mut arguments = locals.clone();
-        let stream = match &function.shape {
-            Shape::StreamIn { place, .. } => {
-                arguments.insert(*place, "stream".into());
-                "stream"
-            }
-            _ => "_stream",
-        };
-        if let Shape::StreamIn { item, .. } = &function.shape {
-            let ty = self.ty(item);
+        if let Some(StreamParam { place, item, .. }) = &function.stream {
+            arguments.insert(*place, "stream".into());
+            put("  reads: true,".into());
             put("  call(r, service, input) {".into());
-            put(format!("    const {stream} = input.read((r): {ty} => {});", self.decode(item)));
+            put(format!("    const stream = input.read({});", self.item_reader(item)));
         } else {
             put("  call(r, service) {".into());
         }
@@ -339,6 +335,9 @@ impl Emitter<'_> {
         put("    r.done();".into());
         put(format!("    return service.{method}({});", arguments.join(", ")));
         put("  },".into());
+        if let Shape::StreamOut { head: Some(head), .. } = &function.shape {
+            put(format!("  head: {},", self.writer(head)));
+        }
         if let Some(encode) = self.encode_value(function) {
             put(format!("  value: {encode},"));
         }
@@ -351,20 +350,43 @@ impl Emitter<'_> {
 
     /// What writes the value of a reply, or an item of a stream out.
     fn encode_value(&self, function: &Function) -> Option<String> {
-        let ty = match &function.shape {
-            Shape::Call { result } | Shape::StreamIn { result, .. } => match self.contract.resolved(result) {
-                Type::Result(ok, _) => ok.as_deref()?,
-                _ => result,
+        match &function.shape {
+            Shape::Call { result } => match self.contract.resolved(result) {
+                Type::Result(ok, _) => ok.as_deref().map(|ok| self.writer(ok)),
+                _ => Some(self.writer(result)),
             },
-            Shape::StreamOut { item, .. } => item,
-            Shape::Constructor { .. } | Shape::Cast => return None,
-        };
-        Some(format!("(w: $.Writer, v) => {}", self.encode(ty, &format!("(v as {})", self.ty(ty)))))
+            Shape::StreamOut { item, .. } => Some(self.item_writer(item)),
+            Shape::Constructor { .. } | Shape::Cast => None,
+        }
+    }
+
+    /// What writes a value of this type that a service has given.
+    fn writer(&self, ty: &Type) -> String {
+        format!("(w: $.Writer, v) => {}", self.encode(ty, &format!("(v as {})", self.ty(ty))))
+    }
+
+    /// An item of a stream; of bytes, a chunk of them.
+    fn item(&self, item: &Type) -> String {
+        if self.is_byte(item) { self.global("Uint8Array") } else { self.ty(item) }
+    }
+
+    fn is_byte(&self, item: &Type) -> bool {
+        *self.contract.resolved(item) == Type::U8
+    }
+
+    /// What reads an item of a stream.
+    fn item_reader(&self, item: &Type) -> String {
+        if self.is_byte(item) { "$.readBytes".into() } else { self.reader(item) }
+    }
+
+    /// What writes one that a service has given.
+    fn item_writer(&self, item: &Type) -> String {
+        if self.is_byte(item) { "$.writeBytes".into() } else { self.writer(item) }
     }
 
     fn error_type<'a>(&'a self, function: &'a Function) -> Option<&'a Type> {
         match &function.shape {
-            Shape::Call { result } | Shape::StreamIn { result, .. } => match self.contract.resolved(result) {
+            Shape::Call { result } => match self.contract.resolved(result) {
                 Type::Result(_, error) => error.as_deref(),
                 _ => None,
             },
@@ -376,9 +398,7 @@ impl Emitter<'_> {
     fn encode_refusal(&self, function: &Function) -> String {
         match self.error_type(function) {
             None => "() => {}".into(),
-            Some(ty) => {
-                format!("(w: $.Writer, v) => {}", self.encode(ty, &format!("(v as {})", self.ty(ty))))
-            }
+            Some(ty) => self.writer(ty),
         }
     }
 }

@@ -2,7 +2,7 @@
 #![cfg(feature = "host")]
 
 use rusm_codegen::section::{self, Role};
-use rusm_codegen::{Contract, ContractError, Reference, Shape, Type, Wit};
+use rusm_codegen::{Contract, ContractError, Reference, Shape, StreamParam, Streams, Type, Wit};
 
 fn contract(body: &str) -> Result<Contract, ContractError> {
     let text = format!("package shop:cart@1.2.3;\n\ninterface cart {{\n{body}\n}}\n");
@@ -22,16 +22,22 @@ fn mistake(body: &str) -> String {
 fn the_signature_says_what_a_function_is() {
     assert_eq!(function("f: func();").shape, Shape::Cast);
     assert_eq!(function("f: func() -> u8;").shape, Shape::Call { result: Type::U8 });
-    assert_eq!(
-        function("f: func() -> stream<u8>;").shape,
-        Shape::StreamOut { item: Type::U8, refusal: None }
-    );
-    assert_eq!(
-        function("f: func() -> result<stream<u8>, string>;").shape,
-        Shape::StreamOut { item: Type::U8, refusal: Some(Some(Type::String)) }
-    );
-    let shape = Shape::StreamIn { name: "b".into(), place: 1, item: Type::U8, result: Type::Bool };
-    assert_eq!(function("f: func(a: u8, b: stream<u8>, c: u8) -> bool;").shape, shape);
+    let out = |head: Option<Type>, refusal| Shape::StreamOut { head, item: Type::U8, refusal };
+    assert_eq!(function("f: func() -> stream<u8>;").shape, out(None, None));
+    let refusal = Some(Some(Type::String));
+    assert_eq!(function("f: func() -> result<stream<u8>, string>;").shape, out(None, refusal.clone()));
+    let head = Some(Type::U32);
+    assert_eq!(function("f: func() -> tuple<u32, stream<u8>>;").shape, out(head.clone(), None));
+    let opened = function("f: func() -> result<tuple<u32, stream<u8>>, string>;");
+    assert_eq!(opened.shape, out(head, refusal));
+    assert_eq!(opened.reply(), Some(Type::Result(Some(Box::new(Type::U32)), Some(Box::new(Type::String)))));
+    let fed = function("f: func(a: u8, b: stream<u8>, c: u8) -> bool;");
+    assert_eq!(fed.shape, Shape::Call { result: Type::Bool });
+    assert_eq!(fed.stream, Some(StreamParam { name: "b".into(), place: 1, item: Type::U8 }));
+    let both = function("f: func(lines: stream<string>) -> stream<string>;");
+    assert_eq!(both.streams(), Streams { to_callee: true, to_caller: true });
+    assert_eq!(both.canonical, "shop:cart/cart@1#f(stream<string>) -> stream<string>");
+    assert_eq!(opened.canonical, "shop:cart/cart@1#f() -> result<tuple<u32,stream<u8>>,string>");
     assert_eq!(function("init: func();").shape, Shape::Constructor { refusal: None });
     assert_eq!(function("init: func() -> result;").shape, Shape::Constructor { refusal: Some(None) });
 }
@@ -87,8 +93,16 @@ fn what_a_contract_cannot_contain_is_named_with_its_place_and_what_to_use_instea
         ("resource file;\nf: func() -> file;", "wit/cart.wit:5:1: a resource; pass a `pid`"),
         ("f: func() -> future<u8>;", "wit/cart.wit:4:1: a `future`; write the type itself"),
         ("f: func(v: list<stream<u8>>);", "wit/cart.wit:4:9: a stream inside of another type"),
-        ("f: func(a: stream<u8>, b: stream<u8>) -> u8;", "a second stream; a call carries one stream"),
-        ("f: func(a: stream<u8>) -> stream<u8>;", "a stream in and a stream out"),
+        (
+            "f: func(a: stream<u8>, b: stream<u8>) -> u8;",
+            "a second stream among the parameters; a call carries one stream in",
+        ),
+        (
+            "f: func() -> tuple<stream<u8>, u32>;",
+            "a stream inside of another type; write it as one parameter",
+        ),
+        ("f: func() -> tuple<u8, u8, stream<u8>>;", "a stream inside of another type"),
+        ("f: func(a: tuple<u8, stream<u8>>) -> u8;", "a stream inside of another type"),
         ("f: func(a: stream<u8>);", "a stream into a function without a result; write `-> result`"),
         ("f: async func() -> u8;", "`f` is an `async func`; write `func`"),
         ("init: func() -> u8;", "a constructor answers only whether it accepts"),

@@ -64,7 +64,7 @@ async fn call(project: &Project, name: &str, text: &str, input: &[u8]) -> anyhow
     let request = CallRequest { name: name.into(), text: text.into(), deadline_ms: 60_000 };
     let mut lines = Vec::new();
     rusm::call(project.root(), request, input, |line| {
-        lines.push(line.to_owned());
+        lines.push(line.to_string());
         Ok(())
     })
     .await?;

@@ -212,7 +212,7 @@ fn answer_later(served: &mut [Served<'_>], later: &Later) -> Result<(), Error> {
         }
     };
     let Some(known) = rust::function_of_method(&one.contract, function) else { return Ok(()) };
-    if !matches!(known.shape, Shape::Call { .. } | Shape::StreamIn { .. }) {
+    if !matches!(known.shape, Shape::Call { .. }) {
         return Err(Error::new(function.span(), "only a function with a result can answer later"));
     }
     one.later.push(known.name.clone());

@@ -8,6 +8,7 @@ pub use std::default::Default;
 pub use std::error::Error;
 pub use std::fmt::{Debug, Display, Formatter, Result as FmtResult};
 pub use std::hash::Hash;
+pub use std::io::Read;
 pub use std::iter::IntoIterator;
 pub use std::marker::Copy;
 pub use std::option::Option;
@@ -24,9 +25,14 @@ pub use crate::bindings::outcomes::Outcome;
 pub use crate::bindings::types::{Event, ExitReason, Pid, Request};
 pub use crate::call::{CallError, Never, Pending, SendError, SpawnError, fallible, plain};
 pub use crate::callback::{Callback, ClientOf, Reference};
-pub use crate::client::{Client, Monitor, Spawn, is_same};
-pub use crate::serve::{Answer, Dispatch, Incoming, Reply, State, malformed, report_panics, run};
-pub use crate::stream::{Stream, StreamReader, StreamWriter, feed};
+pub use crate::client::{Client, Monitor, Spawn, is_same, with_head, without_head};
+pub use crate::serve::{
+    Answer, Dispatch, Incoming, Reply, State, headed, headless, malformed, report_panics, run,
+};
+pub use crate::stream::{
+    ByteReader, ByteStream, ByteWriter, Duplex, Stream, StreamReader, StreamWriter, bytes, feed, feed_bytes,
+    items,
+};
 pub use crate::supervisor::ChildSpec;
 
 /// Exports a type that implements [`Dispatch`] as the component's service.

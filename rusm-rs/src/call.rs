@@ -84,7 +84,15 @@ pub struct Pending<R> {
     call: Result<u64, Option<types::CallError>>,
     /// They end with it.
     _carried: Carried,
-    decode: fn(Result<Body, types::CallError>) -> R,
+    decode: Made<R>,
+}
+
+/// What makes the answer of a reply.
+enum Made<R> {
+    Of(fn(Result<Body, types::CallError>) -> R),
+    /// With a stream, which is closed with this.
+    With(Box<dyn FnOnce(Result<Body, types::CallError>) -> R>),
+    Taken,
 }
 
 impl<R> Pending<R> {
@@ -92,6 +100,18 @@ impl<R> Pending<R> {
         started: Result<(u64, Carried), types::CallError>,
         decode: fn(Result<Body, types::CallError>) -> R,
     ) -> Self {
+        Self::made(started, Made::Of(decode))
+    }
+
+    /// With something of its own that makes the answer.
+    pub(crate) fn with(
+        started: Result<(u64, Carried), types::CallError>,
+        make: impl FnOnce(Result<Body, types::CallError>) -> R + 'static,
+    ) -> Self {
+        Self::made(started, Made::With(Box::new(make)))
+    }
+
+    fn made(started: Result<(u64, Carried), types::CallError>, decode: Made<R>) -> Self {
         match started {
             Ok((call, carried)) => Self { call: Ok(call), _carried: carried, decode },
             Err(error) => Self { call: Err(Some(error)), _carried: Carried::default(), decode },
@@ -105,7 +125,11 @@ impl<R> Pending<R> {
             Ok(call) => callback::call_wait(call).map(Body::from),
             Err(error) => Err(error.unwrap_or(types::CallError::Cancelled)),
         };
-        (self.decode)(reply)
+        match std::mem::replace(&mut self.decode, Made::Taken) {
+            Made::Of(decode) => decode(reply),
+            Made::With(make) => make(reply),
+            Made::Taken => unreachable!("it is taken by value, here alone"),
+        }
     }
 }
 

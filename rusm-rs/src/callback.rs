@@ -5,7 +5,7 @@ use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::marker::PhantomData;
 
-use crate::bindings::callbacks::{self, CallEvent, CallbackAnswer, CallbackRequest, MessageBody};
+use crate::bindings::callbacks::{self, CallEvent, CallbackAnswer, CallbackRequest, Happening, MessageBody};
 use crate::bindings::outcomes::Outcome;
 use crate::bindings::types::{CallError, Pid, RequestKind};
 use crate::bindings::wait;
@@ -267,26 +267,24 @@ pub(crate) fn call_wait(call: u64) -> Result<Vec<u8>, CallError> {
     }
 }
 
-/// Waits until a stream is ready, at most so long, and answers for callbacks meanwhile; how long the stream may still be waited
-/// for then.
-pub(crate) fn stream_wait(handle: u64, deadline_ms: u32) -> u32 {
+/// Waits for the first of these calls and streams, at most so long, and answers for callbacks meanwhile.
+pub(crate) fn wait_any(calls: &[u64], streams: &[u64], timeout_ms: Option<u64>) -> Option<Happening> {
     loop {
-        let idle = Idle::look();
-        if idle.ids().is_empty() {
-            return deadline_ms;
-        }
-        match callbacks::stream_wait(handle, idle.ids(), deadline_ms) {
-            Some(request) => serve_and_reply(request),
-            None => return deadline_ms.min(1),
+        match callbacks::wait_any(calls, streams, Idle::look().ids(), timeout_ms) {
+            Some(Happening::Request(request)) => serve_and_reply(request),
+            other => return other,
         }
     }
 }
 
-/// Waits as long as it takes until a stream has room, and answers for callbacks meanwhile.
-pub(crate) fn room_wait(handle: u64) {
-    while let Some(request) = callbacks::stream_wait(handle, Idle::look().ids(), 0) {
-        serve_and_reply(request);
+/// Waits until a stream is ready, at most so long, and answers for callbacks meanwhile; how long the stream may still be waited
+/// for then.
+pub(crate) fn stream_wait(handle: u64, deadline_ms: u32) -> u32 {
+    if Idle::look().ids().is_empty() {
+        return deadline_ms;
     }
+    wait_any(&[], &[handle], (deadline_ms > 0).then_some(deadline_ms.into()));
+    deadline_ms.min(1)
 }
 
 /// Those that do not handle a message now: nearly always a few.

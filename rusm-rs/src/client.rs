@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use rusm_wire::{Decode, DecodeError, Encode, Reader, Writer};
 
+use crate::bindings::callbacks::Happening;
 use crate::bindings::options::{SpawnOptions, Started};
 use crate::bindings::types::{self, Pid, StreamDirection, Target};
 use crate::bindings::wait::ShortAnswer;
@@ -11,7 +12,7 @@ use crate::bindings::{names, process, wait};
 use crate::body::{Body, short};
 use crate::call::{CallError, Pending, SendError, SpawnError};
 use crate::callback::{self, Carried};
-use crate::stream::{StreamReader, StreamWriter};
+use crate::stream::{Duplex, Feed, Inlet, Pump, Reading, Writing};
 use crate::timers::milliseconds;
 
 /// How a service is started; see [`Spawn::new`].
@@ -274,32 +275,108 @@ impl Client {
         Ok((started, carried.by(started.call)))
     }
 
-    pub fn stream_out<T: Decode, E>(
+    pub fn stream_out<R: Reading, H, E>(
         &self,
         key: u32,
         body: Writer,
-        accepted: impl FnOnce(Result<Body, types::CallError>) -> Result<(), CallError<E>>,
-    ) -> Result<StreamReader<T>, CallError<E>> {
+        accepted: impl FnOnce(Result<Body, types::CallError>) -> Result<H, CallError<E>>,
+    ) -> Result<(H, R), CallError<E>> {
         let (started, carried) = self.start(key, &body, Some(StreamDirection::ToCaller))?;
         // Made first, so that a refusal closes the handle.
-        let reader = StreamReader::new(started.handle).carrying(carried);
-        accepted(callback::call_wait(started.call).map(Body::from))?;
-        Ok(reader)
+        let inlet = Inlet::new(started.handle).carrying(carried);
+        let head = accepted(callback::call_wait(started.call).map(Body::from))?;
+        Ok((head, R::of(inlet)))
     }
 
-    pub fn stream_in<T, R>(
+    pub fn stream_out_start<R: Reading + 'static, H: 'static, E: 'static, A: 'static>(
+        &self,
+        key: u32,
+        body: Writer,
+        accepted: fn(Result<Body, types::CallError>) -> Result<H, CallError<E>>,
+        opened: fn((H, R)) -> A,
+    ) -> Pending<Result<A, CallError<E>>> {
+        let started = self.start(key, &body, Some(StreamDirection::ToCaller));
+        let (started, inlet) = opening(started, |started| started.handle);
+        Pending::with(started, move |reply| Ok(opened((accepted(reply)?, R::of(inlet)))))
+    }
+
+    pub fn stream_in<W: Writing, R>(
         &self,
         key: u32,
         body: Writer,
         decode: fn(Result<Body, types::CallError>) -> R,
-    ) -> (StreamWriter<T>, Pending<R>) {
+    ) -> (W, Pending<R>) {
         let started = self.start(key, &body, Some(StreamDirection::ToCallee));
         let handle = started.as_ref().ok().and_then(|(started, _)| started.handle);
         (
-            StreamWriter::new(handle, self.deadline_ms),
+            W::of(handle, self.deadline_ms),
             Pending::new(started.map(|(started, carried)| (started.call, carried)), decode),
         )
     }
+
+    pub fn duplex<'a, R: Reading, H, E>(
+        &self,
+        key: u32,
+        body: Writer,
+        source: Box<dyn Pump + 'a>,
+        accepted: impl FnOnce(Result<Body, types::CallError>) -> Result<H, CallError<E>>,
+    ) -> Result<(H, Duplex<'a, R>), CallError<E>> {
+        let (started, carried) = self.start(key, &body, Some(StreamDirection::Both))?;
+        let handle = started.handle.unwrap_or_default();
+        let mut feed = Feed::new(handle, source);
+        let inlet = Inlet::new(wait::stream_other(handle)).carrying(carried);
+        // The callee may want to read before it answers.
+        while let Some(handle) = feed.handle() {
+            match callback::wait_any(&[started.call], &[handle], None) {
+                Some(Happening::Ready(_)) => feed.write(),
+                _ => break,
+            }
+        }
+        let head = accepted(callback::call_wait(started.call).map(Body::from))?;
+        Ok((head, Duplex::new(R::of(inlet), feed)))
+    }
+
+    pub fn duplex_start<W: Writing, R: Reading + 'static, H: 'static, E: 'static, A: 'static>(
+        &self,
+        key: u32,
+        body: Writer,
+        accepted: fn(Result<Body, types::CallError>) -> Result<H, CallError<E>>,
+        opened: fn((H, R)) -> A,
+    ) -> (W, Pending<Result<A, CallError<E>>>) {
+        let started = self.start(key, &body, Some(StreamDirection::Both));
+        let handle = started.as_ref().ok().and_then(|(started, _)| started.handle);
+        let (started, inlet) = opening(started, |_| handle.and_then(wait::stream_other));
+        let pending = Pending::with(started, move |reply| Ok(opened((accepted(reply)?, R::of(inlet)))));
+        (W::of(handle, self.deadline_ms), pending)
+    }
+}
+
+type Begun = Result<(Started, Carried), types::CallError>;
+
+/// A call that was begun, and what reads its stream when it is accepted: what the call carries is the stream's then.
+fn opening(
+    begun: Begun,
+    handle: impl FnOnce(&Started) -> Option<u64>,
+) -> (Result<(u64, Carried), types::CallError>, Inlet) {
+    match begun {
+        Ok((started, carried)) => {
+            let inlet = Inlet::new(handle(&started)).carrying(carried);
+            (Ok((started.call, Carried::default())), inlet)
+        }
+        Err(error) => (Err(error), Inlet::new(None)),
+    }
+}
+
+/// What a stream is without the nothing that comes before it.
+#[doc(hidden)]
+pub fn without_head<R>((_, reader): ((), R)) -> R {
+    reader
+}
+
+/// A stream with the value that comes before it.
+#[doc(hidden)]
+pub fn with_head<H, R>(opened: (H, R)) -> (H, R) {
+    opened
 }
 
 /// As long as Erlang's.

@@ -59,4 +59,7 @@ pub use callback::{Callback, ClientOf, Reference};
 pub use client::{Monitor, Spawn};
 pub use rusm_rs_macros::{contract, main, service};
 pub use serve::Reply;
-pub use stream::{PushError, Sink, Stream, StreamError, StreamReader, StreamWriter};
+pub use stream::{
+    ByteReader, ByteSink, ByteStream, ByteWriter, Chunks, Duplex, PushError, ReadChunks, Sink, Stream,
+    StreamError, StreamReader, StreamWriter, read_chunks,
+};

@@ -1,16 +1,17 @@
 use std::cell::RefCell;
 use std::fmt;
 use std::marker::PhantomData;
+use std::rc::Rc;
 
-use rusm_wire::{Decode, DecodeError, Encode, Writer, encode};
+use rusm_wire::{DecodeError, Encode, Writer, encode};
 
 use crate::ExitReason;
 use crate::bindings::outcomes::Outcome;
-use crate::bindings::process;
 use crate::bindings::server_short::ShortOutcome;
 use crate::bindings::types::{self, Event, Request};
+use crate::bindings::{process, wait};
 use crate::body::{Body, short};
-use crate::stream::{self, Stream, StreamReader};
+use crate::stream::{self, Inlet, Out, Reading, Source, Watched};
 
 /// An answer that is given later: keep it, and [`send`](Reply::send) when the time has come. Dropped without that, the
 /// caller gets `cancelled`.
@@ -161,11 +162,13 @@ pub struct Incoming {
     to_callback: bool,
     /// The stream that is written after the answer then.
     out: Option<u64>,
+    /// The stream in, of a call with one each way.
+    input: Option<Rc<Watched>>,
 }
 
 impl Incoming {
     pub fn new(request: Request, body: impl Into<Body>, stream: Option<u64>) -> Self {
-        Self { request, body: body.into(), stream, to_callback: false, out: None }
+        Self { request, body: body.into(), stream, to_callback: false, out: None, input: None }
     }
 
     pub(crate) fn to_callback(request: Request, body: impl Into<Body>, stream: Option<u64>) -> Self {
@@ -182,7 +185,7 @@ impl Incoming {
         if let Some(handle) = self.out {
             stream::write_all(handle);
         } else if let Some(handle) = self.stream {
-            crate::bindings::wait::stream_close(handle);
+            wait::stream_close(handle);
         }
     }
 
@@ -190,46 +193,70 @@ impl Incoming {
         &self.body
     }
 
-    pub fn reader<T: Decode>(&mut self) -> StreamReader<T> {
-        StreamReader::new(self.stream.take())
+    /// What reads the call's stream.
+    pub fn reader<R: Reading>(&mut self) -> R {
+        R::of(Inlet::new(self.stream.take()))
+    }
+
+    /// The same of a call with a stream each way: the other one is written.
+    pub fn reader_of_two<R: Reading>(&mut self) -> R {
+        let handle = self.stream.take();
+        self.stream = handle.and_then(wait::stream_other);
+        let (inlet, input) = Inlet::new(handle).watched();
+        self.input = Some(input);
+        R::of(inlet)
     }
 
     pub fn later<R>(&self) -> Reply<R> {
         Reply { reference: Some(self.request.reference), answer: PhantomData }
     }
 
-    pub fn stream<T: Encode + 'static>(&mut self, stream: Stream<T>) -> Answer {
-        match self.stream.take() {
-            Some(handle) => {
-                if self.to_callback {
-                    stream.keep(handle);
-                    self.out = Some(handle);
-                } else {
-                    stream.serve(handle);
-                }
-                Answer::done()
-            }
-            None => Outcome::Malformed("the call came without a stream".into()).into(),
+    pub fn stream<H: Encode, S: Source>(&mut self, (head, stream): (H, S)) -> Answer {
+        match self.begin(stream) {
+            Ok(()) => Answer::reply(&head),
+            Err(malformed) => malformed.into(),
         }
     }
 
-    pub fn stream_or_refuse<T: Encode + 'static, E: Encode>(
-        &mut self,
-        stream: Result<Stream<T>, E>,
-    ) -> Answer {
-        match stream {
-            Ok(stream) => match self.stream(stream) {
-                Answer::Reply(_) => Answer::reply(&Ok::<(), E>(())),
-                other => other,
+    pub fn stream_or_refuse<H: Encode, S: Source, E: Encode>(&mut self, answer: Result<(H, S), E>) -> Answer {
+        match answer {
+            Ok((head, stream)) => match self.begin(stream) {
+                Ok(()) => Answer::reply(&Ok::<H, E>(head)),
+                Err(malformed) => malformed.into(),
             },
             Err(error) => {
                 if let Some(handle) = self.stream.take() {
-                    crate::bindings::wait::stream_close(handle);
+                    wait::stream_close(handle);
                 }
-                Answer::reply(&Err::<(), E>(error))
+                Answer::reply(&Err::<H, E>(error))
             }
         }
     }
+
+    fn begin<S: Source>(&mut self, stream: S) -> Result<(), Outcome> {
+        let Some(handle) = self.stream.take() else {
+            return Err(Outcome::Malformed("the call came without a stream".into()));
+        };
+        let pulled = stream.begin(Out { handle, input: self.input.take() });
+        if self.to_callback {
+            self.out = Some(handle);
+        } else if pulled {
+            wait::stream_demand(handle);
+        }
+        Ok(())
+    }
+}
+
+/// The answer of a function that streams out, with nothing before the stream.
+#[doc(hidden)]
+pub fn headless<S: Source>(stream: S) -> ((), S) {
+    ((), stream)
+}
+
+/// The same with a value before it.
+#[doc(hidden)]
+pub fn headed<H: Encode, S: Source>(answer: (H, S)) -> (H, S) {
+    answer
 }
 
 /// The outcome of arguments that could not be read.

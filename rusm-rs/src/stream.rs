@@ -1,4 +1,5 @@
 use std::fmt;
+use std::io;
 use std::marker::PhantomData;
 use std::time::Duration;
 
@@ -9,11 +10,21 @@ use crate::bindings::{types, wait};
 use crate::callback::{self, Carried};
 use crate::timers::milliseconds;
 
+mod bytes;
 mod chunk;
+mod duplex;
+mod inlet;
+mod pump;
 mod source;
 
-use chunk::{CHUNK, Chunk};
-pub use source::{PushError, Sink, Stream};
+pub use bytes::{ByteReader, ByteWriter, Chunks, ReadChunks, feed_bytes, read_chunks};
+use chunk::Chunk;
+pub use duplex::Duplex;
+pub(crate) use duplex::Feed;
+pub use inlet::Inlet;
+pub(crate) use inlet::Watched;
+pub use pump::{Pump, bytes, items};
+pub use source::{ByteSink, ByteStream, Out, PushError, Sink, Source, Stream};
 pub(crate) use source::{handle_event, write_all};
 
 /// Why a stream gave no item, or took none.
@@ -31,17 +42,13 @@ pub enum StreamError {
     BadHandle,
     /// An item could not be decoded.
     Malformed(String),
+    /// What this process was to write could not be read where it comes from.
+    Source(String),
 }
 
 /// Reads a stream, item by item. Dropping it early tells the writer.
 pub struct StreamReader<T> {
-    handle: Option<u64>,
-    chunk: Vec<u8>,
-    /// Where in the chunk the next item begins.
-    next: usize,
-    deadline_ms: u32,
-    /// By the call that it is of.
-    carried: Carried,
+    inlet: Inlet,
     items: PhantomData<fn() -> T>,
 }
 
@@ -54,73 +61,50 @@ pub struct StreamWriter<T> {
     items: PhantomData<fn(T)>,
 }
 
+/// What reads a stream: of items, or of bytes.
+#[doc(hidden)]
+pub trait Reading {
+    #[doc(hidden)]
+    fn of(inlet: Inlet) -> Self;
+
+    #[doc(hidden)]
+    fn inlet(&mut self) -> &mut Inlet;
+}
+
+/// What writes one.
+#[doc(hidden)]
+pub trait Writing {
+    #[doc(hidden)]
+    fn of(handle: Option<u64>, deadline_ms: u32) -> Self;
+}
+
+impl<T> Reading for StreamReader<T> {
+    fn of(inlet: Inlet) -> Self {
+        Self { inlet, items: PhantomData }
+    }
+
+    fn inlet(&mut self) -> &mut Inlet {
+        &mut self.inlet
+    }
+}
+
+impl<T> Writing for StreamWriter<T> {
+    fn of(handle: Option<u64>, deadline_ms: u32) -> Self {
+        Self { handle, chunk: Chunk::default(), deadline_ms, items: PhantomData }
+    }
+}
+
 impl<T> StreamReader<T> {
-    pub(crate) fn new(handle: Option<u64>) -> Self {
-        let carried = Carried::default();
-        Self { handle, chunk: Vec::new(), next: 0, deadline_ms: 0, carried, items: PhantomData }
-    }
-
-    pub(crate) fn carrying(mut self, carried: Carried) -> Self {
-        self.carried = carried;
-        self
-    }
-
     /// Answers [`StreamError::Timeout`] for an item that takes longer. Without it, the end of the writer's process is
     /// what ends the wait.
     pub fn with_deadline(mut self, deadline: Duration) -> Self {
-        self.deadline_ms = milliseconds(deadline);
+        self.inlet.deadline_ms = milliseconds(deadline);
         self
     }
 
     /// Gives the stream up, and tells the writer why.
     pub fn abort(mut self, why: &str) {
-        if let Some(handle) = self.handle.take() {
-            wait::stream_abort(handle, why);
-        }
-    }
-
-    /// Fills the chunk; false at the end of the stream.
-    fn fill(&mut self) -> Result<bool, StreamError> {
-        let Some(handle) = self.handle else { return Ok(false) };
-        self.next = 0;
-        self.chunk.clear();
-        let deadline_ms = callback::stream_wait(handle, self.deadline_ms);
-        match wait::stream_read(handle, deadline_ms) {
-            Ok(Some(chunk)) => self.chunk = chunk,
-            Ok(None) => {
-                self.close();
-                return Ok(false);
-            }
-            Err(types::StreamError::Timeout) => return Err(StreamError::Timeout),
-            Err(error) => {
-                self.close();
-                return Err(error.into());
-            }
-        }
-        Ok(true)
-    }
-
-    fn close(&mut self) {
-        if let Some(handle) = self.handle.take() {
-            wait::stream_close(handle);
-        }
-        self.carried = Carried::default();
-    }
-}
-
-impl StreamReader<u8> {
-    /// The next bytes, as they were written; none at the end.
-    ///
-    /// # Errors
-    /// [`StreamError`] if the writer gave up or ended.
-    pub fn read_chunk(&mut self) -> Result<Option<Vec<u8>>, StreamError> {
-        while self.next >= self.chunk.len() {
-            if !self.fill()? {
-                return Ok(None);
-            }
-        }
-        let mut chunk = std::mem::take(&mut self.chunk);
-        Ok(Some(chunk.split_off(std::mem::take(&mut self.next))))
+        self.inlet.abort(why);
     }
 }
 
@@ -128,31 +112,22 @@ impl<T: Decode> Iterator for StreamReader<T> {
     type Item = Result<T, StreamError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        while self.next >= self.chunk.len() {
-            match self.fill() {
+        while self.inlet.is_empty() {
+            match self.inlet.fill() {
                 Ok(true) => {}
                 Ok(false) => return None,
                 Err(error) => return Some(Err(error)),
             }
         }
-        let rest = &self.chunk[self.next..];
-        let mut reader = Reader::new(rest);
+        let mut reader = Reader::new(self.inlet.rest());
         let item = T::decode(&mut reader);
-        self.next = self.chunk.len() - reader.remaining();
+        let left = reader.remaining();
+        self.inlet.leave(left);
         Some(item.map_err(|error| {
             // What follows in the chunk has no known start.
-            if let Some(handle) = self.handle.take() {
-                wait::stream_abort(handle, &format!("malformed: an item: {error}"));
-            }
-            self.chunk.clear();
+            self.inlet.abort(&format!("malformed: an item: {error}"));
             StreamError::Malformed(format!("an item: {error}"))
         }))
-    }
-}
-
-impl<T> Drop for StreamReader<T> {
-    fn drop(&mut self) {
-        self.close();
     }
 }
 
@@ -169,21 +144,13 @@ impl<T: Encode> StreamWriter<T> {
 }
 
 impl<T> StreamWriter<T> {
-    pub(crate) fn new(handle: Option<u64>, deadline_ms: u32) -> Self {
-        Self { handle, chunk: Chunk::default(), deadline_ms, items: PhantomData }
-    }
-
     /// Sends what was written so far.
     ///
     /// # Errors
     /// As [`write`](Self::write).
     pub fn flush(&mut self) -> Result<(), StreamError> {
         let handle = self.handle.ok_or(StreamError::BadHandle)?;
-        if self.chunk.is_empty() {
-            return Ok(());
-        }
-        let deadline_ms = callback::stream_wait(handle, self.deadline_ms);
-        Ok(wait::stream_write(handle, &self.chunk.take(), deadline_ms)?)
+        if self.chunk.is_empty() { Ok(()) } else { write_chunk(handle, &self.chunk.take(), self.deadline_ms) }
     }
 
     /// Sends the rest and closes the stream.
@@ -205,22 +172,6 @@ impl<T> StreamWriter<T> {
         if let Some(handle) = self.handle.take() {
             wait::stream_abort(handle, why);
         }
-    }
-}
-
-impl StreamWriter<u8> {
-    /// Writes bytes at once.
-    ///
-    /// # Errors
-    /// As [`write`](Self::write).
-    pub fn write_all(&mut self, bytes: &[u8]) -> Result<(), StreamError> {
-        for part in bytes.chunks(CHUNK) {
-            self.chunk.writer.raw(part);
-            if self.chunk.writer.len() >= CHUNK {
-                self.flush()?;
-            }
-        }
-        Ok(())
     }
 }
 
@@ -246,6 +197,12 @@ pub fn feed<T: Encode>(mut writer: StreamWriter<T>, items: impl IntoIterator<Ite
     }
 }
 
+/// Writes a chunk, and answers for callbacks while it waits for room.
+fn write_chunk(handle: u64, chunk: &[u8], deadline_ms: u32) -> Result<(), StreamError> {
+    let deadline_ms = callback::stream_wait(handle, deadline_ms);
+    Ok(wait::stream_write(handle, chunk, deadline_ms)?)
+}
+
 impl From<types::StreamError> for StreamError {
     fn from(error: types::StreamError) -> Self {
         match error {
@@ -258,20 +215,40 @@ impl From<types::StreamError> for StreamError {
     }
 }
 
+/// What the text of [`StreamError::Aborted`] begins with.
+const ABORTED: &str = "aborted by the other end: ";
+
 impl fmt::Display for StreamError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Closed => f.write_str("closed by the other end"),
-            Self::Aborted(why) => write!(f, "aborted by the other end: {why}"),
+            Self::Aborted(why) => write!(f, "{ABORTED}{why}"),
             Self::Exited(reason) => write!(f, "the process at the other end ended: {reason}"),
             Self::Timeout => f.write_str("timeout: the other end did not keep up"),
             Self::BadHandle => f.write_str("there is no such stream"),
             Self::Malformed(text) => write!(f, "malformed: {text}"),
+            Self::Source(text) => write!(f, "what was to be written could not be read: {text}"),
         }
     }
 }
 
 impl std::error::Error for StreamError {}
+
+/// Of what reads and writes bytes. It holds the [`StreamError`].
+impl From<StreamError> for io::Error {
+    fn from(error: StreamError) -> Self {
+        let kind = match &error {
+            StreamError::Closed => io::ErrorKind::BrokenPipe,
+            StreamError::Aborted(_) => io::ErrorKind::ConnectionAborted,
+            StreamError::Exited(_) => io::ErrorKind::ConnectionReset,
+            StreamError::Timeout => io::ErrorKind::TimedOut,
+            StreamError::BadHandle => io::ErrorKind::NotConnected,
+            StreamError::Malformed(_) => io::ErrorKind::InvalidData,
+            StreamError::Source(_) => io::ErrorKind::Other,
+        };
+        Self::new(kind, error)
+    }
+}
 
 macro_rules! opaque {
     ($($name:ident)*) => {$(
@@ -284,3 +261,15 @@ macro_rules! opaque {
 }
 
 opaque!(StreamReader StreamWriter Stream Sink);
+
+macro_rules! opaque_bytes {
+    ($($name:ident)*) => {$(
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.debug_struct(stringify!($name)).finish_non_exhaustive()
+            }
+        }
+    )*};
+}
+
+opaque_bytes!(ByteReader ByteWriter ByteStream ByteSink);

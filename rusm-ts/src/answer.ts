@@ -30,6 +30,12 @@ export type Answer<T, E = never> = T | Refused<E> | Later<T, E> | Promise<T | Re
 export type StreamAnswer<T, E = never> =
   AsyncIterable<T> | Iterable<T> | Refused<E> | Promise<AsyncIterable<T> | Iterable<T> | Refused<E>>;
 
+/** The same with a value before the stream. */
+export type HeadedStreamAnswer<H, T, E = never> =
+  | [H, AsyncIterable<T> | Iterable<T>]
+  | Refused<E>
+  | Promise<[H, AsyncIterable<T> | Iterable<T>] | Refused<E>>;
+
 /** Answers with the contract's typed error: `return refuse({ tag: "closed" })`. It may be thrown, too. */
 export function refuse<E>(payload: E): Refused<E> {
   return new Refused(payload);

@@ -66,9 +66,10 @@ export class Carried {
   #call = 0;
   #fail: (error: unknown) => void = () => undefined;
 
-  constructor() {
+  /** `failed` hears of what one of the functions throws, too. */
+  constructor(failed?: (error: unknown) => void) {
     this.#failed = new Promise((_, reject) => (this.#fail = reject));
-    this.#failed.catch(() => undefined);
+    this.#failed.catch((error: unknown) => failed?.(error));
   }
 
   /** The call has been started. */
@@ -86,7 +87,7 @@ export class Carried {
     }
   }
 
-  /** What is waited for meanwhile, or what one of the functions throws. */
+  /** What is waited for meanwhile, or what one of the functions throws. Not for many waits: each stays with the callbacks. */
   during<T>(waiting: Promise<T>): Promise<T> {
     return Promise.race([waiting, this.#failed]);
   }

@@ -15,9 +15,10 @@ import {
 
 import { Carried, expectNone, takeWritten, type Callback } from "./callback.ts";
 import { describePayload, RusmError, fromHost } from "./error.ts";
-import { cancelled, direct, interruptible, settle, settleThen, within } from "./future.ts";
+import { Flow, type Input, Opening } from "./flow.ts";
+import { cancelled, direct, settle, settleThen, within } from "./future.ts";
 import { DEADLINE_MS, hostOptions } from "./spawn.ts";
-import { ItemReader, writeItems } from "./stream.ts";
+import { ItemReader, writeBytes, writeItems } from "./stream.ts";
 import { read } from "./task.ts";
 import type { CallOptions, Pid, SpawnOptions, Target } from "./types.ts";
 import { named } from "./well-formed.ts";
@@ -138,33 +139,55 @@ export class Client {
     }
   }
 
-  protected _streamOut<T>(
+  protected _streamOut<T, I>(
     key: number,
     body: Uint8Array,
     options: CallOptions | undefined,
     decode: (reader: Reader) => T,
     refusal?: (reader: Reader) => unknown,
+    input?: Input<I>,
   ): AsyncIterable<T> {
-    const signal = options?.signal ?? this._options.signal;
-    const callbacks = takeWritten();
-    const carried = callbacks === undefined ? undefined : new Carried();
-    const open = async (): Promise<number> => {
-      if (signal?.aborted === true) throw cancelled(signal);
-      const started = this.#start(key, body, "to-caller", options);
-      carried?.begin(started.call, callbacks);
-      try {
-        const reply = await settle(callWait(started.call), signal);
-        if (refusal === undefined) decodeAll(reply, () => undefined);
-        else answer(reply, () => undefined, refusal);
-        return started.handle;
-      } catch (error) {
-        streamClose(started.handle);
-        throw error;
-      }
-    };
-    const reader = new ItemReader<T>(open, decode);
-    const items = signal === undefined ? reader : until(reader, signal);
-    return carried === undefined ? items : answering(items, carried, signal);
+    const opening = this.#opening(
+      key,
+      body,
+      options,
+      (reply) => answer(reply, () => undefined, refusal),
+      input,
+    );
+    const reader = new ItemReader<T>(async () => (await opening.open()).handle, decode);
+    return opening.isPlain ? reader : new Flow(reader, opening);
+  }
+
+  protected async _streamOutAfter<H, T, I>(
+    key: number,
+    body: Uint8Array,
+    options: CallOptions | undefined,
+    head: (reader: Reader) => H,
+    decode: (reader: Reader) => T,
+    refusal?: (reader: Reader) => unknown,
+    input?: Input<I>,
+  ): Promise<[H, AsyncIterable<T>]> {
+    const opening = this.#opening(key, body, options, (reply) => answer(reply, head, refusal), input);
+    const opened = await opening.open();
+    const reader = new ItemReader<T>(opened.handle, decode);
+    return [opened.head, opening.isPlain ? reader : new Flow(reader, opening)];
+  }
+
+  #opening<H, I>(
+    key: number,
+    body: Uint8Array,
+    options: CallOptions | undefined,
+    accept: (reply: Uint8Array) => H,
+    input: Input<I> | undefined,
+  ): Opening<H> {
+    const direction = input === undefined ? "to-caller" : "both";
+    return new Opening(
+      () => this.#start(key, body, direction, options),
+      accept,
+      options?.signal ?? this._options.signal,
+      takeWritten(),
+      input as Input<unknown> | undefined,
+    );
   }
 
   protected async _streamIn<T, I>(
@@ -185,10 +208,12 @@ export class Client {
     const limit = isForAll ? within(deadline) : undefined;
     const started = this.#start(key, body, "to-callee", { deadlineMs: LONGEST_MS });
     const carried = new Carried().begin(started.call, callbacks);
-    const write = (writer: Writer, item: I): void => {
+    const writeCarrying = (writer: Writer, item: I): void => {
       encode(writer, item);
       carried.add(takeWritten());
     };
+    // Nothing among bytes is a callback.
+    const write = (encode as unknown) === writeBytes ? encode : writeCarrying;
     let reply: Promise<Uint8Array> | undefined;
     const answered = (): Promise<Uint8Array> => {
       if (reply === undefined) {
@@ -243,7 +268,7 @@ export class Client {
   #start(
     key: number,
     body: Uint8Array,
-    direction: "to-callee" | "to-caller" | null,
+    direction: "to-callee" | "to-caller" | "both" | null,
     options: CallOptions | undefined,
   ): { call: number; handle: number } {
     const started = direct(() => callStart(this._target, key, body, direction, this._deadline(options)));
@@ -254,43 +279,6 @@ export class Client {
     const ms = options?.deadlineMs ?? this._options.deadlineMs;
     if (ms === undefined) return DEADLINE_MS;
     return Math.min(Math.max(1, Math.round(ms)), 0xffff_ffff);
-  }
-}
-
-/** The items of a stream whose call carries callbacks, as long as these answer. */
-async function* answering<T>(
-  items: AsyncIterable<T>,
-  carried: Carried,
-  signal: AbortSignal | undefined,
-): AsyncGenerator<T, void, void> {
-  const iterator = items[Symbol.asyncIterator]();
-  try {
-    for (;;) {
-      const result = await carried.during(iterator.next());
-      if (result.done === true) return;
-      yield result.value;
-    }
-  } finally {
-    void iterator.return?.();
-    await carried.end(signal);
-  }
-}
-
-/** The items of a stream until a signal ends it: whoever waits for one then is told so. */
-async function* until<T>(reader: ItemReader<T>, signal: AbortSignal): AsyncGenerator<T, void, void> {
-  const waits = interruptible<never>();
-  const giveUp = (): void => waits.fail(cancelled(signal));
-  signal.addEventListener("abort", giveUp);
-  try {
-    for (;;) {
-      if (signal.aborted) throw cancelled(signal);
-      const result = await waits.wait(reader.next());
-      if (result.done === true) return;
-      yield result.value;
-    }
-  } finally {
-    signal.removeEventListener("abort", giveUp);
-    void reader.return();
   }
 }
 

@@ -175,7 +175,7 @@ declare module "rusm:actor/wait-async@0.1.0" {
     to: HostTarget,
     key: number,
     body: Uint8Array,
-    direction: "to-callee" | "to-caller" | null,
+    direction: "to-callee" | "to-caller" | "both" | null,
     deadlineMs: number,
   ): { call: number; handle: number | null };
   export function callWait(call: number): HostAnswer<HostResult<Uint8Array, HostError>>;
@@ -196,6 +196,7 @@ declare module "rusm:actor/wait-async@0.1.0" {
     handle: number,
     deadlineMs: number,
   ): HostAnswer<HostResult<Uint8Array | null, HostError>>;
+  export function streamOther(handle: number): number | null;
   export function streamClose(handle: number): void;
   export function streamAbort(handle: number, why: string): void;
 }

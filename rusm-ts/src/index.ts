@@ -1,6 +1,14 @@
 /// <reference path="./globals.d.ts" />
 /** Write RUSM services in TypeScript. */
-export { type Answer, type Later, later, refuse, type Refused, type StreamAnswer } from "./answer.ts";
+export {
+  type Answer,
+  type HeadedStreamAnswer,
+  type Later,
+  later,
+  refuse,
+  type Refused,
+  type StreamAnswer,
+} from "./answer.ts";
 export type { UnhandledRejections } from "./crash.ts";
 export { RusmError, type ErrorCode } from "./error.ts";
 export * as groups from "./groups.ts";

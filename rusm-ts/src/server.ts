@@ -1,13 +1,13 @@
 /// <reference path="./host.d.ts" />
 import { reply, replyError, takesSeveral } from "rusm:actor/process@0.1.0";
-import { streamClose } from "rusm:actor/wait-async@0.1.0";
+import { streamClose, streamOther } from "rusm:actor/wait-async@0.1.0";
 
 import { Later, Refused } from "./answer.ts";
 import { expectNone } from "./callback.ts";
 import { crash, exported, guarded } from "./crash.ts";
 import { RusmError } from "./error.ts";
 import { hostKey } from "./spawn.ts";
-import { ItemReader, readerEnded, writeToReader } from "./stream.ts";
+import { ItemReader, PATIENCE_MS, readerEnded, writeToReader } from "./stream.ts";
 import { enterTask, leaveTask } from "./task.ts";
 import type { Event, ExitReason } from "./types.ts";
 import { DecodeError } from "./wire/error.ts";
@@ -33,9 +33,13 @@ export interface Entry<S> {
   readonly name: string;
   /** What the object that handles it calls it. */
   readonly method: string;
-  readonly shape: "init" | "call" | "cast" | "stream-out" | "stream-in";
+  readonly shape: "init" | "call" | "cast" | "stream-out";
+  /** A stream comes with it. */
+  readonly reads?: true;
   /** Reads the arguments, says that they are done, and runs the function. */
   call(reader: Reader, service: S, input: StreamInput): unknown;
+  /** Writes the value before the stream. */
+  head?(writer: Writer, value: unknown): void;
   /** Writes the value of the reply, or an item of the stream. */
   value?(writer: Writer, value: unknown): void;
   /** Writes the contract's error. */
@@ -241,7 +245,7 @@ export class Server {
     streamEnd: number,
     make: (handled: Handled) => R,
   ): R | Promise<R> {
-    if (entry.shape === "stream-in" && streamEnd === 0) return make(WITHOUT_STREAM);
+    if (entry.reads === true && streamEnd === 0) return make(WITHOUT_STREAM);
     const input = streamEnd === 0 ? NO_INPUT : inputFrom(streamEnd);
     const reader = reading(body);
     let answer: unknown;
@@ -289,25 +293,31 @@ export class Server {
       return LATER;
     }
     if (entry.shape !== "stream-out") {
-      if (entry.shape === "stream-in" && streamEnd !== 0) streamClose(streamEnd);
+      if (entry.reads === true) streamClose(streamEnd);
       return replyTo(entry, answer);
     }
     if (streamEnd === 0) return WITHOUT_STREAM;
+    const handle = entry.reads === true ? (streamOther(streamEnd) ?? 0) : streamEnd;
+    const closeInput = (): void => {
+      if (entry.reads === true) streamClose(streamEnd);
+    };
     if (answer instanceof Refused) {
-      streamClose(streamEnd);
+      closeInput();
+      streamClose(handle);
       return replyTo(entry, answer);
     }
-    const { value, refusal } = entry;
-    const items = answer as AsyncIterable<unknown> | Iterable<unknown>;
+    const reply = replyToStream(entry, answer);
     // It goes on between messages; the reader sets its pace, and its end is no failure of this service.
     void guarded(async () => {
       try {
-        await writeToReader(streamEnd, items, (w, item) => value?.(w, item), STREAM_PATIENCE_MS);
+        await writeToReader(handle, reply.items, entry.value!, PATIENCE_MS);
       } catch (error) {
         if (!(error instanceof RusmError)) console.warn(`a stream of ${entry.name} failed:`, error);
+      } finally {
+        closeInput();
       }
     });
-    return refusal === undefined ? NO_BYTES : new Uint8Array([0]);
+    return reply.bytes;
   }
 
   private async info(
@@ -349,6 +359,26 @@ function replyTo(entry: Bound, answer: unknown): Uint8Array {
   return written(w);
 }
 
+/** The bytes that answer a call that streams out, and what it streams. */
+function replyToStream(
+  entry: Entry<object>,
+  answer: unknown,
+): { bytes: Uint8Array; items: AsyncIterable<unknown> | Iterable<unknown> } {
+  const { head, refusal } = entry;
+  const w = writing();
+  if (refusal !== undefined) w.tag(0);
+  let items = answer;
+  if (head !== undefined) {
+    if (!Array.isArray(answer) || answer.length !== 2) {
+      throw new TypeError(`${entry.name} has to return [value, stream]`);
+    }
+    head(w, answer[0]);
+    items = answer[1];
+  }
+  expectNone();
+  return { bytes: written(w), items: items as AsyncIterable<unknown> | Iterable<unknown> };
+}
+
 function asOutcome(handled: Handled): Outcome {
   return handled instanceof Uint8Array ? { tag: "reply", val: handled } : handled;
 }
@@ -376,6 +406,3 @@ const WITHOUT_STREAM: Unanswered = { tag: "malformed", val: "the call came witho
 const LATER: Unanswered = { tag: "later" };
 const UNKNOWN_FUNCTION: Unanswered = { tag: "unknown-function" };
 const NOTHING: Outcome = { tag: "reply", val: NO_BYTES };
-
-/** A reader may take a day over one chunk: its end is noticed in any case. */
-const STREAM_PATIENCE_MS = 24 * 3_600_000;

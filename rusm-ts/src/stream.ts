@@ -4,7 +4,7 @@ import { streamAbort, streamClose, streamRead, streamWrite } from "rusm:actor/wa
 
 import { RusmError } from "./error.ts";
 import { cancelled, interruptible, settle } from "./future.ts";
-import { DecodeError } from "./wire/error.ts";
+import { DecodeError, EncodeError } from "./wire/error.ts";
 import { Reader } from "./wire/reader.ts";
 import { Writer } from "./wire/writer.ts";
 
@@ -21,9 +21,17 @@ export class ItemReader<T> implements AsyncIterableIterator<T> {
   #state: "new" | "open" | "ended" = "new";
   #last: Promise<unknown> | undefined;
 
-  /** `open` gives the handle, when the first item is wanted; `failed` hears of what the reader throws. */
-  constructor(open: () => Promise<number>, decode: (reader: Reader) => T, failed?: (error: unknown) => void) {
-    this.#open = open;
+  /** Of a handle, or of what gives one when the first item is wanted; `failed` hears of what the reader throws. */
+  constructor(
+    handle: number | (() => Promise<number>),
+    decode: (reader: Reader) => T,
+    failed?: (error: unknown) => void,
+  ) {
+    if (typeof handle === "number") {
+      this.#handle = handle;
+      this.#state = "open";
+    }
+    this.#open = async () => (typeof handle === "number" ? handle : handle());
     this.#decode = decode;
     this.#failed = failed;
   }
@@ -119,17 +127,26 @@ export async function writeItems<T>(
   let since = now();
   let pending = 0;
   let ended: unknown;
-  const flush = async (): Promise<void> => {
-    if (writer.length === 0) return;
+  const send = async (chunk: Uint8Array): Promise<void> => {
     pending = 0;
     try {
-      await settle(streamWrite(handle, writer.take(), deadlineMs), signal);
+      await settle(streamWrite(handle, chunk, deadlineMs), signal);
     } catch (error) {
       ended = error;
       throw error;
     }
   };
-  const push = async (item: T): Promise<void> => {
+  const flush = async (): Promise<void> => {
+    if (writer.length > 0) await send(writer.take());
+  };
+  const pushBytes = async (bytes: Uint8Array): Promise<void> => {
+    checkBytes(bytes);
+    if (bytes.length < ALONE) return pushItem(bytes as T);
+    await flush();
+    // A large one needs no copy of its own.
+    for (let at = 0; at < bytes.length; at += CHUNK) await send(bytes.subarray(at, at + CHUNK));
+  };
+  const pushItem = async (item: T): Promise<void> => {
     if (pending++ === 0) since = now();
     const before = writer.length;
     try {
@@ -141,6 +158,8 @@ export async function writeItems<T>(
     }
     if (writer.length >= CHUNK || now() - since > LATE_NS) await flush();
   };
+  const push =
+    (encode as unknown) === writeBytes ? (pushBytes as unknown as (item: T) => Promise<void>) : pushItem;
   try {
     if (Symbol.asyncIterator in items) {
       await drain(items[Symbol.asyncIterator](), push, flush, signal, over);
@@ -249,6 +268,28 @@ export async function writeToReader<T>(
 
 /** The most that one chunk holds, unless a single item is larger. */
 const CHUNK = 64 * 1024;
+
+/** Bytes that are sent as they are, and not with others. */
+const ALONE = 4096;
+
+/** The next bytes of a stream, which travel as they are. */
+export function readBytes(reader: Reader): Uint8Array {
+  return reader.rest();
+}
+
+/** Bytes for a stream. */
+export function writeBytes(writer: Writer, bytes: Uint8Array): void {
+  checkBytes(bytes);
+  writer.raw(bytes);
+}
+
+function checkBytes(bytes: unknown): void {
+  if (bytes instanceof Uint8Array) return;
+  throw new EncodeError(`expected a Uint8Array of a stream's bytes; found ${typeof bytes}`);
+}
+
+/** Whoever writes may take a day over one chunk: who reads sets the pace, and its end is noticed in any case. */
+export const PATIENCE_MS = 24 * 3_600_000;
 
 /** How long an item may wait for others. */
 const LATE_NS = 1_000_000;

@@ -81,6 +81,7 @@ export const streamRead = (_handle, deadline) => {
   log.push(`read ${deadline}`);
   return undefined;
 };
+export const streamOther = () => undefined;
 export const streamClose = () => {};
 export const streamAbort = () => {};
 export const spawn = () => ({ pid: { node: 1n, id: 4n }, monitor: undefined });
@@ -115,5 +116,5 @@ export const trapExit = () => false;
 export const randomBytes = (length) => new Uint8Array(length);
 export const open = () => failing({ tag: "overloaded" });
 export const carry = () => false;
-export const streamWait = () => undefined;
+export const waitAny = () => undefined;
 export const close = () => false;

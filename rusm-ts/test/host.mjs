@@ -31,6 +31,7 @@ export const replyError = absent("replyError");
 export const takesSeveral = () => {};
 export const streamRead = absent("streamRead");
 export const streamWrite = absent("streamWrite");
+export const streamOther = () => null;
 export const streamClose = () => {};
 export const streamAbort = () => {};
 export const call = absent("call");

@@ -9,7 +9,8 @@ use wit_parser::{
 use super::{ContractError, place, type_names};
 use crate::names::{self, Kind};
 use crate::{
-    Case, Contract, Field, Function, Gated, Param, Shape, Type, TypeDef, TypeKind, canonical, printer,
+    Case, Contract, Field, Function, Gated, Param, Shape, StreamParam, Type, TypeDef, TypeKind, canonical,
+    printer,
 };
 
 mod references;
@@ -101,11 +102,17 @@ struct ReadType {
 /// A type in a signature: one that the wire carries, or a stream beside it.
 enum Signature {
     Plain(Type),
+    /// A stream, as a parameter or a result.
     Stream(Type),
-    StreamOr(Type, Option<Type>),
+    /// A stream with a value before it, or one that may be refused: as a result.
+    StreamOut {
+        head: Option<Type>,
+        item: Type,
+        refusal: Option<Option<Type>>,
+    },
 }
 
-impl Reader<'_> {
+impl<'a> Reader<'a> {
     fn function(&mut self, function: &WitFunction) -> Result<Function, ContractError> {
         let span = function.span;
         match function.kind {
@@ -130,23 +137,23 @@ impl Reader<'_> {
             match self.signature(&param.ty, span)? {
                 Signature::Plain(ty) => params.push(Param { name: param.name.clone(), ty }),
                 Signature::Stream(item) if stream.is_none() => {
-                    stream = Some((place, param.name.clone(), item));
+                    stream = Some(StreamParam { name: param.name.clone(), place, item });
                 }
                 Signature::Stream(_) => {
                     return Err(self.unsupported(
                         span,
-                        "a second stream".into(),
-                        "a call carries one stream: split the function",
+                        "a second stream among the parameters".into(),
+                        "a call carries one stream in: make its items a variant, or split the function",
                     ));
                 }
-                Signature::StreamOr(..) => return Err(self.misplaced_stream(span)),
+                Signature::StreamOut { .. } => return Err(self.misplaced_stream(span)),
             }
         }
         let result = function.result.as_ref().map(|ty| self.signature(ty, span)).transpose()?;
-        let shape = self.shape(function, stream, result)?;
+        let shape = self.shape(function, stream.as_ref(), result)?;
         let types: Vec<Type> = params.iter().map(|param| param.ty.clone()).collect();
-        self.bound(&types, &shape, span)?;
-        let canonical = canonical::text(&self.contract, &function.name, &types, &shape);
+        self.bound(&types, stream.as_ref(), &shape, span)?;
+        let canonical = canonical::text(&self.contract, &function.name, &types, stream.as_ref(), &shape);
         let key = canonical::key(&canonical);
         Ok(Function {
             name: function.name.clone(),
@@ -154,6 +161,7 @@ impl Reader<'_> {
             key,
             canonical,
             params,
+            stream,
             shape,
         })
     }
@@ -161,17 +169,10 @@ impl Reader<'_> {
     fn shape(
         &self,
         function: &WitFunction,
-        stream: Option<(usize, String, Type)>,
+        stream: Option<&StreamParam>,
         result: Option<Signature>,
     ) -> Result<Shape, ContractError> {
         let span = function.span;
-        let two = || {
-            self.unsupported(
-                span,
-                "a stream in and a stream out".into(),
-                "a call carries one stream: split the function",
-            )
-        };
         if function.name == CONSTRUCTOR {
             return match (stream, result) {
                 (None, None) => Ok(Shape::Constructor { refusal: None }),
@@ -190,54 +191,82 @@ impl Reader<'_> {
                 )),
             };
         }
-        match (stream, result) {
-            (None, None) => Ok(Shape::Cast),
-            (None, Some(Signature::Plain(result))) => Ok(Shape::Call { result }),
-            (None, Some(Signature::Stream(item))) => Ok(Shape::StreamOut { item, refusal: None }),
-            (None, Some(Signature::StreamOr(item, error))) => {
-                Ok(Shape::StreamOut { item, refusal: Some(error) })
-            }
-            (Some((place, name, item)), Some(Signature::Plain(result))) => {
-                Ok(Shape::StreamIn { name, place, item, result })
-            }
-            (Some(_), None) => Err(self.unsupported(
+        match result {
+            None if stream.is_some() => Err(self.unsupported(
                 span,
                 "a stream into a function without a result".into(),
                 "write `-> result`, so that the caller learns when it was read",
             )),
-            (Some(_), Some(_)) => Err(two()),
+            None => Ok(Shape::Cast),
+            Some(Signature::Plain(result)) => Ok(Shape::Call { result }),
+            Some(Signature::Stream(item)) => Ok(Shape::StreamOut { head: None, item, refusal: None }),
+            Some(Signature::StreamOut { head, item, refusal }) => {
+                Ok(Shape::StreamOut { head, item, refusal })
+            }
         }
     }
 
     fn signature(&mut self, ty: &WitType, span: Span) -> Result<Signature, ContractError> {
-        if let WitType::Id(id) = ty {
-            match &self.resolve.types[*id].kind {
-                TypeDefKind::Stream(item) => return Ok(Signature::Stream(self.item(item.as_ref(), span)?)),
-                TypeDefKind::Result(result) => {
-                    if let Some(WitType::Id(ok)) = &result.ok
-                        && let TypeDefKind::Stream(item) = &self.resolve.types[*ok].kind
-                    {
-                        let item = self.item(item.as_ref(), span)?;
-                        let error = result.err.as_ref().map(|ty| self.ty(ty, span)).transpose()?;
-                        return Ok(Signature::StreamOr(item, error));
-                    }
-                }
-                _ => {}
-            }
+        if let Some(TypeDefKind::Stream(item)) = self.kind(ty) {
+            return Ok(Signature::Stream(self.item(item.as_ref(), span)?));
+        }
+        if let Some((head, item)) = self.answered_stream(ty, span)? {
+            return Ok(Signature::StreamOut { head, item, refusal: None });
+        }
+        if let Some(TypeDefKind::Result(result)) = self.kind(ty)
+            && let Some(ok) = &result.ok
+            && let Some((head, item)) = self.answered_stream(ok, span)?
+        {
+            let error = result.err.as_ref().map(|ty| self.ty(ty, span)).transpose()?;
+            return Ok(Signature::StreamOut { head, item, refusal: Some(error) });
         }
         self.ty(ty, span).map(Signature::Plain)
     }
 
+    /// `stream<t>` or `tuple<head, stream<t>>`: what comes before it, and its items.
+    fn answered_stream(
+        &mut self,
+        ty: &WitType,
+        span: Span,
+    ) -> Result<Option<(Option<Type>, Type)>, ContractError> {
+        match self.kind(ty) {
+            Some(TypeDefKind::Stream(item)) => Ok(Some((None, self.item(item.as_ref(), span)?))),
+            Some(TypeDefKind::Tuple(tuple)) => {
+                let [head, stream] = tuple.types.as_slice() else { return Ok(None) };
+                let Some(TypeDefKind::Stream(item)) = self.kind(stream) else { return Ok(None) };
+                let head = self.ty(head, span)?;
+                Ok(Some((Some(head), self.item(item.as_ref(), span)?)))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// What a type is made of; none of one that WIT has itself.
+    fn kind(&self, ty: &WitType) -> Option<&'a TypeDefKind> {
+        match ty {
+            WitType::Id(id) => Some(&self.resolve.types[*id].kind),
+            _ => None,
+        }
+    }
+
     /// A few lines of WIT can spell out to more than a machine holds: each record twice in the next.
-    fn bound(&mut self, params: &[Type], shape: &Shape, span: Span) -> Result<(), ContractError> {
-        let (item, result) = match shape {
-            Shape::Constructor { refusal } => (None, refusal.as_ref().and_then(Option::as_ref)),
-            Shape::Call { result } => (None, Some(result)),
-            Shape::Cast => (None, None),
-            Shape::StreamOut { item, refusal } => (Some(item), refusal.as_ref().and_then(Option::as_ref)),
-            Shape::StreamIn { item, result, .. } => (Some(item), Some(result)),
+    fn bound(
+        &mut self,
+        params: &[Type],
+        stream: Option<&StreamParam>,
+        shape: &Shape,
+        span: Span,
+    ) -> Result<(), ContractError> {
+        let answer: [Option<&Type>; 3] = match shape {
+            Shape::Constructor { refusal } => [refusal.as_ref().and_then(Option::as_ref), None, None],
+            Shape::Call { result } => [Some(result), None, None],
+            Shape::Cast => [None; 3],
+            Shape::StreamOut { head, item, refusal } => {
+                [head.as_ref(), Some(item), refusal.as_ref().and_then(Option::as_ref)]
+            }
         };
-        for ty in params.iter().chain(item).chain(result) {
+        let stream = stream.map(|stream| &stream.item);
+        for ty in params.iter().chain(stream).chain(answer.into_iter().flatten()) {
             self.spelt = self.spelt.saturating_add(self.size(ty).0);
         }
         if self.spelt <= LONGEST_SPELT {
@@ -512,7 +541,7 @@ impl Reader<'_> {
     }
 
     fn misplaced_stream(&self, span: Span) -> ContractError {
-        let instead = "write it as one parameter, as the result, or as `result<stream<t>, e>`";
+        let instead = "write it as one parameter, or in the result: `stream<t>`, `tuple<head, stream<t>>`, or either in `result<.., e>`";
         self.unsupported(span, "a stream inside of another type".into(), instead)
     }
 

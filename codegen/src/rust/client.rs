@@ -1,5 +1,5 @@
 use super::names::{self, Locals};
-use super::{Emitter, Function, Ident, Shape, TokenStream, Type, TypeKind, docs, quote};
+use super::{Emitter, End, Function, Ident, Shape, TokenStream, Type, TypeKind, docs, quote};
 
 /// A parameter of a client's method.
 struct ClientParam {
@@ -142,7 +142,7 @@ impl Emitter<'_> {
     fn client_method(&self, function: &Function) -> TokenStream {
         let (text, name, key) = (docs(&function.docs), names::method(&function.name), self.key(function));
         let waits = match function.shape {
-            Shape::Call { .. } | Shape::StreamIn { .. } => Waits::Yes,
+            Shape::Call { .. } => Waits::Yes,
             _ => Waits::No,
         };
         let params = self.client_params(function, waits);
@@ -151,54 +151,92 @@ impl Emitter<'_> {
         let encode = encode(&params, &writer);
         let mut heads: Vec<TokenStream> = heads(&params);
         let (value, error) = self.answer(function);
-        let decoder = decoder(&value, error.as_ref());
         let failure = failure(error.as_ref());
-        match &function.shape {
-            Shape::Constructor { .. } => quote!(),
-            Shape::Cast => quote! {
+        if let Some(stream) = &function.stream {
+            let (name, item) = (names::param(&stream.name), self.ty(&stream.item));
+            // Read as long as its answer is, if that is a stream.
+            let lives = match function.shape {
+                Shape::StreamOut { .. } => Some(quote!('stream)),
+                _ => None,
+            };
+            let source = if self.is_byte(&stream.item) {
+                let lives = lives.iter();
+                quote!(impl rt::Read #(+ #lives)*)
+            } else {
+                let lives = lives.iter();
+                quote!(impl rt::IntoIterator<Item = #item #(, IntoIter: #lives)*>)
+            };
+            heads.insert(stream.place, quote!(#name: #source));
+        }
+        match (&function.shape, &function.stream) {
+            (Shape::Constructor { .. }, _) => quote!(),
+            (Shape::Cast, _) => quote! {
                 #text
                 pub fn #name(&self #(, #heads)*) -> rt::Result<(), rt::SendError> {
                     #encode
                     self.core.cast(#key, #writer)
                 }
             },
-            Shape::Call { .. } => {
+            (Shape::Call { .. }, None) => {
+                let decoder = decoder(&value, error.as_ref());
                 let body = carrying(&params, quote!(#encode #decoder(self.core.call(#key, #writer))));
                 quote! {
                     #text
                     pub fn #name(&self #(, #heads)*) -> rt::Result<#value, #failure> { #body }
                 }
             }
-            Shape::StreamOut { item, .. } => {
-                let item = self.ty(item);
-                let error = error.unwrap_or_else(|| quote!(rt::Never));
-                let accepted = if matches!(function.shape, Shape::StreamOut { refusal: Some(_), .. }) {
-                    quote!(rt::fallible::<(), #error>)
-                } else {
-                    quote!(rt::plain::<()>)
-                };
-                quote! {
-                    #text
-                    pub fn #name(&self #(, #heads)*) -> rt::Result<#value, #failure> {
-                        #encode
-                        self.core.stream_out::<#item, #error>(#key, #writer, #accepted)
-                    }
-                }
-            }
-            Shape::StreamIn { name: stream, place, item, .. } => {
-                let (stream, item) = (names::param(stream), self.ty(item));
+            (Shape::Call { .. }, Some(stream)) => {
+                let decoder = decoder(&value, error.as_ref());
+                let (own, end) = (names::param(&stream.name), self.end(End::Writer, &stream.item));
                 let (feed, pending) = (locals.own("feed"), locals.own("pending"));
-                heads.insert(*place, quote!(#stream: impl rt::IntoIterator<Item = #item>));
+                let refusal = error.clone().unwrap_or_else(|| quote!(rt::Never));
+                let feeding = match self.is_byte(&stream.item) {
+                    true => quote!(rt::feed_bytes::<#refusal>(#feed, #own)?),
+                    false => quote!(rt::feed(#feed, #own)),
+                };
                 let body = quote! {
                     #encode
-                    let (#feed, #pending) = self.core.stream_in(#key, #writer, #decoder);
-                    rt::feed(#feed, #stream);
+                    let (#feed, #pending) = self.core.stream_in::<#end, _>(#key, #writer, #decoder);
+                    #feeding;
                     #pending.wait()
                 };
                 let body = carrying(&params, body);
                 quote! {
                     #text
                     pub fn #name(&self #(, #heads)*) -> rt::Result<#value, #failure> { #body }
+                }
+            }
+            (Shape::StreamOut { head, item, .. }, None) => {
+                let (reader, accepted) = (self.end(End::Reader, item), self.accepted(function));
+                let opened = opened(
+                    head.as_ref(),
+                    &quote!(self.core.stream_out::<#reader, _, _>(#key, #writer, #accepted)),
+                );
+                quote! {
+                    #text
+                    pub fn #name(&self #(, #heads)*) -> rt::Result<#value, #failure> {
+                        #encode
+                        #opened
+                    }
+                }
+            }
+            (Shape::StreamOut { head, item, .. }, Some(stream)) => {
+                let (reader, accepted) = (self.end(End::Reader, item), self.accepted(function));
+                let own = names::param(&stream.name);
+                let source = match self.is_byte(&stream.item) {
+                    true => quote!(rt::bytes(#own)),
+                    false => quote!(rt::items(#own)),
+                };
+                let opened = opened(
+                    head.as_ref(),
+                    &quote!(self.core.duplex::<#reader, _, _>(#key, #writer, #source, #accepted)),
+                );
+                quote! {
+                    #text
+                    pub fn #name<'stream>(&self #(, #heads)*) -> rt::Result<#value, #failure> {
+                        #encode
+                        #opened
+                    }
                 }
             }
         }
@@ -210,29 +248,55 @@ impl Emitter<'_> {
         let writer = Locals::of(Some(function)).own("writer");
         let (encode, heads) = (encode(&params, &writer), heads(&params));
         let (value, error) = self.answer(function);
-        let decoder = decoder(&value, error.as_ref());
         let failure = failure(error.as_ref());
-        let pending = quote!(rt::Pending<rt::Result<#value, #failure>>);
-        match &function.shape {
-            Shape::Call { .. } => Some(quote! {
-                #text
-                pub fn #name(&self #(, #heads)*) -> #pending {
-                    #encode
-                    self.core.call_start(#key, #writer, #decoder)
-                }
-            }),
-            Shape::StreamIn { item, .. } => {
-                let item = self.ty(item);
-                Some(quote! {
-                    #text
-                    pub fn #name(&self #(, #heads)*) -> (rt::StreamWriter<#item>, #pending) {
-                        #encode
-                        self.core.stream_in(#key, #writer, #decoder)
-                    }
-                })
+        let input = function.stream.as_ref().map(|stream| self.end(End::Writer, &stream.item));
+        let (value, started) = match &function.shape {
+            Shape::Constructor { .. } | Shape::Cast => return None,
+            Shape::Call { .. } => {
+                let decoder = decoder(&value, error.as_ref());
+                let started = match &input {
+                    None => quote!(self.core.call_start(#key, #writer, #decoder)),
+                    Some(end) => quote!(self.core.stream_in::<#end, _>(#key, #writer, #decoder)),
+                };
+                (value, started)
             }
-            _ => None,
-        }
+            Shape::StreamOut { head, item, .. } => {
+                let (reader, accepted) = (self.end(End::Reader, item), self.accepted(function));
+                let value = self.headed(head.as_ref(), &reader);
+                let opened = match head {
+                    None => quote!(rt::without_head),
+                    Some(_) => quote!(rt::with_head),
+                };
+                let started = match &input {
+                    None => {
+                        quote!(self.core.stream_out_start::<#reader, _, _, _>(#key, #writer, #accepted, #opened))
+                    }
+                    Some(end) => {
+                        quote!(self.core.duplex_start::<#end, #reader, _, _, _>(#key, #writer, #accepted, #opened))
+                    }
+                };
+                (value, started)
+            }
+        };
+        let pending = quote!(rt::Pending<rt::Result<#value, #failure>>);
+        let answer = match input {
+            None => pending,
+            Some(end) => quote!((#end, #pending)),
+        };
+        Some(quote! {
+            #text
+            pub fn #name(&self #(, #heads)*) -> #answer {
+                #encode
+                #started
+            }
+        })
+    }
+
+    /// What reads the reply of a function that streams out: the value before the stream, or its refusal.
+    fn accepted(&self, function: &Function) -> TokenStream {
+        let Shape::StreamOut { head, refusal, .. } = &function.shape else { return quote!() };
+        let head = self.payload(head.as_ref());
+        decoder(&head, self.refusal(refusal.as_ref()).as_ref())
     }
 
     fn client_params(&self, function: &Function, waits: Waits) -> Vec<ClientParam> {
@@ -281,6 +345,14 @@ fn encode(params: &[ClientParam], writer: &Ident) -> TokenStream {
     quote! {
         let mut #writer = rt::Writer::new();
         #(rt::Encode::encode(#values, &mut #writer);)*
+    }
+}
+
+/// A stream that was opened, with what comes before it, if anything does.
+fn opened(head: Option<&Type>, opened: &TokenStream) -> TokenStream {
+    match head {
+        None => quote!(#opened.map(|((), reader)| reader)),
+        Some(_) => opened.clone(),
     }
 }
 

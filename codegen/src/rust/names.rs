@@ -1,7 +1,7 @@
 use proc_macro2::{Ident, Span};
 
+use crate::Function;
 use crate::names::{Kind, Language, free, spell};
-use crate::{Function, Shape};
 
 /// The module of a contract: called like its interface.
 pub(super) fn module(interface: &str) -> Ident {
@@ -34,10 +34,7 @@ pub(super) struct Locals(Vec<String>);
 impl Locals {
     pub(super) fn of(function: Option<&Function>) -> Self {
         let params = function.into_iter().flat_map(|function| &function.params).map(|param| &param.name);
-        let stream = match function.map(|function| &function.shape) {
-            Some(Shape::StreamIn { name, .. }) => Some(name),
-            _ => None,
-        };
+        let stream = function.and_then(|function| function.stream.as_ref()).map(|stream| &stream.name);
         Self(params.chain(stream).map(|name| spell(Language::Rust, Kind::Param, name)).collect())
     }
 

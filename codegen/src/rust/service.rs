@@ -1,4 +1,4 @@
-use super::{Emitter, Function, Ident, Shape, TokenStream, docs, format_ident, names, quote};
+use super::{Emitter, End, Function, Ident, Shape, TokenStream, docs, format_ident, names, quote};
 
 impl Emitter<'_> {
     pub(super) fn service(&self) -> TokenStream {
@@ -65,22 +65,19 @@ impl Emitter<'_> {
     pub(super) fn handler_params(&self, function: &Function) -> Vec<(Ident, TokenStream)> {
         let param = |param: &crate::Param| (names::param(&param.name), self.ty(&param.ty));
         let mut params: Vec<_> = function.params.iter().map(param).collect();
-        if let Shape::StreamIn { name, place, item, .. } = &function.shape {
-            let item = self.ty(item);
-            params.insert(*place, (names::param(name), quote!(rt::StreamReader<#item>)));
+        if let Some(stream) = &function.stream {
+            params.insert(stream.place, (names::param(&stream.name), self.end(End::Reader, &stream.item)));
         }
         params
     }
 
     /// What it returns; nothing, of a cast.
     pub(super) fn handler_answer(&self, function: &Function) -> TokenStream {
-        let (value, error) = self.answer(function);
-        let value = match &function.shape {
-            Shape::StreamOut { item, .. } => {
-                let item = self.ty(item);
-                quote!(rt::Stream<#item>)
+        let (value, error) = match &function.shape {
+            Shape::StreamOut { head, item, refusal } => {
+                (self.headed(head.as_ref(), &self.end(End::Source, item)), self.refusal(refusal.as_ref()))
             }
-            _ => value,
+            _ => self.answer(function),
         };
         match error {
             None => value,
@@ -136,8 +133,12 @@ impl Emitter<'_> {
         let key = self.key(function);
         let decode = decode(function, &quote!(return rt::Answer::from));
         let mut locals: Vec<TokenStream> = locals(function).iter().map(|local| quote!(#local)).collect();
-        if let Shape::StreamIn { place, .. } = &function.shape {
-            locals.insert(*place, quote!(call.reader()));
+        if let Some(stream) = &function.stream {
+            let reader = match function.shape {
+                Shape::StreamOut { .. } => quote!(call.reader_of_two()),
+                _ => quote!(call.reader()),
+            };
+            locals.insert(stream.place, reader);
         }
         if later && !matches!(function.shape, Shape::Cast) {
             locals.push(quote!(call.later()));
@@ -150,8 +151,14 @@ impl Emitter<'_> {
         let answered = match &function.shape {
             _ if later => quote!({ #called; rt::Answer::from(rt::Outcome::Later) }),
             Shape::Cast => quote!({ #called; rt::Answer::done() }),
-            Shape::StreamOut { refusal: None, .. } => quote!(call.stream(#called)),
-            Shape::StreamOut { refusal: Some(_), .. } => quote!(call.stream_or_refuse(#called)),
+            Shape::StreamOut { head, refusal, .. } => {
+                let head = head.as_ref().map_or_else(|| quote!(rt::headless), |_| quote!(rt::headed));
+                let stream = match refusal {
+                    None => quote!(call.stream(#head(answered))),
+                    Some(_) => quote!(call.stream_or_refuse(answered.map(#head))),
+                };
+                quote!({ let answered = #called; #stream })
+            }
             _ => quote!(rt::Answer::reply(&#called)),
         };
         quote!(#key => { #decode #answered })

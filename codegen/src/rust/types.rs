@@ -136,7 +136,7 @@ impl Emitter<'_> {
             Shape::Constructor { refusal } | Shape::StreamOut { refusal, .. } => {
                 refusal.as_ref().is_some_and(|refusal| is_it(refusal.as_ref()))
             }
-            Shape::Call { result } | Shape::StreamIn { result, .. } => match self.contract.resolved(result) {
+            Shape::Call { result } => match self.contract.resolved(result) {
                 Type::Result(_, error) => is_it(error.as_deref()),
                 _ => false,
             },

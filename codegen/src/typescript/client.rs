@@ -8,8 +8,14 @@ impl Emitter<'_> {
             let name = method(&function.name);
             let reply = match &function.shape {
                 Shape::Constructor { .. } | Shape::Cast => continue,
-                Shape::Call { result } | Shape::StreamIn { result, .. } => self.decode_value(result),
-                Shape::StreamOut { item, .. } => self.reader(item),
+                Shape::Call { result } => self.decode_value(result),
+                Shape::StreamOut { head, item, .. } => {
+                    if let Some(head) = head {
+                        let head = self.reader(head);
+                        self.line(&format!("const {name}$head = {head};"));
+                    }
+                    self.item_reader(item)
+                }
             };
             self.line(&format!("const {name}$reply = {reply};"));
             if self.answer(function).1.is_some() {
@@ -115,27 +121,52 @@ impl Emitter<'_> {
         let (value, error) = self.answer(function);
         // As the binding takes it.
         let key = function.key.cast_signed();
-        let refusal = error.map(|_| format!(", {name}$refusal")).unwrap_or_default();
-        let reply = format!("{name}$reply");
-        let (returns, calls) = match &function.shape {
-            Shape::Constructor { .. } => return,
-            Shape::Cast => ("void".to_owned(), format!("this._cast({key}, {body})")),
-            Shape::Call { .. } => (
-                format!("{}<{value}>", self.global("Promise")),
-                format!("return this._call({key}, {body}, options, {reply}{refusal})"),
-            ),
-            Shape::StreamOut { .. } => (
-                format!("{}<{value}>", self.global("AsyncIterable")),
-                format!("return this._streamOut({key}, {body}, options, {reply}{refusal})"),
-            ),
-            Shape::StreamIn { name: stream, item, .. } => {
-                let stream = local(stream);
-                let encode = format!("(w: $.Writer, v: {}) => {}", self.ty(item), self.encode(item, "v"));
-                let items = format!("{stream}, {encode}");
-                (
-                    format!("{}<{value}>", self.global("Promise")),
-                    format!("return this._streamIn({key}, {body}, {items}, options, {reply}{refusal})"),
-                )
+        let refusal = error.map(|_| format!("{name}$refusal"));
+        let and_refusal = refusal.iter().map(|refusal| format!(", {refusal}")).collect::<String>();
+        let promise = |value: &str| format!("{}<{value}>", self.global("Promise"));
+        let input = function.stream.as_ref().map(|stream| {
+            let item = match self.is_byte(&stream.item) {
+                true => "$.writeBytes".into(),
+                false => {
+                    format!(
+                        "(w: $.Writer, v: {}) => {}",
+                        self.ty(&stream.item),
+                        self.encode(&stream.item, "v")
+                    )
+                }
+            };
+            (local(&stream.name), item)
+        });
+        let (returns, calls) = match (&function.shape, &input) {
+            (Shape::Constructor { .. }, _) => return,
+            (Shape::Cast, _) => ("void".to_owned(), format!("this._cast({key}, {body})")),
+            (Shape::Call { .. }, None) => {
+                let call = format!("return this._call({key}, {body}, options, {name}$reply{and_refusal})");
+                (promise(&value), call)
+            }
+            (Shape::Call { .. }, Some((stream, item))) => {
+                let call = format!(
+                    "return this._streamIn({key}, {body}, {stream}, {item}, options, {name}$reply{and_refusal})"
+                );
+                (promise(&value), call)
+            }
+            (Shape::StreamOut { head, .. }, input) => {
+                let items = format!("{}<{value}>", self.global("AsyncIterable"));
+                let input = input
+                    .as_ref()
+                    .map(|(stream, item)| format!("{{ items: {stream}, encode: {item} }}"))
+                    .unwrap_or_else(|| "undefined".into());
+                let refusal = refusal.unwrap_or_else(|| "undefined".into());
+                let (method, own, returns) = match head {
+                    None => ("_streamOut", String::new(), items),
+                    Some(head) => {
+                        let returns = promise(&format!("[{}, {items}]", self.ty(head)));
+                        ("_streamOutAfter", format!("{name}$head, "), returns)
+                    }
+                };
+                let rest = format!("{name}$reply, {refusal}, {input}");
+                let rest = rest.trim_end_matches(", undefined");
+                (returns, format!("return this.{method}({key}, {body}, options, {own}{rest})"))
             }
         };
         if !matches!(function.shape, Shape::Cast) {
@@ -162,7 +193,7 @@ impl Emitter<'_> {
     }
 
     /// What reads a value of this type.
-    fn reader(&self, ty: &Type) -> String {
+    pub(super) fn reader(&self, ty: &Type) -> String {
         format!("(r: $.Reader): {} => {}", self.ty(ty), self.decode(ty))
     }
 

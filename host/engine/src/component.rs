@@ -135,7 +135,7 @@ impl Component {
         self.living.get()
     }
 
-    /// What is wrong with a call that brings this end of a stream, or none; `None` if that is as its contract says.
+    /// What is wrong with a call that brings these streams, or none; `None` if that is as its contract says.
     pub(crate) fn misfit(&self, key: u32, stream: Option<&StreamEnd>) -> Option<String> {
         if self.streams.is_empty() && stream.is_none() {
             return None;
@@ -145,23 +145,26 @@ impl Component {
         let brought = stream.map(|end| match end {
             StreamEnd::Reader(_) => StreamDirection::ToCallee,
             StreamEnd::Writer(_) => StreamDirection::ToCaller,
+            StreamEnd::Both(_) => StreamDirection::Both,
         });
         // Of what its contracts do not know, the guest says so itself.
         let known = || self.contracts.implements.iter().any(|contract| contract.function(key).is_some());
         if wanted == brought || wanted.is_none() && !known() {
             return None;
         }
-        let name = self.function_name(key);
-        Some(match wanted {
-            None => format!("`{name}` has no stream, and the call came with one"),
-            Some(_) if brought.is_none() => format!("`{name}` has a stream, and the call came without one"),
-            Some(StreamDirection::ToCallee) => {
-                format!("`{name}` reads a stream, and the call came with one to write")
-            }
-            Some(StreamDirection::ToCaller) => {
-                format!("`{name}` writes a stream, and the call came with one to read")
-            }
-        })
+        let wants = match wanted {
+            None => "has no stream",
+            Some(StreamDirection::ToCallee) => "reads a stream",
+            Some(StreamDirection::ToCaller) => "writes a stream",
+            Some(StreamDirection::Both) => "reads a stream and writes one",
+        };
+        let came = match brought {
+            None => "without one",
+            Some(StreamDirection::ToCallee) => "with one to read",
+            Some(StreamDirection::ToCaller) => "with one to write",
+            Some(StreamDirection::Both) => "with one to read and one to write",
+        };
+        Some(format!("`{}` {wants}, and the call came {came}", self.function_name(key)))
     }
 
     /// The name of a function of its contracts, for people.

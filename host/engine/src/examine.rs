@@ -1,7 +1,7 @@
 //! What a component is, read from its bytes before they are compiled.
 
 use rusm_codegen::section::{self, Contracts};
-use rusm_codegen::{Contract, Shape as Form};
+use rusm_codegen::{Contract, Streams};
 use wasmparser::{Parser, Payload, Validator, WasmFeatures};
 
 use crate::types::StreamDirection;
@@ -20,10 +20,15 @@ pub(crate) struct Shape {
 pub(crate) fn streams(contracts: &Contracts) -> Box<[(u32, StreamDirection)]> {
     let functions = contracts.implements.iter().flat_map(Contract::all_functions);
     let mut streams: Vec<_> = functions
-        .filter_map(|function| match function.shape {
-            Form::StreamIn { .. } => Some((function.key, StreamDirection::ToCallee)),
-            Form::StreamOut { .. } => Some((function.key, StreamDirection::ToCaller)),
-            _ => None,
+        .filter_map(|function| {
+            let Streams { to_callee, to_caller } = function.streams();
+            let direction = match (to_callee, to_caller) {
+                (false, false) => return None,
+                (true, false) => StreamDirection::ToCallee,
+                (false, true) => StreamDirection::ToCaller,
+                (true, true) => StreamDirection::Both,
+            };
+            Some((function.key, direction))
         })
         .collect();
     streams.sort_by_key(|(key, _)| *key);

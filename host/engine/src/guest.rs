@@ -26,7 +26,7 @@ mod turn;
 pub(crate) use event::event;
 pub(crate) use host::Host;
 pub(crate) use opened::Opened;
-pub(crate) use stops::{Stops, within};
+pub(crate) use stops::{Stops, takes_streams, within};
 pub(crate) use turn::{Turns, fresh_turn, noting, turn_began, waited};
 
 /// What a process's store holds: everything that host functions need.

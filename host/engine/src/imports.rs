@@ -24,6 +24,7 @@ mod text;
 mod timers;
 mod url;
 mod wait;
+mod wait_any;
 mod wait_async;
 
 use table::Imports;

@@ -140,6 +140,8 @@ pub(crate) enum StreamDirection {
     ToCallee,
     #[component(name = "to-caller")]
     ToCaller,
+    #[component(name = "both")]
+    Both,
 }
 #[derive(ComponentType, Lift, Lower, Clone, Copy, Debug, PartialEq, Eq)]
 #[component(enum)]
@@ -232,6 +234,17 @@ pub(crate) struct CallbackAnswer {
 pub(crate) enum CallEvent {
     #[component(name = "reply")]
     Reply(Result<Bytes, CallError>),
+    #[component(name = "request")]
+    Request(CallbackRequest),
+}
+/// What was waited for.
+#[derive(ComponentType, Lift, Lower, Clone, Debug)]
+#[component(variant)]
+pub(crate) enum Happening {
+    #[component(name = "call")]
+    Call(Reference),
+    #[component(name = "ready")]
+    Ready(StreamHandle),
     #[component(name = "request")]
     Request(CallbackRequest),
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::time::sleep_until;
 
 use crate::call::CallError;
-use crate::process::{Callback, Private};
+use crate::process::{Callback, OwnedEnd, Private};
 use crate::runtime::End;
 use crate::scheduler::may_send;
 use crate::stream::StreamEnd;
@@ -126,22 +126,32 @@ impl Context {
         self.runtime.terminate(self.pid, reason);
     }
 
-    /// Makes this process the owner of an end of a stream, under a handle, until [`take_stream`](Self::take_stream). If the
-    /// process ends, the other end hears it.
+    /// Makes this process the owner of what it has of a call's streams, under a handle, until [`take_stream`](Self::take_stream). If the
+    /// process ends, the other ends hear it. Where a stream goes each way, the handle is of that to the callee, and the
+    /// [other](Self::other_stream) one has its own.
     pub fn own_stream(&self, end: StreamEnd) -> u64 {
+        match end {
+            StreamEnd::Both(both) => {
+                let [to_callee, to_caller] = *both;
+                let other = self.own_end(to_caller, None);
+                self.own_end(to_callee, Some(other))
+            }
+            one => self.own_end(one, None),
+        }
+    }
+
+    fn own_end(&self, end: StreamEnd, other: Option<u64>) -> u64 {
         let Some((_, mut private)) = self.private() else { return 0 };
         let holdings = private.holdings_mut();
         holdings.next_handle += 1;
         let handle = holdings.next_handle;
-        holdings.streams.insert(handle, end.clone());
+        holdings.streams.insert(handle, OwnedEnd { end: end.clone(), other });
         drop(private);
+        let party = || Arc::new(End::of(&self.runtime, self.pid, handle));
         match &end {
-            StreamEnd::Writer(writer) => {
-                writer.belongs_to(Arc::new(End::of(&self.runtime, self.pid, handle)));
-            }
-            StreamEnd::Reader(reader) => {
-                reader.belongs_to(Box::new(End::of(&self.runtime, self.pid, handle)));
-            }
+            StreamEnd::Writer(writer) => writer.belongs_to(party()),
+            StreamEnd::Reader(reader) => reader.belongs_to(party()),
+            StreamEnd::Both(_) => {}
         }
         handle
     }
@@ -153,12 +163,17 @@ impl Context {
 
     /// One of this process's ends of streams.
     pub fn stream(&self, handle: u64) -> Option<StreamEnd> {
-        self.private()?.1.holdings.as_ref()?.streams.get(&handle).cloned()
+        Some(self.private()?.1.holdings.as_ref()?.streams.get(&handle)?.end.clone())
+    }
+
+    /// The handle of the stream to the caller, by that of the stream to the callee of the same call.
+    pub fn other_stream(&self, handle: u64) -> Option<u64> {
+        self.private()?.1.holdings.as_ref()?.streams.get(&handle)?.other
     }
 
     /// Gives up an end; the caller closes or aborts it.
     pub fn take_stream(&self, handle: u64) -> Option<StreamEnd> {
-        self.private()?.1.holdings.as_mut()?.streams.remove(&handle)
+        Some(self.private()?.1.holdings.as_mut()?.streams.remove(&handle)?.end)
     }
 
     /// Takes back what [`own_turns`](crate::SpawnOptions::own_turns) says: from now on this process may run within a caller's

@@ -157,7 +157,9 @@ pub use registry::{Keys, NameRegistry, Registry, Via};
 pub use runtime::{Charge, Runtime, TreeEntry};
 pub use stand_in::{StandIn, first_message};
 pub use state_machine::{Entry, Event, StateMachine, StateMachineRef, Transition, start_state_machine};
-pub use stream::{STREAM_WINDOW, StreamEnd, StreamError, StreamReader, StreamWriter, TryWrite, stream};
+pub use stream::{
+    STREAM_WINDOW, StreamEnd, StreamError, StreamReader, StreamWriter, TryWrite, stream, streams_both_ways,
+};
 pub use supervisor::{
     AutoShutdown, Backoff, ChildCounts, ChildError, ChildInfo, ChildKind, ChildSpec, ChildState, Excess,
     Parent, Restart, Shutdown, StartCause, StartError, Strategy, Supervision, Supervisor,

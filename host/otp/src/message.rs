@@ -72,7 +72,7 @@ pub enum Message {
         /// Which of the two.
         change: GroupChange,
     },
-    /// There is room again in a stream that this process writes to.
+    /// There is room again in a stream that this process writes to, or something to read in one that it reads.
     Demand {
         /// Its end of the stream.
         handle: u64,

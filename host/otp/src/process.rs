@@ -323,8 +323,16 @@ pub(crate) struct Holdings {
     /// When the alarm rings; a later one of an earlier call may ring, too.
     pub(crate) alarm: Option<Instant>,
     /// Its ends of streams.
-    pub(crate) streams: HashMap<u64, StreamEnd, BuildHasherDefault<IdHasher>>,
+    pub(crate) streams: HashMap<u64, OwnedEnd, BuildHasherDefault<IdHasher>>,
     pub(crate) next_handle: u64,
+}
+
+/// An end of a stream that a process owns.
+#[derive(Debug)]
+pub(crate) struct OwnedEnd {
+    pub(crate) end: StreamEnd,
+    /// If it is of the stream to the callee of a call with one each way: the handle of the one to the caller.
+    pub(crate) other: Option<u64>,
 }
 
 /// How many messages lie in the inbox of a private half, and how many bytes they take: what [`Message::cost`] says. Only the holder of

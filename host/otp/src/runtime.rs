@@ -235,8 +235,8 @@ impl Runtime {
             reply_to.answer(self, Err(callers.clone()));
         }
         self.refuse_calls(private.inbox.drain(..).map(|letter| letter.message), reason, callers);
-        for (_, end) in private.holdings.take().map(|holdings| holdings.streams).unwrap_or_default() {
-            end.exited(reason);
+        for (_, owned) in private.holdings.take().map(|holdings| holdings.streams).unwrap_or_default() {
+            owned.end.exited(reason);
         }
     }
 

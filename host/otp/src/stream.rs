@@ -2,7 +2,7 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::future::poll_fn;
 use std::sync::Arc;
-use std::task::{Poll, Waker};
+use std::task::{Context as Task, Poll, Waker};
 
 use bytes::Bytes;
 
@@ -31,6 +31,7 @@ pub fn stream(window: usize) -> (StreamWriter, StreamReader) {
         recipient: None,
         kept: None,
         wants_room: false,
+        wants_chunk: false,
     }));
     (StreamWriter(shared.clone()), StreamReader(shared))
 }
@@ -43,13 +44,15 @@ pub struct StreamWriter(Arc<Mutex<Shared>>);
 #[derive(Debug, Clone)]
 pub struct StreamReader(Arc<Mutex<Shared>>);
 
-/// Either end, as a process owns it.
+/// What a process has of a call's streams.
 #[derive(Debug, Clone)]
 pub enum StreamEnd {
     /// The end that writes.
     Writer(StreamWriter),
     /// The end that reads.
     Reader(StreamReader),
+    /// An end of the stream to the callee, and one of that to the caller.
+    Both(Box<[StreamEnd; 2]>),
 }
 
 /// Why a stream gives or takes nothing more.
@@ -97,7 +100,7 @@ pub(crate) trait Party: fmt::Debug + Send + Sync {
 
 /// Invariants: `bytes` is the sum of `chunks`, each with its place; a chunk is taken whenever `bytes < window`, so that one chunk larger than
 /// the window still goes through; what the chunks take at most is kept for the writer's process, and after the writer's end for the
-/// reader's; `wants_room` is set by a request for demand and cleared by the message that answers it.
+/// reader's; `wants_room` and `wants_chunk` are set by a request for demand and cleared by the message that answers it.
 #[derive(Debug)]
 struct Shared {
     window: usize,
@@ -108,9 +111,11 @@ struct Shared {
     /// The writer's process, to be told of demand and of the reader's end.
     owner: Option<Arc<dyn Party>>,
     /// The reader's.
-    recipient: Option<Box<dyn Party>>,
+    recipient: Option<Arc<dyn Party>>,
     kept: Option<Box<dyn Kept>>,
     wants_room: bool,
+    /// The same of the reader's process, for a chunk.
+    wants_chunk: bool,
 }
 
 #[derive(Debug, Default)]
@@ -148,9 +153,9 @@ impl StreamWriter {
         }
         shared.bytes = bytes;
         shared.chunks.push_back(chunk);
-        let waker = shared.reader.waker.take();
+        let told = shared.something_to_read();
         drop(shared);
-        wake(waker);
+        told.tell();
         TryWrite::Taken
     }
 
@@ -183,17 +188,19 @@ impl StreamWriter {
     /// # Errors
     /// [`StreamError`] if the reader is gone.
     pub async fn room(&self) -> Result<(), StreamError> {
-        poll_fn(|task| {
-            let mut shared = self.0.lock();
-            match shared.has_room() {
-                Ok(false) => {
-                    shared.writer.waker = Some(task.waker().clone());
-                    Poll::Pending
-                }
-                other => Poll::Ready(other.map(drop)),
+        poll_fn(|task| self.poll_room(task)).await
+    }
+
+    /// The same as a poll.
+    pub fn poll_room(&self, task: &mut Task<'_>) -> Poll<Result<(), StreamError>> {
+        let mut shared = self.0.lock();
+        match shared.has_room() {
+            Ok(false) => {
+                shared.writer.waker = Some(task.waker().clone());
+                Poll::Pending
             }
-        })
-        .await
+            other => Poll::Ready(other.map(drop)),
+        }
     }
 
     /// Sends the owner [`Message::Demand`](crate::Message::Demand) as soon as there is room, which may be at once.
@@ -231,9 +238,9 @@ impl StreamWriter {
             shared.writer.end = Some(end);
             shared.hand_over();
         }
-        let waker = shared.reader.waker.take();
+        let told = shared.something_to_read();
         drop(shared);
-        wake(waker);
+        told.tell();
     }
 }
 
@@ -268,27 +275,34 @@ impl StreamReader {
         .await
     }
 
-    /// Waits until [`read`](Self::read) has an answer at once. Cancellation-safe.
-    pub async fn ready(&self) {
-        poll_fn(|task| {
-            let mut shared = self.0.lock();
-            if !shared.chunks.is_empty() || shared.reader.end.is_some() || shared.writer.end.is_some() {
-                return Poll::Ready(());
-            }
-            shared.reader.waker = Some(task.waker().clone());
-            Poll::Pending
-        })
-        .await;
+    /// Polls whether [`read`](Self::read) has an answer at once.
+    pub fn poll_ready(&self, task: &mut Task<'_>) -> Poll<()> {
+        let mut shared = self.0.lock();
+        if shared.can_be_read() {
+            return Poll::Ready(());
+        }
+        shared.reader.waker = Some(task.waker().clone());
+        Poll::Pending
+    }
+
+    /// Sends the process that reads [`Message::Demand`](crate::Message::Demand) as soon as [`read`](Self::read) has an answer at once,
+    /// which may be now.
+    pub fn demand(&self) {
+        let mut shared = self.0.lock();
+        shared.wants_chunk = !shared.can_be_read();
+        let recipient = if shared.wants_chunk { None } else { shared.recipient.clone() };
+        drop(shared);
+        if let Some(recipient) = recipient {
+            recipient.demand();
+        }
     }
 
     /// The process that reads, for which the chunks are kept once the writer is done.
-    pub(crate) fn belongs_to(&self, recipient: Box<dyn Party>) {
+    pub(crate) fn belongs_to(&self, recipient: Arc<dyn Party>) {
         let mut shared = self.0.lock();
-        if shared.recipient.as_ref().is_none_or(|known| known.pid() != recipient.pid()) {
-            shared.recipient = Some(recipient);
-            if shared.writer.end.is_some() {
-                shared.hand_over();
-            }
+        let known = shared.recipient.replace(recipient.clone());
+        if shared.writer.end.is_some() && known.is_none_or(|known| known.pid() != recipient.pid()) {
+            shared.hand_over();
         }
     }
 
@@ -311,7 +325,33 @@ impl StreamReader {
     }
 }
 
+/// The streams of one call: what its caller has of them, and what its callee gets.
+pub fn streams_both_ways(window: usize) -> (StreamEnd, StreamEnd) {
+    let (own_writer, their_reader) = stream(window);
+    let (their_writer, own_reader) = stream(window);
+    let own = [StreamEnd::Writer(own_writer), StreamEnd::Reader(own_reader)];
+    let theirs = [StreamEnd::Reader(their_reader), StreamEnd::Writer(their_writer)];
+    (StreamEnd::Both(Box::new(own)), StreamEnd::Both(Box::new(theirs)))
+}
+
 impl StreamEnd {
+    /// How many streams it is of.
+    pub fn count(&self) -> usize {
+        match self {
+            Self::Writer(_) | Self::Reader(_) => 1,
+            Self::Both(_) => 2,
+        }
+    }
+
+    /// The end of a stream that is read, if it has one.
+    pub fn reader(&self) -> Option<&StreamReader> {
+        match self {
+            Self::Reader(reader) => Some(reader),
+            Self::Writer(_) => None,
+            Self::Both(both) => both.iter().find_map(Self::reader),
+        }
+    }
+
     /// Done: what was written before is still read, nothing more is.
     pub fn close(&self) {
         self.end(End::Closed);
@@ -331,6 +371,10 @@ impl StreamEnd {
         match self {
             Self::Writer(writer) => writer.end(end),
             Self::Reader(reader) => reader.end(end),
+            Self::Both(both) => {
+                both[0].end(end.clone());
+                both[1].end(end);
+            }
         }
     }
 }
@@ -369,6 +413,17 @@ impl Shared {
             Some(end) => Err(end.error()),
             None => Ok(self.bytes < self.window),
         }
+    }
+
+    fn can_be_read(&self) -> bool {
+        !self.chunks.is_empty() || self.reader.end.is_some() || self.writer.end.is_some()
+    }
+
+    /// Whom to tell that there is a chunk, or no more of them.
+    fn something_to_read(&mut self) -> Told {
+        let recipient = self.wants_chunk.then(|| self.recipient.clone()).flatten();
+        self.wants_chunk = false;
+        Told(self.reader.waker.take(), recipient)
     }
 
     /// Whom to tell that there is room, after a chunk was read.

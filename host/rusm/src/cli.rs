@@ -10,7 +10,7 @@ use clap::{Parser, Subcommand};
 use rusm_engine::{Engine, EngineConfig};
 use rusm_setup::{Home, Need, State, Terminal};
 
-use crate::control::{self, ControlError, Watch};
+use crate::control::{self, CallOutput, ControlError, Watch};
 use crate::descriptors;
 use crate::{BuildError, Built, CallRequest, Language, Node, Project, Socket, scaffold};
 
@@ -349,8 +349,11 @@ fn call_node(project: &Project, request: CallRequest) -> anyhow::Result<()> {
     let called = runtime.block_on(async {
         let input = tokio::io::BufReader::new(tokio::io::stdin());
         let mut output = std::io::stdout().lock();
-        match control::call(project.root(), request, input, |line| writeln!(output, "{}", shown(line))).await
-        {
+        let write = |written: CallOutput<'_>| match written {
+            CallOutput::Line(line) => writeln!(output, "{}", shown(line)),
+            CallOutput::Bytes(bytes) => output.write_all(bytes).and_then(|()| output.flush()),
+        };
+        match control::call(project.root(), request, input, write).await {
             // Whoever reads has seen enough, as `head` does.
             Err(ControlError::Output(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
             called => called,

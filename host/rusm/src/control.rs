@@ -10,7 +10,7 @@ use sha2::{Digest as _, Sha256};
 mod client;
 mod server;
 
-pub use client::{CallRequest, ControlError, Watch, call, info};
+pub use client::{CallOutput, CallRequest, ControlError, Watch, call, info};
 pub(crate) use server::{Listening, listen};
 
 /// The local socket of a project's running node. Only its owner can open it: it lies in a folder of mode 700.
@@ -86,8 +86,18 @@ enum Say {
     Info { process: String },
     /// An item of the stream that the function reads.
     Item(String),
-    /// There are no more items.
+    /// The next bytes of the stream that the function reads, in hexadecimal.
+    Bytes(String),
+    /// There is no more of it.
     End,
+}
+
+/// What a function reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Wanted {
+    Items,
+    Bytes,
 }
 
 /// A process, what it runs, and the last of what it wrote.
@@ -105,10 +115,12 @@ pub struct Info {
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 enum Answer {
-    /// The function reads a stream: the client may send items.
-    SendItems,
-    /// An item of the stream that the function writes.
+    /// The function reads a stream: the client may send it.
+    Wants(Wanted),
+    /// An item of the stream that the function writes, or the value before it.
     Item(String),
+    /// The next bytes of the stream that the function writes, in hexadecimal.
+    Bytes(String),
     /// The node's figures.
     Figures(Box<Snapshot>),
     /// What is known of a process.

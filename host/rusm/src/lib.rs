@@ -15,7 +15,7 @@ mod scaffold;
 mod sdk;
 
 pub use build::{BuildError, Built};
-pub use control::{CallRequest, Claim, ControlError, Info, Socket, Watch, call, info};
+pub use control::{CallOutput, CallRequest, Claim, ControlError, Info, Socket, Watch, call, info};
 pub use manifest::{ChildDecl, ComponentDecl, JavaScript, Manifest, ManifestError, SupervisorDecl, What};
 pub use node::{BootError, Node};
 pub use project::{LeftOut, Project, ProjectError};

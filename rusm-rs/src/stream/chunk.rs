@@ -20,6 +20,13 @@ impl Chunk {
         self.items += 1;
     }
 
+    pub(super) fn push_bytes(&mut self, bytes: &[u8]) {
+        if self.is_empty() {
+            self.since = timers::now();
+        }
+        self.writer.raw(bytes);
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.writer.is_empty()
     }

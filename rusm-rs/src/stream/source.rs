@@ -1,22 +1,33 @@
-//! What a service streams out: an iterator that is pulled, or items that are pushed.
+//! What a service streams out: something that is pulled, or items that are pushed.
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
+use std::io::Read;
 use std::marker::PhantomData;
 use std::rc::Rc;
 
 use rusm_wire::Encode;
 
 use super::StreamError;
-use super::chunk::{CHUNK, Chunk};
+use super::chunk::CHUNK;
+use super::inlet::Watched;
+use super::pump::{Pulled, Pump, bytes, reason, try_chunks, try_items};
 use crate::bindings::{types, wait};
 use crate::callback;
 
 /// What a service answers to a function that streams out.
-pub struct Stream<T>(Source<T>);
+pub struct Stream<T> {
+    origin: Origin,
+    items: PhantomData<fn() -> T>,
+}
 
-enum Source<T> {
-    Items(Box<dyn Iterator<Item = Result<T, String>>>),
+/// What a service answers to a function that streams bytes out.
+pub struct ByteStream {
+    origin: Origin,
+}
+
+enum Origin {
+    Pulled(Box<dyn Pump>),
     Sink(Rc<Outlet>),
 }
 
@@ -24,6 +35,11 @@ enum Source<T> {
 pub struct Sink<T> {
     outlet: Rc<Outlet>,
     items: PhantomData<fn(T)>,
+}
+
+/// Pushes bytes into a stream from later messages. Clones push into the same stream; dropping the last one closes it.
+pub struct ByteSink {
+    outlet: Rc<Outlet>,
 }
 
 /// Why an item was not pushed.
@@ -35,48 +51,96 @@ pub enum PushError {
     Ended(StreamError),
 }
 
+/// What a service streams: items, or bytes.
+#[doc(hidden)]
+pub trait Source {
+    #[doc(hidden)]
+    fn begin(self, out: Out) -> bool;
+}
+
+/// The stream out of a call, and the stream in that what is pulled into it may wait for.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct Out {
+    pub(crate) handle: u64,
+    pub(crate) input: Option<Rc<Watched>>,
+}
+
 impl<T: Encode + 'static> Stream<T> {
     /// The items of an iterator, pulled as the reader reads.
     pub fn iter(items: impl IntoIterator<Item = T, IntoIter: 'static>) -> Self {
-        Self(Source::Items(Box::new(items.into_iter().map(Ok))))
+        Self::pulled(items.into_iter().map(Ok))
     }
 
     /// The same, for an iterator that may fail: the text of its error aborts the stream.
     pub fn try_iter<E: fmt::Display>(
         items: impl IntoIterator<Item = Result<T, E>, IntoIter: 'static>,
     ) -> Self {
-        let items = items.into_iter().map(|item| item.map_err(|error| error.to_string()));
-        Self(Source::Items(Box::new(items)))
+        Self::pulled(items.into_iter().map(|item| item.map_err(|error| reason(&error))))
+    }
+
+    fn pulled(items: impl Iterator<Item = Result<T, String>> + 'static) -> Self {
+        Self { origin: Origin::Pulled(try_items(items)), items: PhantomData }
     }
 
     /// A stream without items yet, and the sink that gives it some from later messages.
     pub fn sink() -> (Sink<T>, Self) {
-        let outlet = Rc::new(Outlet {
-            handle: Cell::new(None),
-            early: RefCell::default(),
-            end: RefCell::default(),
-            sinks: Cell::new(1),
-        });
-        (Sink { outlet: outlet.clone(), items: PhantomData }, Self(Source::Sink(outlet)))
+        let outlet = Outlet::new();
+        let sink = Sink { outlet: outlet.clone(), items: PhantomData };
+        (sink, Self { origin: Origin::Sink(outlet), items: PhantomData })
+    }
+}
+
+impl ByteStream {
+    /// What something reads, as the reader of the stream reads it. Its error aborts the stream.
+    pub fn read(source: impl Read + 'static) -> Self {
+        Self { origin: Origin::Pulled(bytes(source)) }
     }
 
-    /// Gives the stream its end of the call's stream.
-    pub(crate) fn serve(self, handle: u64) {
-        if self.keep(handle) {
-            wait::stream_demand(handle);
-        }
+    /// The chunks of an iterator, pulled as the reader reads.
+    pub fn chunks<C: Into<Vec<u8>>>(chunks: impl IntoIterator<Item = C, IntoIter: 'static>) -> Self {
+        Self { origin: Origin::Pulled(try_chunks(chunks.into_iter().map(|chunk| Ok(chunk.into())))) }
     }
 
-    /// The same for one that is [written](write_all) at once; whether it is pulled at all.
-    pub(crate) fn keep(self, handle: u64) -> bool {
-        match self.0 {
-            Source::Items(items) => {
-                let pump = Pump { items, chunk: Chunk::default() };
-                PUMPS.with(|pumps| pumps.borrow_mut().push((handle, Box::new(pump))));
+    /// The same, for an iterator that may fail: the text of its error aborts the stream. What comes in goes out again:
+    /// `ByteStream::try_chunks(reader.into_chunks())`.
+    pub fn try_chunks<C: Into<Vec<u8>>, E: fmt::Display>(
+        chunks: impl IntoIterator<Item = Result<C, E>, IntoIter: 'static>,
+    ) -> Self {
+        let chunks = chunks.into_iter();
+        let chunks = chunks.map(|chunk| chunk.map(Into::into).map_err(|error| reason(&error)));
+        Self { origin: Origin::Pulled(try_chunks(chunks)) }
+    }
+
+    /// A stream without bytes yet, and the sink that gives it some from later messages.
+    pub fn sink() -> (ByteSink, Self) {
+        let outlet = Outlet::new();
+        (ByteSink { outlet: outlet.clone() }, Self { origin: Origin::Sink(outlet) })
+    }
+}
+
+impl<T> Source for Stream<T> {
+    fn begin(self, out: Out) -> bool {
+        self.origin.begin(out)
+    }
+}
+
+impl Source for ByteStream {
+    fn begin(self, out: Out) -> bool {
+        self.origin.begin(out)
+    }
+}
+
+impl Origin {
+    /// Gives the stream its end of the call's stream; whether it is to be pulled.
+    fn begin(self, out: Out) -> bool {
+        match self {
+            Self::Pulled(pump) => {
+                PUMPS.with(|pumps| pumps.borrow_mut().push(Running { out, pump }));
                 true
             }
-            Source::Sink(outlet) => {
-                outlet.open(handle);
+            Self::Sink(outlet) => {
+                outlet.open(out.handle);
                 false
             }
         }
@@ -105,20 +169,47 @@ impl<T> Sink<T> {
     }
 }
 
+impl ByteSink {
+    /// Pushes bytes, without waiting: all of them, or none.
+    ///
+    /// # Errors
+    /// [`PushError`].
+    pub fn push(&self, bytes: &[u8]) -> Result<(), PushError> {
+        if bytes.is_empty() { Ok(()) } else { self.outlet.push(bytes) }
+    }
+
+    /// Ends the stream; the reader gets what was pushed first.
+    pub fn close(self) {
+        self.outlet.end(End::Closed);
+    }
+
+    /// Ends the stream, and tells the reader why.
+    pub fn abort(self, why: &str) {
+        self.outlet.end(End::Aborted(why.to_owned()));
+    }
+}
+
 impl<T> Clone for Sink<T> {
     fn clone(&self) -> Self {
-        self.outlet.sinks.set(self.outlet.sinks.get() + 1);
-        Self { outlet: self.outlet.clone(), items: PhantomData }
+        Self { outlet: self.outlet.one_more(), items: PhantomData }
     }
 }
 
 impl<T> Drop for Sink<T> {
     fn drop(&mut self) {
-        let left = self.outlet.sinks.get() - 1;
-        self.outlet.sinks.set(left);
-        if left == 0 {
-            self.outlet.end(End::Closed);
-        }
+        self.outlet.one_less();
+    }
+}
+
+impl Clone for ByteSink {
+    fn clone(&self) -> Self {
+        Self { outlet: self.outlet.one_more() }
+    }
+}
+
+impl Drop for ByteSink {
+    fn drop(&mut self) {
+        self.outlet.one_less();
     }
 }
 
@@ -148,6 +239,27 @@ impl End {
 }
 
 impl Outlet {
+    fn new() -> Rc<Self> {
+        Rc::new(Self {
+            handle: Cell::new(None),
+            early: RefCell::default(),
+            end: RefCell::default(),
+            sinks: Cell::new(1),
+        })
+    }
+
+    fn one_more(self: &Rc<Self>) -> Rc<Self> {
+        self.sinks.set(self.sinks.get() + 1);
+        self.clone()
+    }
+
+    fn one_less(&self) {
+        self.sinks.set(self.sinks.get() - 1);
+        if self.sinks.get() == 0 {
+            self.end(End::Closed);
+        }
+    }
+
     fn push(&self, item: &[u8]) -> Result<(), PushError> {
         if self.end.borrow().is_some() {
             return Err(PushError::Ended(StreamError::Closed));
@@ -194,50 +306,30 @@ impl Outlet {
     }
 }
 
-/// An iterator that a service left to be pulled.
-struct Pump<T> {
-    items: Box<dyn Iterator<Item = Result<T, String>>>,
-    chunk: Chunk,
+/// A stream that a service left to be pulled.
+struct Running {
+    out: Out,
+    pump: Box<dyn Pump>,
 }
 
-trait AnyPump {
-    /// Pulls about a chunk; whether there is more.
-    fn pull(&mut self, handle: u64) -> bool;
-}
+impl Running {
+    /// Pulls about a chunk into the stream, which has room; whether to go on.
+    fn pull(&mut self, input: Option<&Watched>) -> Pulled {
+        self.pump.pull(self.out.handle, input)
+    }
 
-impl<T: Encode> AnyPump for Pump<T> {
-    fn pull(&mut self, handle: u64) -> bool {
-        loop {
-            match self.items.next() {
-                Some(Ok(item)) => {
-                    self.chunk.push(&item);
-                    if !self.chunk.is_due::<T>() {
-                        continue;
-                    }
-                    // There is room: that is what a demand says.
-                    let written = wait::stream_write(handle, &self.chunk.take(), 0);
-                    return written.is_ok();
-                }
-                Some(Err(why)) => {
-                    self.rest(handle);
-                    wait::stream_abort(handle, &why);
-                    return false;
-                }
-                None => {
-                    self.rest(handle);
-                    return false;
-                }
-            }
+    /// Ends the stream as its source has ended, which lets go first of what it read from.
+    fn end(self, how: Pulled) {
+        let handle = self.out.handle;
+        drop(self.pump);
+        match how {
+            Pulled::Failed(why) => wait::stream_abort(handle, &why),
+            _ => wait::stream_close(handle),
         }
     }
-}
 
-impl<T> Pump<T> {
-    /// Sends what is left of the last chunk. A reader that is gone does not want it.
-    fn rest(&mut self, handle: u64) {
-        if !self.chunk.is_empty() {
-            let _ = wait::stream_write(handle, &self.chunk.take(), 0);
-        }
+    fn keep(self) {
+        PUMPS.with(|pumps| pumps.borrow_mut().push(self));
     }
 }
 
@@ -245,21 +337,33 @@ impl<T> Pump<T> {
 pub(crate) fn handle_event(event: &types::Event) -> bool {
     match event {
         types::Event::Demand(handle) => {
-            let Some(mut pump) = take_pump(*handle) else { return false };
-            if pump.pull(*handle) {
-                PUMPS.with(|pumps| pumps.borrow_mut().push((*handle, pump)));
-                wait::stream_demand(*handle);
-            } else {
-                wait::stream_close(*handle);
+            if let Some(mut running) = take_pump(|out| out.handle == *handle) {
+                let input = running.out.input.clone();
+                match running.pull(input.as_deref()) {
+                    Pulled::More => {
+                        running.keep();
+                        wait::stream_demand(*handle);
+                    }
+                    Pulled::Dry => {
+                        running.keep();
+                        input.inspect(|input| input.tell(*handle));
+                    }
+                    how => running.end(how),
+                }
+                return true;
             }
+            // There is something to read for one: now there has to be room.
+            let told = |out: &Out| out.input.as_ref().is_some_and(|input| input.is_told_by(*handle));
+            let Some(running) = take_pump(told) else { return false };
+            let out = running.out.handle;
+            running.keep();
+            wait::stream_demand(out);
             true
         }
         types::Event::StreamEnd(end) => {
-            let pumped = take_pump(end.handle).is_some();
-            if pumped {
-                wait::stream_close(end.handle);
-            }
-            pumped
+            let Some(running) = take_pump(|out| out.handle == end.handle) else { return false };
+            running.end(Pulled::Done);
+            true
         }
         _ => false,
     }
@@ -267,25 +371,26 @@ pub(crate) fn handle_event(event: &types::Event) -> bool {
 
 /// Writes all of a stream that is pulled, and waits while its reader is behind.
 pub(crate) fn write_all(handle: u64) {
-    let Some(mut pump) = take_pump(handle) else { return };
+    let Some(mut running) = take_pump(|out| out.handle == handle) else { return };
     loop {
-        callback::room_wait(handle);
-        if !pump.pull(handle) {
-            return wait::stream_close(handle);
+        callback::wait_any(&[], &[handle], None);
+        match running.pull(None) {
+            Pulled::More | Pulled::Dry => {}
+            how => return running.end(how),
         }
     }
 }
 
-fn take_pump(handle: u64) -> Option<Box<dyn AnyPump>> {
+fn take_pump(is_it: impl Fn(&Out) -> bool) -> Option<Running> {
     PUMPS.with(|pumps| {
         let mut pumps = pumps.borrow_mut();
-        let place = pumps.iter().position(|(known, _)| *known == handle)?;
-        Some(pumps.swap_remove(place).1)
+        let place = pumps.iter().position(|running| is_it(&running.out))?;
+        Some(pumps.swap_remove(place))
     })
 }
 
 thread_local! {
-    static PUMPS: RefCell<Vec<(u64, Box<dyn AnyPump>)>> = const { RefCell::new(Vec::new()) };
+    static PUMPS: RefCell<Vec<Running>> = const { RefCell::new(Vec::new()) };
 }
 
 impl fmt::Display for PushError {

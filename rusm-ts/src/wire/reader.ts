@@ -67,6 +67,11 @@ export class Reader {
     return this.buffer.subarray(this.at - length, this.at);
   }
 
+  /** All that is left, as it is. */
+  rest(): Uint8Array {
+    return this.raw(this.remaining);
+  }
+
   private byte(): number {
     if (this.at >= this.end) this.fail("truncated");
     return this.buffer[this.at++]!;

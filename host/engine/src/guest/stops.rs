@@ -1,15 +1,19 @@
 use rusm_otp::{CallError, Context, ExitReason, Request};
 
-/// A call that the process may take; one with a stream too many is answered.
-pub(crate) fn within(mut request: Box<Request>, context: &Context, streams: usize) -> Option<Box<Request>> {
-    if request.stream.is_none() || context.streams() < streams {
+/// A call that the process may take; one with streams too many is answered.
+pub(crate) fn within(mut request: Box<Request>, context: &Context, most: usize) -> Option<Box<Request>> {
+    if takes_streams(&mut request, context, most) {
         return Some(request);
-    }
-    if let Some(end) = request.stream.take() {
-        end.abort("the callee has too many streams open");
     }
     context.reply(request.reference, Err(CallError::Overloaded));
     None
+}
+
+/// Whether the process may have so many streams; else those of the call end here.
+pub(crate) fn takes_streams(request: &mut Request, context: &Context, most: usize) -> bool {
+    let too_many = request.stream.take_if(|end| context.streams() + end.count() > most);
+    too_many.as_ref().inspect(|end| end.abort("the callee has too many streams open"));
+    too_many.is_none()
 }
 
 /// Which exits end a service in good order: its parent's requests to stop, and anybody's if it does not trap exits.

@@ -5,17 +5,17 @@ use std::pin::pin;
 use std::sync::{Arc, LazyLock};
 use std::task::Poll;
 
-use futures::FutureExt as _;
 use futures::future::{Either, select};
-use rusm_otp::{Message, Payload, StandIn, StreamEnd, first_message};
+use rusm_otp::{Message, Payload, StandIn, first_message};
 use smallvec::SmallVec;
 use tokio::time::timeout;
 use wasmtime::component::{ComponentType, FutureReader, Lower, WasmList};
 
-use super::arguments::{Store, limit, milliseconds};
+use super::arguments::{Store, milliseconds};
 use super::table::{Import, Imports, callbacks as import, callbacks_async as import_async};
+use super::wait_any::{Sources, wait_any};
 use super::{calls, wait_async};
-use crate::guest::{Guest, waited};
+use crate::guest::{Guest, takes_streams, waited};
 use crate::types::{
     CallError, CallEvent, CallbackAnswer, CallbackRequest, Delivery, Pid, Reference, Request, StreamHandle,
 };
@@ -41,11 +41,18 @@ pub(super) fn add(imports: &mut Imports<'_>) -> wasmtime::Result<()> {
         },
     )?;
     imports.func_wrap_async(
-        &import::STREAM_WAIT,
-        |mut store: Store<'_>, (handle, callbacks, deadline): (u64, WasmList<u64>, u32)| {
+        &import::WAIT_ANY,
+        |mut store: Store<'_>,
+         (calls, streams, callbacks, limit): (
+            WasmList<u64>,
+            WasmList<u64>,
+            WasmList<u64>,
+            Option<u64>,
+        )| {
             Box::new(async move {
                 let open = Open::of(&store, &callbacks);
-                Ok((stream_wait(&mut store, handle, &open, deadline).await,))
+                let sources = Sources::take(&mut store, &calls, &streams);
+                Ok((wait_any(&mut store, sources, &open, limit).await,))
             })
         },
     )?;
@@ -148,7 +155,7 @@ fn open(guest: &mut Guest) -> Result<Pid, CallError> {
 }
 
 /// Those of a guest's list that are open.
-struct Open(SmallVec<[Arc<StandIn>; 2]>);
+pub(super) struct Open(SmallVec<[Arc<StandIn>; 2]>);
 
 impl Open {
     fn of(store: &Store<'_>, callbacks: &WasmList<u64>) -> Self {
@@ -164,13 +171,21 @@ impl Open {
         Self(open)
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// How many messages wait for all of them.
-    fn waiting(&self) -> usize {
+    pub(super) fn waiting(&self) -> usize {
         self.0.iter().map(|one| one.waiting()).sum()
     }
 
     /// The next message that waits, if any does.
-    async fn next_that_waits(&self, context: &rusm_otp::Context, most: usize) -> Option<CallbackRequest> {
+    pub(super) async fn next_that_waits(
+        &self,
+        context: &rusm_otp::Context,
+        most: usize,
+    ) -> Option<CallbackRequest> {
         let mut next = pin!(self.next(context, most));
         // One that lets others run first has messages left.
         let taken = poll_fn(|task| match next.as_mut().poll(task) {
@@ -182,7 +197,7 @@ impl Open {
     }
 
     /// The next message for one of them, as the guest sees it.
-    async fn next(&self, context: &rusm_otp::Context, most: usize) -> CallbackRequest {
+    pub(super) async fn next(&self, context: &rusm_otp::Context, most: usize) -> CallbackRequest {
         loop {
             let (place, message) = first_message(&self.0).await;
             let stand_in = &self.0[place];
@@ -261,44 +276,6 @@ async fn call_wait(
     }
 }
 
-/// Waits until a stream is ready, and for messages to callbacks.
-async fn stream_wait(
-    store: &mut Store<'_>,
-    handle: u64,
-    open: &Open,
-    deadline_ms: u32,
-) -> Option<CallbackRequest> {
-    let context = store.data().context.clone();
-    let most = store.data().profile.limits.handles;
-    let end = context.stream(handle)?;
-    let mut ready = pin!(async {
-        match end {
-            StreamEnd::Writer(writer) => drop(writer.room().await),
-            StreamEnd::Reader(reader) => reader.ready().await,
-        }
-    });
-    if ready.as_mut().now_or_never().is_some() {
-        // What waits comes first, but no more than waited when it was ready.
-        let before = store.data_mut().ready.take().filter(|(of, _)| *of == handle);
-        let left = before.map_or_else(|| open.waiting(), |(_, left)| left);
-        if left == 0 {
-            return None;
-        }
-        store.data_mut().ready = Some((handle, left - 1));
-        return waited(store, open.next_that_waits(&context, most)).await;
-    }
-    let either = async {
-        match select(pin!(open.next(&context, most)), ready).await {
-            Either::Left((request, _)) => Some(request),
-            Either::Right(_) => open.next_that_waits(&context, most).await,
-        }
-    };
-    let either = async {
-        if deadline_ms == 0 { either.await } else { timeout(limit(deadline_ms), either).await.ok().flatten() }
-    };
-    waited(store, either).await
-}
-
 /// A message for a callback, with this process's end of its stream; none of a call with a stream too many, which is answered.
 fn taken(
     context: &rusm_otp::Context,
@@ -308,13 +285,11 @@ fn taken(
 ) -> Option<(Request, u32, Payload, Option<StreamHandle>)> {
     match message {
         Message::Call(mut request) => {
-            let stream = request.stream.take();
-            if stream.is_some() && context.streams() >= most_streams {
-                stream.inspect(|end| end.abort("the callee has too many streams open"));
+            if !takes_streams(&mut request, context, most_streams) {
                 stand_in.reply(request.reference, Err(rusm_otp::CallError::Overloaded));
                 return None;
             }
-            let handle = stream.map(|end| context.own_stream(end));
+            let handle = request.stream.take().map(|end| context.own_stream(end));
             let origin = Request::call(request.sender, request.reference);
             Some((origin, request.key, std::mem::take(&mut request.body), handle))
         }

@@ -1,7 +1,7 @@
 //! Calls: what both lanes do for them, apart from how each waits.
 
 use bytes::Bytes;
-use rusm_otp::{Payload, PendingCall, Reference, STREAM_WINDOW, StreamEnd, stream};
+use rusm_otp::{Payload, PendingCall, Reference, STREAM_WINDOW, StreamEnd, stream, streams_both_ways};
 use tokio::time::Instant;
 
 use super::arguments::{keep, limit};
@@ -76,21 +76,11 @@ pub(super) fn start_call(
     deadline_ms: u32,
 ) -> Result<Started, CallError> {
     may_reach(guest, "call-start", to).map_err(CallError::Denied)?;
-    let streams = if direction.is_some() { guest.context.streams() } else { 0 };
+    let (own, theirs) = direction.map(ends).unzip();
+    let streams = own.as_ref().map_or(0, |own| guest.context.streams() + own.count() - 1);
     if guest.calls.len() + streams >= guest.profile.limits.handles {
         return Err(CallError::Overloaded);
     }
-    let (own, theirs) = match direction {
-        None => (None, None),
-        Some(direction) => {
-            let (writer, reader) = stream(STREAM_WINDOW);
-            let (writer, reader) = (StreamEnd::Writer(writer), StreamEnd::Reader(reader));
-            match direction {
-                StreamDirection::ToCallee => (Some(writer), Some(reader)),
-                StreamDirection::ToCaller => (Some(reader), Some(writer)),
-            }
-        }
-    };
     let kept = keep(guest, CALL).map_err(|_| CallError::Overloaded)?;
     let limit = limit(deadline_ms);
     // A caller that feeds the call first takes as long as the feeding takes; each write has its own deadline.
@@ -105,6 +95,16 @@ pub(super) fn start_call(
     let call = pending.reference;
     guest.calls.insert(call, StartedCall { pending, key, limit, again: false, reply: None, _kept: kept });
     Ok(Started { call, handle })
+}
+
+/// The streams of a call: what its caller has of them, and what its callee gets.
+fn ends(direction: StreamDirection) -> (StreamEnd, StreamEnd) {
+    if direction == StreamDirection::Both {
+        return streams_both_ways(STREAM_WINDOW);
+    }
+    let (writer, reader) = stream(STREAM_WINDOW);
+    let (writer, reader) = (StreamEnd::Writer(writer), StreamEnd::Reader(reader));
+    if direction == StreamDirection::ToCallee { (writer, reader) } else { (reader, writer) }
 }
 
 /// A call that was started and not waited for: its place, its channel and what the callee keeps of it besides its body.

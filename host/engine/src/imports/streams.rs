@@ -53,8 +53,10 @@ pub(super) async fn read(end: Option<StreamEnd>, deadline_ms: u32) -> Result<Opt
 }
 
 pub(super) fn demand(guest: &Guest, handle: u64) {
-    if let Some(StreamEnd::Writer(writer)) = guest.context.stream(handle) {
-        writer.demand();
+    match guest.context.stream(handle) {
+        Some(StreamEnd::Writer(writer)) => writer.demand(),
+        Some(StreamEnd::Reader(reader)) => reader.demand(),
+        _ => {}
     }
 }
 

@@ -222,6 +222,7 @@ table! {
         SLEEP "sleep": Itself;
         STREAM_WRITE "stream-write": Owner;
         STREAM_DEMAND "stream-demand": Owner;
+        STREAM_OTHER "stream-other": Owner;
         STREAM_READ "stream-read": Owner;
         STREAM_CLOSE "stream-close": Owner;
         STREAM_ABORT "stream-abort": Owner;
@@ -242,6 +243,7 @@ table! {
         UNPARK "unpark": Owner;
         STREAM_WRITE "stream-write": Owner;
         STREAM_DEMAND "stream-demand": Owner;
+        STREAM_OTHER "stream-other": Owner;
         STREAM_READ "stream-read": Owner;
         STREAM_CLOSE "stream-close": Owner;
         STREAM_ABORT "stream-abort": Owner;
@@ -250,7 +252,7 @@ table! {
         OPEN "open": Itself;
         CARRY "carry": Owner;
         CALL_WAIT "call-wait": Owner;
-        STREAM_WAIT "stream-wait": Owner;
+        WAIT_ANY "wait-any": Owner;
         REPLY "reply": Owner;
         CLOSE "close": Owner;
     }

@@ -113,6 +113,7 @@ pub(super) fn add(imports: &mut Imports<'_>) -> wasmtime::Result<()> {
         },
     )?;
     imports.func_wrap(&import::STREAM_DEMAND, stream_demand)?;
+    imports.func_wrap(&import::STREAM_OTHER, stream_other)?;
     imports.func_wrap(&import::STREAM_CLOSE, stream_close)?;
     imports.func_wrap(&import::STREAM_ABORT, stream_abort)
 }
@@ -225,6 +226,10 @@ pub(super) fn call_cancel(mut store: Store<'_>, (call,): (Reference,)) -> wasmti
 pub(super) fn stream_demand(store: Store<'_>, (handle,): (u64,)) -> wasmtime::Result<()> {
     streams::demand(store.data(), handle);
     Ok(())
+}
+
+pub(super) fn stream_other(store: Store<'_>, (handle,): (u64,)) -> wasmtime::Result<(Option<u64>,)> {
+    Ok((store.data().context.other_stream(handle),))
 }
 
 pub(super) fn stream_close(store: Store<'_>, (handle,): (u64,)) -> wasmtime::Result<()> {

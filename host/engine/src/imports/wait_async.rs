@@ -9,7 +9,7 @@ use wasmtime::component::{ComponentType, FutureReader, Lift, Lower, WasmList, Wa
 
 use super::receiving::Taker;
 use super::table::{Imports, wait_async as import};
-use super::wait::{call_cancel, call_start, stream_abort, stream_close, stream_demand};
+use super::wait::{call_cancel, call_start, stream_abort, stream_close, stream_demand, stream_other};
 use super::{arguments, calls, receiving, spawning, streams};
 use crate::guest::{Guest, Unanswered};
 use crate::types::{CallError, ExitReason, Filter, LoadError, Reference, SpawnError, SpawnOptions, Target};
@@ -111,6 +111,7 @@ pub(super) fn add(imports: &mut Imports<'_>) -> wasmtime::Result<()> {
         at_once(store, streams::read(end, deadline))
     })?;
     imports.func_wrap(&import::STREAM_DEMAND, stream_demand)?;
+    imports.func_wrap(&import::STREAM_OTHER, stream_other)?;
     imports.func_wrap(&import::STREAM_CLOSE, stream_close)?;
     imports.func_wrap(&import::STREAM_ABORT, stream_abort)
 }

@@ -276,9 +276,11 @@ async fn answer<S: Service>(
         Handled::Other(outcome) => Err(refusal(component, key, outcome)),
     };
     if reply.is_err()
-        && let Some(end) = handle.and_then(|handle| context.take_stream(handle))
+        && let Some(handle) = handle
     {
-        end.abort("the call was not taken");
+        let both = context.other_stream(handle).into_iter().chain([handle]);
+        both.filter_map(|handle| context.take_stream(handle))
+            .for_each(|end| end.abort("the call was not taken"));
     }
     context.reply(reference, reply);
     Ok(())

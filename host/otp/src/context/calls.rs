@@ -1,10 +1,10 @@
-use std::future::{Future as _, poll_fn};
-use std::pin::Pin;
+use std::future::{Future as _, pending, poll_fn};
+use std::pin::{Pin, pin};
 use std::sync::atomic::Ordering;
-use std::task::{Poll, Waker};
+use std::task::{Context as Task, Poll, Waker};
 use std::time::Duration;
 
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep_until};
 
 use super::Context;
 use crate::call::{CallError, PendingCall};
@@ -95,6 +95,46 @@ impl Context {
             }
             wait.register(deadline, task.waker());
             Poll::Pending
+        })
+        .await
+    }
+
+    /// Waits until one of these calls has its reply, or something else is there: the place of the call and the reply, or that. Of
+    /// several it is the first call, and calls come before the other. Cancellation-safe; a call whose reply was given is not waited for again.
+    pub async fn wait_for_first<T>(
+        &self,
+        calls: &mut [&mut PendingCall],
+        mut other: impl FnMut(&mut Task<'_>) -> Poll<T>,
+    ) -> Result<(usize, Result<Payload, CallError>), T> {
+        // Of several that are waited for, any lets this process go on: there is no circle.
+        let _waiting = match calls {
+            [only] => match self.waits_for(only.callee, only.reference) {
+                Ok(waiting) => waiting,
+                Err(cycle) => return Ok((0, Err(cycle))),
+            },
+            _ => Waiting(None),
+        };
+        let due = calls.iter().enumerate().filter_map(|(place, call)| Some((call.deadline?, place))).min();
+        let late = async {
+            match due {
+                Some((due, place)) => {
+                    sleep_until(due).await;
+                    place
+                }
+                None => pending().await,
+            }
+        };
+        let mut late = pin!(late);
+        poll_fn(|task| {
+            for (place, call) in calls.iter_mut().enumerate() {
+                if let Poll::Ready(reply) = Pin::new(&mut **call).poll(task) {
+                    return Poll::Ready(Ok((place, reply)));
+                }
+            }
+            if let Poll::Ready(other) = other(task) {
+                return Poll::Ready(Err(other));
+            }
+            late.as_mut().poll(task).map(|place| Ok((place, Err(CallError::Timeout))))
         })
         .await
     }

@@ -174,10 +174,10 @@ impl Runtime {
         deadline: Option<Instant>,
     ) -> Result<PendingCall, CallError> {
         let body = body.into();
-        if let Some(StreamEnd::Reader(reader)) = &stream
+        if let Some(reader) = stream.as_ref().and_then(StreamEnd::reader)
             && let Some(callee) = self.resolve(target)
         {
-            reader.belongs_to(Box::new(End::of(self, callee, 0)));
+            reader.belongs_to(Arc::new(End::of(self, callee, 0)));
         }
         self.send_call(sender, target, deadline, |reference, reply_to| {
             let reply_to = Some(reply_to);

@@ -1,12 +1,17 @@
+use std::fmt;
+use std::future::pending;
 use std::io;
 use std::path::Path;
+use std::pin::pin;
 
 use tokio::io::{AsyncBufRead, AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::UnixStream;
+use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::sync::oneshot;
 
 use rusm_engine::Snapshot;
 
-use super::{Answer, Info, Say, Socket};
+use super::{Answer, Info, Say, Socket, Wanted};
 
 /// A call as text.
 #[derive(Debug, Clone)]
@@ -44,8 +49,26 @@ pub enum ControlError {
     },
 }
 
-/// Calls a function of a running node. Lines of `input` are the items of a stream in; what the function writes, items
-/// of a stream out among it, goes to `output`, a line each.
+/// What a call writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CallOutput<'a> {
+    /// A value: the result, an item of a stream, or what comes before it.
+    Line(&'a str),
+    /// Some of a stream of bytes.
+    Bytes(&'a [u8]),
+}
+
+impl fmt::Display for CallOutput<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Line(text) => f.write_str(text),
+            Self::Bytes(bytes) => f.write_str(&String::from_utf8_lossy(bytes)),
+        }
+    }
+}
+
+/// Calls a function of a running node. Lines of `input` are the items of a stream in, and all of it is a stream of bytes. What the
+/// function writes goes to `output`.
 ///
 /// # Errors
 /// [`ControlError`].
@@ -53,52 +76,90 @@ pub async fn call(
     project: &Path,
     request: CallRequest,
     input: impl AsyncBufRead + Unpin,
-    mut output: impl FnMut(&str) -> io::Result<()>,
+    mut output: impl FnMut(CallOutput<'_>) -> io::Result<()>,
 ) -> Result<(), ControlError> {
-    let mut output = move |line: &str| output(line).map_err(ControlError::Output);
+    let mut output = move |written: CallOutput<'_>| output(written).map_err(ControlError::Output);
     let socket = Socket::of(project).map_err(ControlError::NoNode)?;
     let connection = UnixStream::connect(socket.path()).await.map_err(ControlError::NoNode)?;
     let (reader, mut writer) = connection.into_split();
     let mut answers = BufReader::new(reader).lines();
     let CallRequest { name, text, deadline_ms } = request;
     say(&mut writer, &Say::Call { name, text, deadline_ms }).await?;
-    let mut input = Some(input.lines());
-    let mut sending = false;
+    let (want, wanted) = oneshot::channel();
+    let mut want = Some(want);
+    // While it waits for the node to take more, what the node says is read.
+    let mut sending = pin!(send(wanted, input, writer));
+    let mut sent = false;
     loop {
         tokio::select! {
             answer = answers.next_line() => {
                 let line = answer?.ok_or_else(|| io::Error::from(io::ErrorKind::UnexpectedEof))?;
-                let answer = serde_json::from_str(&line).map_err(io::Error::from)?;
-                match answer {
-                    Answer::SendItems => sending = true,
-                    Answer::Item(item) => output(&item)?,
-                    Answer::Done(value) => return value.map_or(Ok(()), |value| output(&value)),
+                match serde_json::from_str(&line).map_err(io::Error::from)? {
+                    Answer::Wants(what) => {
+                        // It says so once.
+                        want.take().map(|want| want.send(what));
+                    }
+                    Answer::Item(item) => output(CallOutput::Line(&item))?,
+                    Answer::Bytes(bytes) => {
+                        let bytes = hex::decode(bytes).map_err(io::Error::other)?;
+                        output(CallOutput::Bytes(&bytes))?;
+                    }
+                    Answer::Done(value) => {
+                        return value.map_or(Ok(()), |value| output(CallOutput::Line(&value)));
+                    }
                     Answer::Refused(error) => return Err(ControlError::Refused(error)),
                     other => return Err(unexpected(other)),
                 }
             }
-            line = next(&mut input), if sending => {
-                // The node may have closed its side with an answer on the way: that one counts.
-                let sent = match line? {
-                    Some(line) if line.trim().is_empty() => Ok(()),
-                    Some(line) => say(&mut writer, &Say::Item(line)).await,
-                    None => {
-                        input = None;
-                        sending = false;
-                        say(&mut writer, &Say::End).await
-                    }
-                };
-                sending = sending && sent.is_ok();
+            result = &mut sending, if !sent => {
+                result?;
+                sent = true;
             }
         }
     }
 }
 
+/// Sends what the function reads, once it is known to read something.
+async fn send(
+    wanted: oneshot::Receiver<Wanted>,
+    mut input: impl AsyncBufRead + Unpin,
+    mut writer: OwnedWriteHalf,
+) -> io::Result<()> {
+    let Ok(wanted) = wanted.await else { return Ok(()) };
+    loop {
+        let next = match wanted {
+            Wanted::Bytes => {
+                let bytes = input.fill_buf().await?;
+                let read = bytes.len().min(MOST_BYTES);
+                let said = if read == 0 { Say::End } else { Say::Bytes(hex::encode(&bytes[..read])) };
+                input.consume(read);
+                said
+            }
+            Wanted::Items => {
+                let mut line = String::new();
+                match input.read_line(&mut line).await? {
+                    0 => Say::End,
+                    _ if line.trim().is_empty() => continue,
+                    _ => Say::Item(line.trim_end_matches(['\n', '\r']).to_owned()),
+                }
+            }
+        };
+        // The node may have closed its side with an answer on the way: that one counts.
+        if say(&mut writer, &next).await.is_err() || matches!(next, Say::End) {
+            // The connection stays whole until the answer is there.
+            return pending().await;
+        }
+    }
+}
+
+/// As much of a stream of bytes as is said at once.
+const MOST_BYTES: usize = 64 << 10;
+
 /// A look at a running node, again and again.
 #[derive(Debug)]
 pub struct Watch {
-    answers: tokio::io::Lines<BufReader<tokio::net::unix::OwnedReadHalf>>,
-    writer: tokio::net::unix::OwnedWriteHalf,
+    answers: tokio::io::Lines<BufReader<OwnedReadHalf>>,
+    writer: OwnedWriteHalf,
 }
 
 impl Watch {
@@ -151,15 +212,6 @@ fn unexpected(answer: Answer) -> ControlError {
             let text = format!("the node answered something else: {other:?}; is it of another version?");
             ControlError::Failed { kind: "malformed".into(), text }
         }
-    }
-}
-
-async fn next<R: AsyncBufRead + Unpin>(
-    lines: &mut Option<tokio::io::Lines<R>>,
-) -> io::Result<Option<String>> {
-    match lines {
-        Some(lines) => lines.next_line().await,
-        None => Ok(None),
     }
 }
 

@@ -1,6 +1,8 @@
 use std::fs;
+use std::future::pending as pending_forever;
 use std::io;
 use std::os::unix::fs::PermissionsExt as _;
+use std::pin::pin;
 use std::time::Duration;
 
 use futures::StreamExt as _;
@@ -18,7 +20,7 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::time::Instant;
 use tokio_util::codec::{FramedRead, LinesCodec};
 
-use super::{Answer, Claim, Info, Say};
+use super::{Answer, Claim, Info, Say, Wanted};
 use crate::descriptors::{self, Spare};
 
 /// Serves a node's socket until the node ends. A socket that a dead node left is taken over.
@@ -84,7 +86,7 @@ impl Drop for Listening {
 async fn serve(engine: &Engine, context: &Context, connection: UnixStream) -> io::Result<()> {
     let (reader, writer) = connection.into_split();
     let lines = FramedRead::new(reader, LinesCodec::new_with_max_length(LONGEST_LINE));
-    let mut peer = Peer { lines, writer };
+    let mut peer = Peer { hears: Hears(lines), says: Says(writer) };
     let (name, text, deadline_ms) = loop {
         match peer.hear().await? {
             None => return Ok(()),
@@ -167,68 +169,107 @@ impl Call<'_> {
                 Ok(sent
                     .map_or_else(|error| failed("overloaded", &error.to_string()), |()| Answer::Done(None)))
             }
-            Shape::Call { .. } => {
+            Shape::Call { .. } if self.function.stream.is_none() => {
                 let reply = self.context.call(&self.target, key, body, self.limit).await;
                 Ok(self.answer(reply))
             }
-            Shape::StreamOut { item, .. } => {
-                let (writer, reader) = stream(STREAM_WINDOW);
-                let deadline = Some(Instant::now() + self.limit);
-                let end = Some(StreamEnd::Writer(writer));
-                let pending = match runtime.call(self.context.pid(), &self.target, key, body, end, deadline) {
-                    Ok(pending) => pending,
-                    Err(error) => return Ok(call_failed(&error)),
-                };
-                match self.answer(self.context.wait(pending).await) {
-                    Answer::Done(_) => self.read(item, &reader, peer).await,
-                    refused => Ok(refused),
-                }
+            Shape::Call { .. } | Shape::StreamOut { .. } => self.run_with_streams(body, peer).await,
+        }
+    }
+
+    async fn run_with_streams(&self, body: Vec<u8>, peer: &mut Peer) -> io::Result<Answer> {
+        let function = self.function;
+        let input = function.stream.as_ref().map(|param| (&param.item, stream(STREAM_WINDOW)));
+        let output = match &function.shape {
+            Shape::StreamOut { item, .. } => Some((item, stream(STREAM_WINDOW))),
+            _ => None,
+        };
+        let theirs = match (&input, &output) {
+            (Some((_, (_, reader))), None) => Some(StreamEnd::Reader(reader.clone())),
+            (None, Some((_, (writer, _)))) => Some(StreamEnd::Writer(writer.clone())),
+            (Some((_, (_, reader))), Some((_, (writer, _)))) => {
+                let both = [StreamEnd::Reader(reader.clone()), StreamEnd::Writer(writer.clone())];
+                Some(StreamEnd::Both(Box::new(both)))
             }
-            Shape::StreamIn { item, .. } => {
-                let (writer, reader) = stream(STREAM_WINDOW);
-                let end = Some(StreamEnd::Reader(reader));
-                let pending = match runtime.call(self.context.pid(), &self.target, key, body, end, None) {
-                    Ok(pending) => pending,
-                    Err(error) => return Ok(call_failed(&error)),
-                };
-                peer.say(&Answer::SendItems).await?;
-                tokio::pin!(pending);
-                // Whoever answers before the end of the stream has seen enough.
-                let fed = tokio::select! {
-                    reply = &mut pending => return Ok(self.answer(reply)),
-                    fed = self.feed(item, writer, peer) => fed?,
-                };
-                if let Some(mistake) = fed {
+            (None, None) => None,
+        };
+        let input = input.map(|(item, (writer, _))| (item, writer));
+        let output = output.map(|(item, (_, reader))| (item, reader));
+        let runtime = self.context.runtime();
+        let deadline = input.is_none().then(|| Instant::now() + self.limit);
+        let called = runtime.call(self.context.pid(), &self.target, function.key, body, theirs, deadline);
+        let pending = match called {
+            Ok(pending) => pending,
+            Err(error) => return Ok(call_failed(&error)),
+        };
+        let Peer { hears, says } = peer;
+        if let Some((item, _)) = &input {
+            let wanted = if self.is_byte(item) { Wanted::Bytes } else { Wanted::Items };
+            says.say(&Answer::Wants(wanted)).await?;
+        }
+        let has_input = input.is_some();
+        let ends = Ends {
+            input: input.as_ref().map(|(_, writer)| StreamEnd::Writer(writer.clone())),
+            output: output.as_ref().map(|(_, reader)| StreamEnd::Reader(reader.clone())),
+        };
+        let mut feeding = pin!(async {
+            match input {
+                Some((item, writer)) => self.feed(item, writer, hears).await,
+                None => pending_forever().await,
+            }
+        });
+        let mut fed = false;
+        let mut pending = pin!(self.context.wait(pending));
+        // Whoever answers before the end of the stream has seen enough, unless it answers with a stream.
+        let reply = tokio::select! {
+            reply = &mut pending => reply,
+            mistake = &mut feeding, if has_input => {
+                fed = true;
+                if let Some(mistake) = mistake? {
                     return Ok(mistake);
                 }
                 let reply = tokio::time::timeout(self.limit, pending).await;
-                Ok(self.answer(reply.unwrap_or(Err(CallError::Timeout))))
+                reply.unwrap_or(Err(CallError::Timeout))
+            }
+        };
+        let answer = self.answer(reply);
+        let (Answer::Done(head), Some((item, reader))) = (&answer, &output) else { return Ok(answer) };
+        if let Some(head) = head {
+            says.say(&Answer::Item(head.clone())).await?;
+        }
+        let mut reading = pin!(self.read(item, reader, says));
+        loop {
+            tokio::select! {
+                answer = &mut reading => {
+                    ends.the_call_has_ended();
+                    return answer;
+                }
+                mistake = &mut feeding, if has_input && !fed => {
+                    fed = true;
+                    if let Some(mistake) = mistake? {
+                        return Ok(mistake);
+                    }
+                }
             }
         }
     }
 
-    /// Sends the client's lines into the stream; an answer, if one of them is no item.
-    async fn feed(&self, item: &Type, writer: StreamWriter, peer: &mut Peer) -> io::Result<Option<Answer>> {
+    fn is_byte(&self, item: &Type) -> bool {
+        *self.contract.resolved(item) == Type::U8
+    }
+
+    /// Sends the client's lines or bytes into the stream; an answer, if one of them is no item.
+    async fn feed(&self, item: &Type, writer: StreamWriter, hears: &mut Hears) -> io::Result<Option<Answer>> {
         let end = StreamEnd::Writer(writer.clone());
         let mut number = 0;
         loop {
-            match peer.hear().await {
+            let parsed = match hears.hear().await {
                 Ok(Some(Say::Item(line))) => {
                     number += 1;
-                    match parse_value(self.contract, item, &line) {
-                        Ok(bytes) => {
-                            if writer.write(bytes.into()).await.is_err() {
-                                // The reader is done: its answer says why.
-                                return Ok(None);
-                            }
-                        }
-                        Err(error) => {
-                            let text = format!("line {number} of the input: {error}");
-                            end.abort(text.as_str());
-                            return Ok(Some(failed("malformed", &text)));
-                        }
-                    }
+                    parse_value(self.contract, item, &line)
+                        .map_err(|error| format!("line {number} of the input: {error}"))
                 }
+                Ok(Some(Say::Bytes(text))) => hex::decode(text).map_err(|error| error.to_string()),
                 Ok(_) => {
                     end.close();
                     return Ok(None);
@@ -237,29 +278,38 @@ impl Call<'_> {
                     end.abort("the client is gone");
                     return Err(error);
                 }
+            };
+            match parsed {
+                Ok(bytes) => {
+                    if writer.write(bytes.into()).await.is_err() {
+                        // The reader is done: its answer says why.
+                        return Ok(None);
+                    }
+                }
+                Err(text) => {
+                    end.abort(text.as_str());
+                    return Ok(Some(failed("malformed", &text)));
+                }
             }
         }
     }
 
-    async fn read(&self, item: &Type, reader: &StreamReader, peer: &mut Peer) -> io::Result<Answer> {
-        let end = StreamEnd::Reader(reader.clone());
+    async fn read(&self, item: &Type, reader: &StreamReader, says: &mut Says) -> io::Result<Answer> {
         loop {
             let chunk = match reader.read().await {
                 Ok(Some(chunk)) => chunk,
                 Ok(None) => return Ok(Answer::Done(None)),
                 Err(error) => return Ok(failed("stream", &format!("the stream ended early: {error}"))),
             };
+            if self.is_byte(item) {
+                says.say(&Answer::Bytes(hex::encode(&chunk))).await?;
+                continue;
+            }
             let mut items = Reader::new(&chunk);
             while items.remaining() > 0 {
                 match print_next(self.contract, item, &mut items) {
-                    Ok(text) => {
-                        if let Err(error) = peer.say(&Answer::Item(text)).await {
-                            end.close();
-                            return Err(error);
-                        }
-                    }
+                    Ok(text) => says.say(&Answer::Item(text)).await?,
                     Err(error) => {
-                        end.abort("malformed item");
                         return Ok(failed("malformed", &format!("an item of the stream: {error}")));
                     }
                 }
@@ -316,23 +366,59 @@ fn failed(kind: &str, text: &str) -> Answer {
 /// More than the arguments of any call: what one call into a guest may take along, as text.
 const LONGEST_LINE: usize = 256 << 20;
 
+/// The node's ends of a call's streams. Whoever drops them lets nobody wait.
+struct Ends {
+    input: Option<StreamEnd>,
+    output: Option<StreamEnd>,
+}
+
+impl Ends {
+    fn the_call_has_ended(&self) {
+        self.input.iter().for_each(|end| end.abort("the call has ended"));
+        self.output.iter().for_each(StreamEnd::close);
+    }
+}
+
+impl Drop for Ends {
+    fn drop(&mut self) {
+        self.input.iter().for_each(|end| end.abort("the caller gave up"));
+        self.output.iter().for_each(StreamEnd::close);
+    }
+}
+
 /// A client, line by line.
 struct Peer {
-    lines: FramedRead<OwnedReadHalf, LinesCodec>,
-    writer: OwnedWriteHalf,
+    hears: Hears,
+    says: Says,
 }
+
+struct Hears(FramedRead<OwnedReadHalf, LinesCodec>);
+
+struct Says(OwnedWriteHalf);
 
 impl Peer {
     async fn hear(&mut self) -> io::Result<Option<Say>> {
-        match self.lines.next().await {
+        self.hears.hear().await
+    }
+
+    async fn say(&mut self, answer: &Answer) -> io::Result<()> {
+        self.says.say(answer).await
+    }
+}
+
+impl Hears {
+    async fn hear(&mut self) -> io::Result<Option<Say>> {
+        match self.0.next().await {
             Some(line) => Ok(Some(serde_json::from_str(&line.map_err(io::Error::other)?)?)),
             None => Ok(None),
         }
     }
+}
 
+impl Says {
     async fn say(&mut self, answer: &Answer) -> io::Result<()> {
         let mut line = serde_json::to_vec(answer)?;
         line.push(b'\n');
-        self.writer.write_all(&line).await
+        self.0.write_all(&line).await
     }
 }

@@ -15,6 +15,7 @@ mod plural;
 mod readme;
 mod supervision;
 mod support;
+mod talk;
 mod vectors;
 mod witness;
 mod wordcount;

@@ -153,7 +153,7 @@ async fn the_command_line_calls_streams_and_shows_refusals() {
         let request = CallRequest { name: "probe-ts".into(), text: text.into(), deadline_ms: 5000 };
         let mut lines = Vec::new();
         let result = rusm::call(crate::support::folder(), request, input, |line| {
-            lines.push(line.to_owned());
+            lines.push(line.to_string());
             Ok(())
         });
         match result.await {

@@ -66,7 +66,7 @@ async fn called(folder: &Path, calls: &[(&str, &str)]) -> Vec<String> {
     for (name, text) in calls {
         let request = CallRequest { name: (*name).into(), text: (*text).into(), deadline_ms: 60_000 };
         let called = rusm::call(folder, request, &b""[..], |line| {
-            lines.push(line.to_owned());
+            lines.push(line.to_string());
             Ok(())
         });
         called.await.expect(text);

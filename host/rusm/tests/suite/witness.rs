@@ -203,7 +203,7 @@ async fn what_is_pushed_into_a_sink_reaches_its_followers() {
                     CallRequest { name: witness.into(), text: "follow()".into(), deadline_ms: 60_000 };
                 let mut lines = Vec::new();
                 let done = rusm::call(folder(), request, &b""[..], |line| {
-                    lines.push(line.to_owned());
+                    lines.push(line.to_string());
                     Ok(())
                 });
                 let done = done.await.map_err(|error| error.to_string());
@@ -235,7 +235,7 @@ async fn a_sink_that_gave_up_before_its_answer_says_why() {
         let request = CallRequest { name: witness.into(), text, deadline_ms: 60_000 };
         let mut lines = Vec::new();
         let done = rusm::call(folder(), request, &b""[..], |line| {
-            lines.push(line.to_owned());
+            lines.push(line.to_string());
             Ok(())
         });
         let done = done.await.map_err(|error| error.to_string());
@@ -253,7 +253,7 @@ async fn a_follower_that_leaves_is_noticed() {
         let left = Arc::new(AtomicBool::new(false));
         let follow = async {
             let request = CallRequest { name: witness.into(), text: "follow()".into(), deadline_ms: 60_000 };
-            let stop = |_: &str| Err(std::io::Error::other("seen enough"));
+            let stop = |_: rusm::CallOutput<'_>| Err(std::io::Error::other("seen enough"));
             rusm::call(folder(), request, &b""[..], stop).await.expect_err("it leaves");
             left.store(true, Ordering::Relaxed);
         };

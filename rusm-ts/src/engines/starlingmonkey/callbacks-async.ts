@@ -78,10 +78,14 @@ export function replyOrMessage(call: number, limitMs: number | undefined): Resul
 /** Waits for a stream, at most so long; false if a message for a callback came first, which has its taker now. */
 export function isReady(handle: number, limitMs: number): boolean {
   if (takers.size === 0 || limitMs === 0) return true;
-  const request = host.streamWait(handle, waiting(), limitMs === Infinity ? 0 : limitMs);
-  if (request !== undefined) give(request);
-  return request === undefined;
+  const streams = BigUint64Array.of(BigInt(handle));
+  const happening = host.waitAny(NONE, streams, waiting(), limitMs === Infinity ? undefined : limitMs);
+  if (happening?.tag !== "request") return true;
+  give(happening.val);
+  return false;
 }
+
+const NONE = new BigUint64Array();
 
 /** Whether this process answers for any. */
 export const any = (): boolean => takers.size > 0 || busy.size > 0;

@@ -13,7 +13,7 @@ declare module "rusm:actor/wait@0.1.0" {
     to: HostTarget,
     key: number,
     body: Uint8Array,
-    direction: "to-callee" | "to-caller" | null,
+    direction: "to-callee" | "to-caller" | "both" | null,
     deadlineMs: number,
   ): { call: number; handle: number | null };
   export function callWait(call: number): Uint8Array;
@@ -25,6 +25,7 @@ declare module "rusm:actor/wait@0.1.0" {
   export function sleep(ms: number): void;
   export function streamWrite(handle: number, chunk: Uint8Array, deadlineMs: number): void;
   export function streamRead(handle: number, deadlineMs: number): Uint8Array | undefined;
+  export function streamOther(handle: number): number | undefined;
   export function streamClose(handle: number): void;
   export function streamAbort(handle: number, why: string): void;
 }
@@ -41,11 +42,12 @@ declare module "rusm:actor/callbacks@0.1.0" {
     | { tag: "reply"; val: HostResult<Uint8Array, HostError> }
     | { tag: "request"; val: HostCallbackRequest }
     | undefined;
-  export function streamWait(
-    handle: number,
+  export function waitAny(
+    calls: BigUint64Array,
+    streams: BigUint64Array,
     callbacks: BigUint64Array,
-    deadlineMs: number,
-  ): HostCallbackRequest | undefined;
+    timeoutMs: number | undefined,
+  ): { tag: "call" | "ready"; val: number } | { tag: "request"; val: HostCallbackRequest } | undefined;
   export function reply(answer: HostCallbackAnswer): boolean;
   export function close(callback: number): boolean;
 }

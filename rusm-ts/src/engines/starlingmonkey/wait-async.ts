@@ -55,7 +55,7 @@ export const callStart = (
   to: HostTarget,
   key: number,
   body: Uint8Array,
-  direction: "to-callee" | "to-caller" | null,
+  direction: "to-callee" | "to-caller" | "both" | null,
   deadlineMs: number,
 ): { call: number; handle: number | null } =>
   direct(() => wait.callStart(to, key, body, direction, deadlineMs));
@@ -143,6 +143,8 @@ export function streamRead(handle: number, deadlineMs: number): HostAnswer<Resul
   });
   return { tag: "later", val: future };
 }
+
+export const streamOther = (handle: number): number | null => plain(wait.streamOther(handle)) ?? null;
 
 export function streamClose(handle: number): void {
   writers.delete(handle);
