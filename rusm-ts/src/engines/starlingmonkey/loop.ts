@@ -34,8 +34,8 @@ let hopping = false;
 let armed = false;
 /** The timer event that this process has asked for. */
 let wake: { reference: number; due: number } | undefined;
-/** How many callbacks are open. */
-let callbacks = 0;
+/** How many callbacks and calls with a stream each way are open: what goes on beside what is waited for. */
+let beside = 0;
 /** What becomes of a process that waits for what cannot come. */
 let onStuck: (error: Error) => void = (error) => {
   throw error;
@@ -59,9 +59,9 @@ export function setOnStuck(run: (error: Error) => void): void {
   onStuck = run;
 }
 
-/** So many callbacks more are open. */
+/** So many more things go on beside what is waited for. */
 export function count(opened: number): void {
-  callbacks += opened;
+  beside += opened;
 }
 
 /** A wait that cannot be cut short. `giveUp` is run if it is cancelled before. */
@@ -186,8 +186,9 @@ function arm(): void {
 /** Blocks when everything else has had its turns. The engine's event loop would know better, but takes 200 us. */
 async function hop(): Promise<void> {
   for (let turn = 0; turn < TURNS; turn++) await undefined;
-  // A callback may have much to do that waits for nothing: a stream to write, say.
-  if (callbacks > 0) await new Promise<void>((resolve) => nextTask(resolve, 0));
+  // There may be much to do that waits for nothing: items of a stream to read while another one is full, say.
+  const mayBeBusy = beside > 0 || (waits.length === 1 && waits[0]!.kind === "event");
+  if (mayBeBusy) await new Promise<void>((resolve) => nextTask(resolve, 0));
   hopping = false;
   if (active > 0 && !fireDue()) blockOnce(undefined);
   arm();

@@ -3,7 +3,7 @@
 import * as wait from "rusm:actor/wait@0.1.0";
 
 import { any, isReady, replyOrMessage } from "./callbacks-async.ts";
-import { brief, sleeping, untilEvent, whole } from "./loop.ts";
+import { brief, count, sleeping, untilEvent, whole } from "./loop.ts";
 import { direct, plain, resultOf } from "./values.ts";
 
 type Result<T> = HostResult<T, HostError>;
@@ -51,14 +51,28 @@ export function callAnswerOfProcess(): HostAnswer<Result<Uint8Array>> {
   return answer ?? { tag: "now", val: { tag: "err", val: { tag: "cancelled" } } };
 }
 
-export const callStart = (
+/** The streams in of calls with one each way: what is written goes on beside what is read. */
+const bothWays = new Set<number>();
+
+export function callStart(
   to: HostTarget,
   key: number,
   body: Uint8Array,
   direction: "to-callee" | "to-caller" | "both" | null,
   deadlineMs: number,
-): { call: number; handle: number | null } =>
-  direct(() => wait.callStart(to, key, body, direction, deadlineMs));
+): { call: number; handle: number | null } {
+  const started = direct(() => wait.callStart(to, key, body, direction, deadlineMs));
+  if (direction === "both" && started.handle !== null) {
+    bothWays.add(started.handle);
+    count(1);
+  }
+  return started;
+}
+
+function written(handle: number): void {
+  writers.delete(handle);
+  if (bothWays.delete(handle)) count(-1);
+}
 
 export function callWait(call: number): HostAnswer<Result<Uint8Array>> {
   const giveUp = (): void => void wait.callCancel(call);
@@ -147,11 +161,11 @@ export function streamRead(handle: number, deadlineMs: number): HostAnswer<Resul
 export const streamOther = (handle: number): number | null => plain(wait.streamOther(handle)) ?? null;
 
 export function streamClose(handle: number): void {
-  writers.delete(handle);
+  written(handle);
   wait.streamClose(handle);
 }
 
 export function streamAbort(handle: number, why: string): void {
-  writers.delete(handle);
+  written(handle);
   wait.streamAbort(handle, why);
 }

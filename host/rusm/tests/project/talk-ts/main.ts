@@ -1,4 +1,4 @@
-import { refuse, RusmError, service } from "rusm-ts";
+import { process, refuse, RusmError, service } from "rusm-ts";
 
 import { Talk } from "./gen/talk.ts";
 import { Talker } from "./gen/talker.ts";
@@ -195,7 +195,7 @@ export default service([Talk, Talker], {
   async *crash(after, lines) {
     let said = 0;
     for await (const line of lines) {
-      if (said++ === after) await crash();
+      if (said++ === after) process.exit({ tag: "killed" });
       yield line;
     }
   },
@@ -205,9 +205,3 @@ export default service([Talk, Talker], {
   sendThrough,
   fail,
 });
-
-/** Ends the process; what is thrown by what streams would end its stream alone. */
-function crash(): Promise<void> {
-  void Promise.reject(new Error("told to"));
-  return new Promise(() => undefined);
-}
