@@ -198,6 +198,8 @@ pub struct Function {
     pub stream: Option<StreamParam>,
     /// What kind of message it is.
     pub shape: Shape,
+    /// The package's version that brought it, where the WIT says so: `@since(version = 1.2.0)`. No part of the key.
+    pub since: Option<Version>,
 }
 
 /// A parameter of a function.
@@ -259,15 +261,7 @@ impl Contract {
     /// What versions that may stand for each other share, as semantic versioning and WIT have it: `1` of 1.4.2, `0.2` of 0.2.7,
     /// all of a version below 0.1 or before a release. The keys of its functions are made of the id and of this.
     pub fn series(&self) -> Option<String> {
-        let version = Version::parse(self.version.as_ref()?).ok()?;
-        Some(match version {
-            Version { pre, .. } if !pre.is_empty() => {
-                format!("{}.{}.{}-{pre}", version.major, version.minor, version.patch)
-            }
-            Version { major: 0, minor: 0, patch, .. } => format!("0.0.{patch}"),
-            Version { major: 0, minor, .. } => format!("0.{minor}"),
-            Version { major, .. } => major.to_string(),
-        })
+        series(self.version.as_ref()?)
     }
 
     /// Whether this is its id, with its version or without any.
@@ -346,14 +340,13 @@ impl Contract {
     }
 
     /// A type behind its aliases.
-    pub fn resolved<'a>(&'a self, ty: &'a Type) -> &'a Type {
-        match ty {
-            Type::Named(place) => match &self.types[*place].kind {
-                TypeKind::Alias(of) => self.resolved(of),
-                _ => ty,
-            },
-            other => other,
+    pub fn resolved<'a>(&'a self, mut ty: &'a Type) -> &'a Type {
+        while let Type::Named(place) = ty
+            && let TypeKind::Alias(of) = &self.types[*place].kind
+        {
+            ty = of;
         }
+        ty
     }
 
     /// The functions of this contract that a service with `others` lacks.
@@ -365,6 +358,31 @@ impl Contract {
     /// Names of functions and fields are paths below this in messages for people: `cart.add`.
     pub fn path(&self, function: &Function) -> String {
         format!("{}.{}", self.name, function.name)
+    }
+}
+
+/// [`Contract::series`] of a version.
+fn series(version: &str) -> Option<String> {
+    let version = Version::parse(version).ok()?;
+    Some(match version {
+        Version { pre, .. } if !pre.is_empty() => {
+            format!("{}.{}.{}-{pre}", version.major, version.minor, version.patch)
+        }
+        Version { major: 0, minor: 0, patch, .. } => format!("0.0.{patch}"),
+        Version { major: 0, minor, .. } => format!("0.{minor}"),
+        Version { major, .. } => major.to_string(),
+    })
+}
+
+impl Reference {
+    /// Whether both are of one contract, in versions that may stand for each other.
+    #[cfg(feature = "host")]
+    pub(crate) fn is_of_series(&self, other: &Self) -> bool {
+        let parts = |contract: &str| match contract.split_once('@') {
+            None => (contract.to_owned(), None),
+            Some((id, version)) => (id.to_owned(), series(version)),
+        };
+        parts(&self.contract) == parts(&other.contract)
     }
 }
 

@@ -39,6 +39,9 @@ pub(crate) fn print(contract: &Contract) -> String {
     }
     for function in contract.all_functions() {
         docs(&mut out, 1, &function.docs);
+        if let Some(since) = &function.since {
+            line(&mut out, 1, &format!("@since(version = {since})"));
+        }
         line(&mut out, 1, &format!("{};", signature(contract, function)));
     }
     line(&mut out, 0, "}");

@@ -241,6 +241,25 @@ fn a_component_gives_its_contracts_back_with_the_same_keys() {
 }
 
 #[test]
+fn the_version_that_brought_a_function_goes_into_the_component_and_not_into_its_key() {
+    let contract = contract(
+        "/// One.\n@since(version = 1.2.0)\nadd: func() -> u8;\n@since(version = 1.1.0-rc.1)\ninit: func();\nget: func();",
+    )
+    .expect("a contract");
+    let since = |contract: &Contract| -> Vec<Option<String>> {
+        contract.all_functions().map(|function| function.since.as_ref().map(ToString::to_string)).collect()
+    };
+    assert_eq!(since(&contract), [Some("1.1.0-rc.1".into()), Some("1.2.0".into()), None]);
+    let add = &contract.functions[0];
+    assert_eq!((&*add.canonical, &*add.docs), ("shop:cart/cart@1#add() -> u8", "One."));
+    let mut component = vec![0, b'a', b's', b'm', 0x0d, 0, 1, 0];
+    section::append(&mut component, &section::record(Role::Implements, &contract));
+    let read = section::read(&component).expect("it reads back");
+    assert_eq!(since(&read.implements[0]), since(&contract));
+    assert_eq!(read.implements[0].functions[0], *add);
+}
+
+#[test]
 fn a_version_says_which_package_is_meant_and_the_projects_own_is_the_first() {
     let folder = project(&[
         ("main.wit", "package demo:shop@2.0.0; interface cart { add: func(sku: string, qty: u32) -> u32; }"),

@@ -163,6 +163,10 @@ impl<'a> Reader<'a> {
             params,
             stream,
             shape,
+            since: match &function.stability {
+                Stability::Stable { since, .. } => Some(since.clone()),
+                Stability::Unstable { .. } | Stability::Unknown => None,
+            },
         })
     }
 
