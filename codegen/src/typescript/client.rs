@@ -152,10 +152,10 @@ impl Emitter<'_> {
             }
             (Shape::StreamOut { head, .. }, input) => {
                 let items = format!("{}<{value}>", self.global("AsyncIterable"));
-                let input = input
-                    .as_ref()
-                    .map(|(stream, item)| format!("{{ items: {stream}, encode: {item} }}"))
-                    .unwrap_or_else(|| "undefined".into());
+                let input = input.as_ref().map_or_else(
+                    || "undefined".into(),
+                    |(stream, item)| format!("{{ items: {stream}, encode: {item} }}"),
+                );
                 let refusal = refusal.unwrap_or_else(|| "undefined".into());
                 let (method, own, returns) = match head {
                     None => ("_streamOut", String::new(), items),
