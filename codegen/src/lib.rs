@@ -2,7 +2,8 @@
 //!
 //! [`Wit::load`] reads a project's `wit/` folder, [`Wit::contract`] one interface of it as a [`Contract`]. From there,
 //! [`rust::module`] and [`typescript::module`] generate what users program against, and [`section`] stores the contract
-//! in a component and reads it back. With the feature `host`, `value` turns wire bytes into WAVE text and back.
+//! in a component and reads it back. With the feature `host`, `value` turns wire bytes into WAVE text and back, and `resolve` those of one
+//! version of a contract into those of another.
 
 mod canonical;
 mod contract;
@@ -10,6 +11,8 @@ mod load;
 mod names;
 mod nearest;
 mod printer;
+#[cfg(feature = "host")]
+pub mod resolve;
 pub mod rust;
 pub mod section;
 pub mod typescript;
