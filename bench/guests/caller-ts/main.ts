@@ -64,4 +64,21 @@ export default service(Caller, {
     for await (const piece of echo.pour(pieces)) bytes += piece.length;
     return BigInt(Math.round(bytes / ((performance.now() - start) * 1e3)));
   },
+
+  async readBytes(component, pieces) {
+    const echo = await Echo.spawn(component);
+    const start = performance.now();
+    let bytes = 0;
+    for await (const chunk of echo.gush(pieces)) bytes += chunk.length;
+    return BigInt(Math.round(bytes / ((performance.now() - start) * 1e3)));
+  },
+
+  async copyBytes(component, pieces) {
+    const echo = await Echo.spawn(component);
+    const piece = new Uint8Array(65_536).fill(7);
+    const start = performance.now();
+    let bytes = 0;
+    for await (const chunk of echo.copy(Array.from({ length: pieces }, () => piece))) bytes += chunk.length;
+    return BigInt(Math.round(bytes / ((performance.now() - start) * 1e3)));
+  },
 });

@@ -33,6 +33,12 @@ export default service(Echo, {
     for (let sent = 0; sent < pieces; sent++) yield new Uint8Array(65_536).fill(7);
   },
 
+  *gush(pieces) {
+    for (let sent = 0; sent < pieces; sent++) yield new Uint8Array(65_536).fill(7);
+  },
+
+  copy: (bytes) => bytes,
+
   crash() {
     throw new Error("told to");
   },

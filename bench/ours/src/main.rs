@@ -81,6 +81,16 @@ async fn main() -> anyhow::Result<()> {
         let text = "read(\"echo-rust\", 20000)";
         rows("stream", || number(&node, "caller-rust", text.into())).await?;
     }
+    if wanted("stream-bytes") {
+        let text = "read-bytes(\"echo-rust\", 20000)";
+        rows("stream-bytes", || number(&node, "caller-rust", text.into())).await?;
+    }
+    if wanted("echo-bytes") {
+        let text = "copy-bytes(\"echo-rust\", 16384)";
+        rows("echo-bytes", || number(&node, "caller-rust", text.into())).await?;
+        let text = "copy-bytes(\"echo-ts\", 4096)";
+        rows("echo-bytes-ts", || number(&node, "caller-ts", text.into())).await?;
+    }
     if wanted("restart") {
         rows("restart", || restarts(&node, 200)).await?;
     }

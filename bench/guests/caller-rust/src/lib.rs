@@ -74,6 +74,29 @@ impl caller::Service for Caller {
         assert_eq!(bytes, u64::from(pieces) << 16);
         bytes / (timers::now() - start).as_micros() as u64
     }
+
+    fn read_bytes(&mut self, component: String, pieces: u32) -> u64 {
+        let echo = echo::Client::spawn(&component).expect("an echo service");
+        let start = timers::now();
+        let chunks = echo.gush(pieces).expect("it streams").into_chunks();
+        let bytes: u64 = chunks.map(|chunk| chunk.expect("a chunk").len() as u64).sum();
+        assert_eq!(bytes, u64::from(pieces) << 16);
+        bytes / (timers::now() - start).as_micros() as u64
+    }
+
+    fn copy_bytes(&mut self, component: String, pieces: u32) -> u64 {
+        let echo = echo::Client::spawn(&component).expect("an echo service");
+        let piece = vec![7; 65_536];
+        let start = timers::now();
+        let mut copied =
+            echo.copy(rusm_rs::read_chunks((0..pieces).map(|_| &piece[..]))).expect("it streams");
+        let mut bytes = 0;
+        while let Some(chunk) = copied.next_chunk().expect("a chunk") {
+            bytes += chunk.len() as u64;
+        }
+        assert_eq!(bytes, u64::from(pieces) << 16);
+        bytes / (timers::now() - start).as_micros() as u64
+    }
 }
 
 /// Nanoseconds of a message, until all have come.

@@ -41,6 +41,14 @@ impl echo::Service for Echo {
         rusm_rs::Stream::iter((0..pieces).map(|_| vec![7; 65_536]))
     }
 
+    fn gush(&mut self, pieces: u32) -> rusm_rs::ByteStream {
+        rusm_rs::ByteStream::chunks((0..pieces).map(|_| vec![7; 65_536]))
+    }
+
+    fn copy(&mut self, bytes: rusm_rs::ByteReader) -> rusm_rs::ByteStream {
+        rusm_rs::ByteStream::try_chunks(bytes.into_chunks())
+    }
+
     fn crash(&mut self) {
         panic!("told to");
     }
