@@ -93,20 +93,23 @@ async fn the_code_of_the_readme_builds_and_runs() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_code_of_the_page_on_contracts_builds_and_runs() {
-    let (folder, project, built) = project("contracts", CONTRACTS, &["member", "listener", "gallery"]);
+    let (folder, project, built) = project("contracts", CONTRACTS, &["member", "listener", "gallery", "minutes"]);
     let node = run(&folder, &project, &built).await;
     for name in ["ann", "bob"] {
         let calls = ["member.last()", "tell(\"tea?\")", "member.last()", "size()", "health.last()"];
         let said = called(&folder, &calls.map(|text| (name, text))).await;
         assert_eq!(said, [&format!("\"{name}: nothing\""), "\"tea?\"", "1", "4"]);
     }
+    // The room answers the second one after it has told what was said before.
     let calls = [
         ("eve", "enter(\"kitchen\")"),
-        ("eve", "enter(\"kitchen\")"),
         ("kitchen", "say(\"tea!\")"),
+        ("eve", "enter(\"kitchen\")"),
         ("eve", "heard()"),
     ];
     assert_eq!(called(&folder, &calls).await, ["1", "1", "[\"tea!\"]"]);
     assert_eq!(called(&folder, &[("gallery", "add(\"cat.png\")")]).await, ["[25, 50, 75, 100]"]);
+    let written = called(&folder, &[("clerk", "write(\"Monday\", [\"hello\", \"bye\"])")]).await;
+    assert_eq!(written, ["[\"Monday: hello\", \"- bye\"]"]);
     node.stop(Duration::from_secs(60)).await;
 }
