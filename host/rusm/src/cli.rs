@@ -66,7 +66,8 @@ enum Command {
     /// Call a function of a running node.
     ///
     /// The call is WAVE text, as in `rusm call cart 'add({sku: "a", qty: 2})'`. The items of a stream in are read from
-    /// standard input, a line each; those of a stream out are printed, a line each.
+    /// standard input, a line each; those of a stream out are printed, a line each, as is a value that comes before them. Streams of bytes
+    /// are standard input and output as they are.
     Call {
         /// The name that the process is registered under.
         name: String,

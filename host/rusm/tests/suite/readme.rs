@@ -93,7 +93,8 @@ async fn the_code_of_the_readme_builds_and_runs() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_code_of_the_page_on_contracts_builds_and_runs() {
-    let (folder, project, built) = project("contracts", CONTRACTS, &["member", "listener", "gallery", "minutes"]);
+    let (folder, project, built) =
+        project("contracts", CONTRACTS, &["member", "listener", "gallery", "minutes"]);
     let node = run(&folder, &project, &built).await;
     for name in ["ann", "bob"] {
         let calls = ["member.last()", "tell(\"tea?\")", "member.last()", "size()", "health.last()"];
