@@ -23,8 +23,10 @@ pub use contract::{
     Case, Contract, Field, Function, Gated, Param, Reference, Shape, StreamParam, Streams, Type, TypeDef,
     TypeKind,
 };
-pub use load::{ContractError, Wit};
+pub use load::{ContractError, ContractId, Place, Wit};
 pub use nearest::nearest;
+#[cfg(feature = "host")]
+pub use printer::print_all;
 
 /// The WIT package `rusm:actor`, file by file: name and text.
 pub const ACTOR_WIT: [(&str, &str); 7] = [

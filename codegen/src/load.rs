@@ -5,10 +5,12 @@ use wit_parser::{InterfaceId, PackageId, PackageName, Resolve, SourceMap, Span, 
 
 use crate::{ACTOR_WIT, Contract, nearest};
 
+mod places;
 mod reader;
 mod source;
 mod type_names;
 
+pub use places::Place;
 use reader::Strictness;
 
 /// Why there is no such contract, or not one that a service can have. The text says file and line where there is one.
@@ -127,9 +129,12 @@ impl Wit {
         reader::read(&self.resolve, place, &id.name, Strictness::Generate)
     }
 
-    /// Reads an interface of a component that was built: no code will be made of it, so its names may be any.
+    /// Reads an interface that others have made: no code will be made of it here, so its names may be any.
+    ///
+    /// # Errors
+    /// As [`Self::contract`].
     #[cfg(feature = "host")]
-    pub(crate) fn built_contract(&self, id: &str) -> Result<Contract, ContractError> {
+    pub fn foreign_contract(&self, id: &str) -> Result<Contract, ContractError> {
         let (place, id) = self.find(id)?;
         reader::read(&self.resolve, place, &id.name, Strictness::Read)
     }

@@ -7,11 +7,36 @@ use crate::{Case, Contract, Function, Shape, Type, TypeKind};
 ///
 /// What comes out reads back to the same contract, keys included, for a key spells named types out.
 pub(crate) fn print(contract: &Contract) -> String {
-    let mut out = String::new();
+    format!("package {};\n\n{}", package(contract), interface(contract))
+}
+
+/// Contracts as the text of one file: packages that hold an interface for each, in the order of the contracts.
+///
+/// WIT wants one package that the file is of: that is `head`, which holds nothing itself. What comes out reads back to the same contracts.
+#[cfg(feature = "host")]
+pub fn print_all(head: &str, contracts: &[Contract]) -> String {
+    let mut out = format!("package {head};\n");
+    for together in contracts.chunk_by(|one, other| package(one) == package(other)) {
+        let interfaces: Vec<String> = together.iter().map(interface).collect();
+        line(&mut out, 0, &format!("\npackage {} {{", package(&together[0])));
+        for text in interfaces.join("\n").lines() {
+            line(&mut out, usize::from(!text.is_empty()), text);
+        }
+        line(&mut out, 0, "}");
+    }
+    out
+}
+
+/// A contract's package, with its version.
+fn package(contract: &Contract) -> String {
     let package = contract.id.split('/').next().unwrap_or_default();
     let package = package.split(':').map(id).collect::<Vec<_>>().join(":");
     let version = contract.version.as_ref().map(|version| format!("@{version}")).unwrap_or_default();
-    line(&mut out, 0, &format!("package {package}{version};\n"));
+    format!("{package}{version}")
+}
+
+fn interface(contract: &Contract) -> String {
+    let mut out = String::new();
     docs(&mut out, 0, &contract.docs);
     line(&mut out, 0, &format!("interface {} {{", id(&contract.name)));
     if mentions_pid(contract) {

@@ -109,12 +109,21 @@ fn read_records(data: &[u8], contracts: &mut Contracts) -> Result<(), SectionErr
             _ => return Err(damaged()),
         };
         if known.iter().all(|contract| contract.versioned_id() != id) {
-            let parsed = Wit::parse(&id, wit).and_then(|wit| wit.built_contract(&id));
-            known.push(parsed.map_err(|source| SectionError::Contract { id, source })?);
+            known.push(contract(&id, wit)?);
         }
         rest = after;
     }
     Ok(())
+}
+
+/// A contract of its id and its WIT text.
+///
+/// # Errors
+/// [`SectionError::Contract`].
+#[cfg(feature = "host")]
+pub fn contract(id: &str, wit: &str) -> Result<Contract, SectionError> {
+    let parsed = Wit::parse(id, wit).and_then(|wit| wit.foreign_contract(id));
+    parsed.map_err(|source| SectionError::Contract { id: id.to_owned(), source })
 }
 
 /// The component with a section of these records at its end.
