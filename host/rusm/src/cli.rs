@@ -1,4 +1,4 @@
-//! The command line: `rusm new | gen | build | run | call | ps | top | info | caps | doctor`.
+//! The command line: `rusm new | gen | build | check | run | call | ps | top | info | caps | doctor`.
 
 use std::io::{IsTerminal as _, Write as _};
 use std::path::PathBuf;
@@ -12,9 +12,10 @@ use rusm_setup::{Home, Need, State, Terminal};
 
 use crate::control::{self, CallOutput, ControlError, Watch};
 use crate::descriptors;
-use crate::{BuildError, Built, CallRequest, Language, Node, Project, Socket, scaffold};
+use crate::{BuildError, Built, CallRequest, CheckError, Language, Node, Project, Socket, scaffold};
 
 mod caps;
+mod check;
 mod escape;
 mod figures;
 mod log;
@@ -31,7 +32,7 @@ use signals::Asked;
     version,
     about = "Rust and TypeScript services as supervised, sandboxed processes",
     after_help = "Exit codes:\n  0  done\n  1  it failed: the message says why\n  2  the command line is wrong\n  \
-                  3  no node of this project is running\n  4  the service refused, with the error of its contract\n\n\
+                  3  no node of this project is running\n  4  the service refused, with the error of its contract\n  5  `rusm check` found breaking differences\n\n\
                   RUSM_LOG sets what a node logs (error, warn, info, debug, trace; info by default).\n\
                   RUSM_HOME and RUSM_CACHE set where RUSM keeps toolchains and compiled components."
 )]
@@ -57,6 +58,13 @@ enum Command {
     Gen,
     /// Build every component.
     Build,
+    /// Compare the project's contracts with those that others know: a gate for changes of contracts.
+    ///
+    /// Others know the contracts in `wit/contracts.lock`, a file of WIT that is committed with the project. Each difference is shown with its
+    /// place, what it means and what to do: compatible (nothing changes for others), resolved (messages of the one have to become
+    /// those of the other), or breaking, which fails with exit code 5 unless the package has a new major version, or below 1.0 a new
+    /// minor one. Nothing is built.
+    Check(check::Check),
     /// Build, and run the supervision tree until Ctrl-C.
     Run {
         /// Run what was built before.
@@ -125,9 +133,14 @@ pub fn main() -> ExitCode {
     match run(arguments) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            let code = match error.downcast_ref::<ControlError>() {
+            let from_node = match error.downcast_ref() {
+                Some(CheckError::Node(error)) => Some(error),
+                _ => error.downcast_ref::<ControlError>(),
+            };
+            let code = match from_node {
                 Some(ControlError::NoNode(_)) => 3,
                 Some(ControlError::Refused(_)) => 4,
+                _ if matches!(error.downcast_ref(), Some(CheckError::Breaking { .. })) => 5,
                 _ => 1,
             };
             let paint = paint(std::io::stderr().is_terminal());
@@ -156,6 +169,7 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
         Command::New { folder, lang } => new(&folder, lang),
         Command::Gen => generate(&Project::find(&folder)?),
         Command::Build => build(&Project::find(&folder)?),
+        Command::Check(arguments) => check::check(&Project::find(&folder)?, arguments),
         Command::Run { no_build } => start(&Project::find(&folder)?, no_build),
         Command::Call { name, call, deadline } => {
             let deadline_ms = u32::try_from(deadline.as_millis()).unwrap_or(u32::MAX);
@@ -280,6 +294,9 @@ fn built(project: &Project) -> anyhow::Result<Vec<Built>> {
     };
     for line in left_out.gated.iter().chain(of_dependencies) {
         let _ = writeln!(std::io::stderr(), "note: {}", shown(line));
+    }
+    for line in project.lock_warnings() {
+        let _ = writeln!(std::io::stderr(), "warning: {}", shown(&line));
     }
     Ok(built?)
 }

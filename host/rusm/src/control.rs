@@ -10,6 +10,7 @@ use sha2::{Digest as _, Sha256};
 mod client;
 mod server;
 
+pub(crate) use client::contracts;
 pub use client::{CallOutput, CallRequest, ControlError, Watch, call, info};
 pub(crate) use server::{Listening, listen};
 
@@ -82,6 +83,8 @@ enum Say {
     Call { name: String, text: String, deadline_ms: u32 },
     /// Asks for the node's figures.
     Figures,
+    /// Asks for the contracts of all components.
+    Contracts,
     /// Asks what is known of a process, by name or as it stands in the list: `<64.1>`.
     Info { process: String },
     /// An item of the stream that the function reads.
@@ -111,6 +114,17 @@ pub struct Info {
     pub written: Option<(String, String)>,
 }
 
+/// A contract of a component that is loaded: it is a service of it, or has a client of it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Loaded {
+    /// The component's name.
+    pub(crate) component: String,
+    /// The contract's id, with its version.
+    pub(crate) contract: String,
+    /// The contract as WIT text that stands alone.
+    pub(crate) wit: String,
+}
+
 /// What the node answers, a line of JSON each.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -123,6 +137,8 @@ enum Answer {
     Bytes(String),
     /// The node's figures.
     Figures(Box<Snapshot>),
+    /// The contracts of all components.
+    Contracts(Vec<Loaded>),
     /// What is known of a process.
     Info(Box<Info>),
     /// The call is over, with this value; none for a cast or a stream.

@@ -4,6 +4,7 @@
 //! components; [`Node`] runs their supervision tree. The binary `rusm` is the command line over all of it.
 
 mod build;
+mod check;
 pub mod cli;
 mod control;
 mod descriptors;
@@ -15,6 +16,7 @@ mod scaffold;
 mod sdk;
 
 pub use build::{BuildError, Built};
+pub use check::{Against, CheckError, Finding, Level, Report};
 pub use control::{CallOutput, CallRequest, Claim, ControlError, Info, Socket, Watch, call, info};
 pub use manifest::{ChildDecl, ComponentDecl, JavaScript, Manifest, ManifestError, SupervisorDecl, What};
 pub use node::{BootError, Node};

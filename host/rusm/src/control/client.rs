@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 
 use rusm_engine::Snapshot;
 
-use super::{Answer, Info, Say, Socket, Wanted};
+use super::{Answer, Info, Loaded, Say, Socket, Wanted};
 
 /// A call as text.
 #[derive(Debug, Clone)]
@@ -201,6 +201,18 @@ pub async fn info(project: &Path, process: &str) -> Result<Info, ControlError> {
     let mut watch = Watch::connect(project).await?;
     match watch.ask(&Say::Info { process: process.to_owned() }).await? {
         Answer::Info(info) => Ok(*info),
+        other => Err(unexpected(other)),
+    }
+}
+
+/// The contracts of all components of a running node.
+///
+/// # Errors
+/// [`ControlError`].
+pub(crate) async fn contracts(project: &Path) -> Result<Vec<Loaded>, ControlError> {
+    let mut watch = Watch::connect(project).await?;
+    match watch.ask(&Say::Contracts).await? {
+        Answer::Contracts(contracts) => Ok(contracts),
         other => Err(unexpected(other)),
     }
 }

@@ -20,7 +20,7 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::time::Instant;
 use tokio_util::codec::{FramedRead, LinesCodec};
 
-use super::{Answer, Claim, Info, Say, Wanted};
+use super::{Answer, Claim, Info, Loaded, Say, Wanted};
 use crate::descriptors::{self, Spare};
 
 /// Serves a node's socket until the node ends. A socket that a dead node left is taken over.
@@ -91,6 +91,7 @@ async fn serve(engine: &Engine, context: &Context, connection: UnixStream) -> io
         match peer.hear().await? {
             None => return Ok(()),
             Some(Say::Figures) => peer.say(&Answer::Figures(Box::new(engine.snapshot()))).await?,
+            Some(Say::Contracts) => peer.say(&Answer::Contracts(contracts(engine))).await?,
             Some(Say::Info { process }) => {
                 let answer =
                     look(engine, &process).map_or_else(|answer| answer, |info| Answer::Info(Box::new(info)));
@@ -110,6 +111,21 @@ async fn serve(engine: &Engine, context: &Context, connection: UnixStream) -> io
         }
     };
     peer.say(&answer).await
+}
+
+/// The contracts of all components.
+fn contracts(engine: &Engine) -> Vec<Loaded> {
+    let components = engine.component_names().into_iter().filter_map(|name| engine.component(&name));
+    let loaded = components.flat_map(|component| {
+        let contracts = component.contracts();
+        let loaded = |contract: &Contract| Loaded {
+            component: component.name().to_string(),
+            contract: contract.versioned_id(),
+            wit: contract.wit.clone(),
+        };
+        contracts.implements.iter().chain(&contracts.uses).map(loaded).collect::<Vec<_>>()
+    });
+    loaded.collect()
 }
 
 /// What is known of a process, by its name or its pid as people write it.

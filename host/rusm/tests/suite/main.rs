@@ -3,6 +3,7 @@
 mod artifacts;
 mod callbacks;
 mod capacity;
+mod check;
 mod cli;
 mod commands;
 mod foreign;
