@@ -28,12 +28,12 @@ pub enum CheckError {
     #[error(transparent)]
     Contract(#[from] ContractError),
     /// What the project is compared with cannot be read as contracts.
-    #[error("{source}\n  {}", against.advice())]
+    #[error("{source}\n  {advice}")]
     Known {
-        /// What it is.
-        against: Against,
         /// The mistake, with its place.
         source: ContractError,
+        /// What to do.
+        advice: &'static str,
     },
     /// There is no lock file.
     #[error("there is no {LOCK} in {}\n  write it with `rusm check --write`, and commit it", project.display())]
@@ -48,16 +48,20 @@ pub enum CheckError {
         wit: PathBuf,
     },
     /// The contracts that the project is compared with are of other packages.
-    #[error("{place}: {against} is of another project: it has contracts of {theirs}, and this project of {ours}\n  {}", against.advice())]
+    #[error(
+        "{place}: {against} is of another project: it has contracts of {theirs}, and this project of {ours}\n  {advice}"
+    )]
     OtherProject {
         /// Where the first of them stands.
         place: String,
         /// What the project is compared with.
-        against: Against,
+        against: String,
         /// Their packages.
         theirs: String,
         /// The project's packages.
         ours: String,
+        /// What to do.
+        advice: &'static str,
     },
     /// A folder has no contracts.
     #[error("there is no WIT in {}: it has neither a `wit` folder nor .wit files", folder.display())]
@@ -71,7 +75,7 @@ pub enum CheckError {
         /// The component.
         path: PathBuf,
         /// Why.
-        source: SectionError,
+        source: Box<SectionError>,
     },
     /// Contracts of the running node cannot be read.
     #[error("the running node: component `{component}`: {source}")]
@@ -79,7 +83,7 @@ pub enum CheckError {
         /// The component's name.
         component: String,
         /// Why.
-        source: SectionError,
+        source: Box<SectionError>,
     },
     /// The running node does not answer.
     #[error(transparent)]
@@ -120,6 +124,14 @@ pub enum CheckError {
         /// How many there are.
         count: usize,
     },
+}
+
+impl CheckError {
+    /// That what the project is compared with has a mistake.
+    fn known(against: &Against) -> impl FnOnce(ContractError) -> Self + use<> {
+        let advice = against.advice();
+        move |source| Self::Known { source, advice }
+    }
 }
 
 impl Project {
@@ -177,9 +189,10 @@ impl Project {
         let place = others.contracts.iter().find_map(|known| known.place.as_ref());
         Err(CheckError::OtherProject {
             place: place.map_or_else(|| self.root().join("wit").display().to_string(), ToString::to_string),
-            against: against.clone(),
+            against: against.to_string(),
             theirs: packages(&mut others.contracts.iter().map(|known| &known.contract)),
             ours: packages(&mut own.contracts.iter()),
+            advice: against.advice(),
         })
     }
 }
@@ -193,7 +206,7 @@ fn loaded(project: &Project) -> Result<Others, CheckError> {
         let contract = rusm_codegen::section::contract(&loaded.contract, &loaded.wit);
         match contract {
             Ok(contract) => Ok(Known { contract, place: None, holders: vec![loaded.component] }),
-            Err(source) => Err(CheckError::Loaded { component: loaded.component, source }),
+            Err(error) => Err(CheckError::Loaded { component: loaded.component, source: Box::new(error) }),
         }
     });
     Ok(Others::some(contracts.collect::<Result<_, _>>()?))

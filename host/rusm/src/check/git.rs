@@ -22,11 +22,10 @@ pub(super) fn read(project: &Project, revision: &str) -> Result<Others, CheckErr
         return Err(git.refused("there is no .wit file in `wit/`"));
     }
     let (from, to) = (format!("{}/", folder.path().display()), format!("{revision}:"));
-    let others =
-        Wit::load(&wit).and_then(|wit| Others::of_wit(&wit)).map_err(|source| CheckError::Known {
-            against: Against::Revision(revision.into()),
-            source: renamed_error(source, &from, &to),
-        })?;
+    let others = Wit::load(&wit)
+        .and_then(|wit| Others::of_wit(&wit))
+        .map_err(|error| renamed_error(error, &from, &to))
+        .map_err(CheckError::known(&Against::Revision(revision.into())))?;
     let contracts = others.contracts.into_iter().map(|known| {
         let place = known.place.map(|place| renamed(place, &from, &to));
         Known { place, ..known }

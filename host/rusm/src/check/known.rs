@@ -86,7 +86,7 @@ impl Own {
 
 /// Reads a project, a `wit/` folder, a component or a file of WIT.
 pub(super) fn read(path: &Path) -> Result<Others, CheckError> {
-    let wrong = |source| CheckError::Known { against: Against::Path(path.into()), source };
+    let wrong = CheckError::known(&Against::Path(path.into()));
     if path.is_dir() {
         let inner = path.join("wit");
         let folder = if inner.is_dir() { &inner } else { path };
@@ -98,8 +98,8 @@ pub(super) fn read(path: &Path) -> Result<Others, CheckError> {
     }
     let bytes = fs::read(path).map_err(io_error("read", path))?;
     if bytes.starts_with(b"\0asm") {
-        let Contracts { implements, uses } =
-            section::read(&bytes).map_err(|source| CheckError::Component { path: path.into(), source })?;
+        let Contracts { implements, uses } = section::read(&bytes)
+            .map_err(|error| CheckError::Component { path: path.into(), source: Box::new(error) })?;
         let all = implements.into_iter().chain(uses);
         return Ok(Others::some(
             all.map(|contract| Known { contract, place: None, holders: Vec::new() }).collect(),

@@ -15,7 +15,7 @@ pub(super) fn read(project: &Project) -> Result<Others, CheckError> {
         }
         other => other.map_err(io_error("read", &path))?,
     };
-    known::parse(LOCK, &text).map_err(|source| CheckError::Known { against: Against::Lock, source })
+    known::parse(LOCK, &text).map_err(CheckError::known(&Against::Lock))
 }
 
 /// Writes the file as a whole or not at all.

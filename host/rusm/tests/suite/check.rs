@@ -407,12 +407,30 @@ fn a_revision_of_git_is_compared_with() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_running_node_is_compared_with() {
+    let project = Checked::new("");
+    let tested = folder().join("wit");
+    let wit = fs::read_to_string(tested.join("test.wit")).expect("the test project's contracts");
+    std::os::unix::fs::symlink(tested.join("deps"), project.path("wit/deps")).expect("a link");
+    let against_node = |wit: &str| {
+        project.write("wit/cart.wit", wit);
+        project.check(&["--against", "node"])
+    };
     let mut node = TestNode::boot().await;
-    node.listen();
-    let ended = check(folder(), &["--against", "node"]);
-    assert_eq!(ended.code, Some(0), "{}{}", ended.said, ended.failed);
+    node.listen_for(project.folder.path());
+    let same = against_node(&wit);
+    assert_eq!(
+        (same.code, &*same.said),
+        (Some(0), "0 breaking, 0 resolved, 0 compatible\n"),
+        "{}",
+        same.failed
+    );
+    let other = against_node(&wit.replacen("clear: func();", "clear: func(how: string);", 1));
+    assert_eq!(other.code, Some(5), "{}", other.failed);
+    let expected =
+        ": breaking: probe.clear: how: only the new version has this parameter, `string` (running in ";
+    assert!(other.said.contains(expected) && other.said.contains("`probe-rust`"), "{}", other.said);
     node.stop().await;
-    let ended = check(folder(), &["--against", "node"]);
+    let ended = against_node(&wit);
     assert_eq!(ended.code, Some(3), "{}", ended.failed);
 }
 

@@ -64,7 +64,12 @@ impl TestNode {
     }
 
     pub fn listen(&mut self) {
-        let claim = rusm::Socket::of(folder()).and_then(rusm::Socket::claim);
+        self.listen_for(folder());
+    }
+
+    /// Serves the socket of the project in another folder.
+    pub fn listen_for(&mut self, folder: &Path) {
+        let claim = rusm::Socket::of(folder).and_then(rusm::Socket::claim);
         self.node.listen(claim.expect("no other node")).expect("the socket is free");
     }
 
