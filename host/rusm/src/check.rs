@@ -48,14 +48,10 @@ pub enum CheckError {
         wit: PathBuf,
     },
     /// The contracts that the project is compared with are of other packages.
-    #[error(
-        "{place}: {against} is of another project: it has contracts of {theirs}, and this project of {ours}\n  {advice}"
-    )]
+    #[error("{place}: this is of another project: it has {theirs}, and this project {ours}\n  {advice}")]
     OtherProject {
-        /// Where the first of them stands.
+        /// Where the first of them stands; what the project is compared with, if that is no file of WIT.
         place: String,
-        /// What the project is compared with.
-        against: String,
         /// Their packages.
         theirs: String,
         /// The project's packages.
@@ -147,7 +143,7 @@ impl Project {
             Against::Revision(revision) => git::read(self, revision)?,
             Against::Node => loaded(self)?,
         };
-        self.refuse_others(against, &others, &own)?;
+        refuse_others(against, &others, &own)?;
         Ok(Report::new(against, compare::compare(others, &own)))
     }
 
@@ -179,22 +175,22 @@ impl Project {
             Err(error) => vec![error.to_string()],
         }
     }
+}
 
-    fn refuse_others(&self, against: &Against, others: &Others, own: &Own) -> Result<(), CheckError> {
-        // A project without contracts may have had some.
-        let may_have_none = others.is_whole && (own.contracts.is_empty() || others.contracts.is_empty());
-        if may_have_none || others.contracts.iter().any(|known| own.has_package_of(&known.contract)) {
-            return Ok(());
-        }
-        let place = others.contracts.iter().find_map(|known| known.place.as_ref());
-        Err(CheckError::OtherProject {
-            place: place.map_or_else(|| self.root().join("wit").display().to_string(), ToString::to_string),
-            against: against.to_string(),
-            theirs: packages(&mut others.contracts.iter().map(|known| &known.contract)),
-            ours: packages(&mut own.contracts.iter()),
-            advice: against.advice(),
-        })
+/// Answers whether what the project is compared with is of this project.
+fn refuse_others(against: &Against, others: &Others, own: &Own) -> Result<(), CheckError> {
+    // A project without contracts may have had some.
+    let may_have_none = others.is_whole && (own.contracts.is_empty() || others.contracts.is_empty());
+    if may_have_none || others.contracts.iter().any(|known| own.has_package_of(&known.contract)) {
+        return Ok(());
     }
+    let place = others.contracts.iter().find_map(|known| known.place.as_ref());
+    Err(CheckError::OtherProject {
+        place: place.map_or_else(|| against.to_string(), ToString::to_string),
+        theirs: packages(&mut others.contracts.iter().map(|known| &known.contract)),
+        ours: packages(&mut own.contracts.iter()),
+        advice: against.advice(),
+    })
 }
 
 /// The contracts of the running node's components.
@@ -216,7 +212,7 @@ fn packages(contracts: &mut dyn Iterator<Item = &Contract>) -> String {
     let mut packages: Vec<String> = contracts.map(|contract| format!("`{}`", package(contract))).collect();
     packages.sort();
     packages.dedup();
-    if packages.is_empty() { "no package".into() } else { packages.join(", ") }
+    if packages.is_empty() { "no contracts".into() } else { format!("contracts of {}", packages.join(", ")) }
 }
 
 fn plural(count: usize) -> &'static str {

@@ -145,7 +145,7 @@ fn leading(version: &Version) -> (u64, u64, u64) {
 /// The versions that a contract's clients may have: `1.x`.
 fn series(contract: &Contract) -> String {
     match version(contract) {
-        None => "no version".into(),
+        None => "that form".into(),
         Some(version) if version.pre != Prerelease::EMPTY || version.major + version.minor == 0 => {
             version.to_string()
         }

@@ -64,6 +64,8 @@ impl Git<'_> {
     fn run(&self, arguments: &[&str]) -> Result<Vec<u8>, CheckError> {
         let mut command = Command::new("git");
         command.arg("-C").arg(self.project.root()).args(arguments).stdin(Stdio::null());
+        // A hook has these for the folder that git runs it in.
+        command.env_remove("GIT_DIR").env_remove("GIT_WORK_TREE");
         let output = command
             .output()
             .map_err(|source| CheckError::NoGit { revision: self.revision.into(), source })?;

@@ -9,7 +9,7 @@ use crate::{Against, Project};
 #[derive(Args)]
 pub(super) struct Check {
     /// What to compare with instead of the lock file: `node`, the running node of this project; `git:REVISION`, its `wit` folder in
-    /// that revision; or the path of another project, a `wit` folder, a component (.wasm) or a lock file.
+    /// that revision; or the path of another project, a `wit` folder, a component (.wasm) or a lock file (`./node` is a path).
     #[arg(long, value_name = "WHAT")]
     against: Option<Against>,
     /// Write the lock file: the contracts as they are now count as known from now on. Nothing is written over breaking differences.
