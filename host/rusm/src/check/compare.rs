@@ -1,3 +1,5 @@
+use std::cmp::Ordering;
+
 use rusm_codegen::Contract;
 use rusm_codegen::resolve::differences;
 use semver::{Prerelease, Version};
@@ -59,11 +61,11 @@ fn changed(known: &Known, contract: &Contract, own: &Own, findings: &mut Vec<Fin
     let has_changed = findings.len() > first && !is_breaking;
     let (Some(old), Some(new)) = (version(&known.contract), version(contract)) else { return };
     let (class, what, advice) = match new.cmp_precedence(&old) {
-        std::cmp::Ordering::Less => {
+        Ordering::Less => {
             let what = format!("the version went backwards: {old} is known, and this is {new}");
             (Level::Breaking, what, format!("raise the version to at least {old}"))
         }
-        std::cmp::Ordering::Equal if has_changed => {
+        Ordering::Equal if has_changed => {
             let what = format!("it has changed, and its version {new} has not");
             (Level::Warning, what, raise(&new))
         }

@@ -65,8 +65,12 @@ impl Checked {
 }
 
 fn check(folder: &Path, arguments: &[&str]) -> Ended {
+    rusm(folder, "check", arguments)
+}
+
+fn rusm(folder: &Path, name: &str, arguments: &[&str]) -> Ended {
     let mut command = Command::new(env!("CARGO_BIN_EXE_rusm"));
-    command.args(["--project", folder.to_str().expect("a path"), "check"]).args(arguments);
+    command.args(["--project", folder.to_str().expect("a path"), name]).args(arguments);
     // What git says of temporary folders, wherever these are.
     command.env("LC_ALL", "C").env("GIT_CEILING_DIRECTORIES", std::env::temp_dir());
     let output = command.output().expect("it runs");
@@ -234,6 +238,9 @@ fn a_build_warns_by_the_lock_file() {
     let expected =
         "shop:cart/cart@1.5.0 has 1 breaking difference with wit/contracts.lock; `rusm check` shows them";
     assert_eq!(warnings(), [expected]);
+    let built = rusm(project.folder.path(), "build", &[]);
+    assert_eq!(built.code, Some(0), "{}", built.failed);
+    assert_eq!(built.failed, format!("warning: {expected}\n"));
     let found =
         Project::find(project.folder.path()).expect("a project").check(&Against::Lock).expect("a report");
     assert_eq!(found.breaking, 1);

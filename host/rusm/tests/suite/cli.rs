@@ -313,7 +313,7 @@ fn names_of_packages_of_our_own_are_no_names_of_projects() {
 #[test]
 fn a_reader_that_has_left_is_no_panic() {
     let folder = new("left", "ts");
-    for arguments in [&["build"][..], &["gen"], &["caps", "nothing"], &["doctor"], &["ps"]] {
+    for arguments in [&["build"][..], &["gen"], &["check"], &["caps", "nothing"], &["doctor"], &["ps"]] {
         let mut command = Command::new(RUSM);
         command.args(["--project", folder.to_str().expect("a path")]).args(arguments).stdin(Stdio::null());
         let (reader, writer) = std::io::pipe().expect("a pipe");
