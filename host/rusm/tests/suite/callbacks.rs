@@ -45,7 +45,11 @@ async fn try_all(node: &TestNode, one: &str, other: &str) {
         "(\"noproc: there is no such process\", Ok(2)) 2",
         "the process ended before it answered",
     ];
+    // Of two that begin to wait for each other at once, either may see it.
+    let told_by_other =
+        format!("\"cycle: a call that comes back to its caller: {other} -> callback -> {one} -> {other}\"");
     let observed = node.call(one, &format!("try-all({other:?})")).await;
+    let observed = observed.map(|text| text.replace(&told_by_other, &format!("{:?}", expected[9])));
     assert_eq!(observed, Ok(format!("{expected:?}")), "{one} -> {other}");
 }
 

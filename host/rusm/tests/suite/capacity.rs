@@ -107,7 +107,7 @@ async fn what_idle_services_are_granted_and_do_not_use_is_there_for_others() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_bound_that_the_manifest_sets_is_of_what_is_granted() {
-    let node = TestNode::boot_with(EngineConfig { total_memory: Some(64 << 20), ..small() }).await;
+    let node = TestNode::boot_with(EngineConfig { total_memory: Some(80 << 20), ..small() }).await;
     let mut living = 0;
     let refused = loop {
         match spawn(&node, "limits-rust").await {
@@ -116,7 +116,7 @@ async fn a_bound_that_the_manifest_sets_is_of_what_is_granted() {
         }
     };
     assert!(
-        matches!(&refused, SpawnError::Capacity(why) if why.contains("is limited to 64.0 MiB")),
+        matches!(&refused, SpawnError::Capacity(why) if why.contains("is limited to 80.0 MiB")),
         "{refused}"
     );
     assert!((10..60).contains(&living), "{living}");
@@ -125,7 +125,7 @@ async fn a_bound_that_the_manifest_sets_is_of_what_is_granted() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn in_an_emergency_those_that_take_more_end_and_those_at_rest_live() {
-    let config = EngineConfig { resident: usize::MAX, emergency: resident_and(160), ..small() };
+    let config = EngineConfig { resident: usize::MAX, emergency: resident_and(184), ..small() };
     let emergency = config.emergency;
     let node = TestNode::boot_with(config).await;
     let (take, runtime) = (node.key("limits-rust", "take"), node.node().engine().runtime().clone());

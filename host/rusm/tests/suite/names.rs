@@ -62,7 +62,7 @@ async fn every_name_is_a_name_in_both_languages() {
 
 /// Whether a service can answer the function's arguments themselves.
 fn echoes(function: &Function) -> bool {
-    let Shape::Call { result } = &function.shape else { return false };
+    let (Shape::Call { result }, None) = (&function.shape, &function.stream) else { return false };
     let params: Vec<&Type> = function.params.iter().map(|param| &param.ty).collect();
     match (params.as_slice(), result) {
         ([only], result) => *only == result,

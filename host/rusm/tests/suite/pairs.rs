@@ -387,9 +387,9 @@ async fn a_call_brings_the_stream_that_its_function_has() {
         for (function, brings, said) in [
             (count, Some("reads"), "has no stream, and the call came with one"),
             (count, Some("writes"), "has no stream, and the call came with one"),
-            (sum, None, "has a stream, and the call came without one"),
+            (sum, None, "reads a stream, and the call came without one"),
             (sum, Some("writes"), "reads a stream, and the call came with one to write"),
-            (numbers, None, "has a stream, and the call came without one"),
+            (numbers, None, "writes a stream, and the call came without one"),
             (numbers, Some("reads"), "writes a stream, and the call came with one to read"),
         ] {
             let (writer, reader) = rusm_otp::stream(1024);

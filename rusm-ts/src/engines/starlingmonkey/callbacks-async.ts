@@ -7,11 +7,16 @@ import { direct, plain, resultOf } from "./values.ts";
 
 type Result<T> = HostResult<T, HostError>;
 
+const NONE = new BigUint64Array();
+
 /** Who waits for the next message of each callback. */
 const takers = new Map<number, (delivery: HostDelivery | null) => void>();
 
-/** Those whose call has ended. */
-const finished = new Set<number>();
+/** Those whose call has ended, and how many messages may have come before that. */
+const finished = new Map<number, number>();
+
+/** As many wait for a callback at most. */
+const MOST_WAITING = 256;
 
 /** Those that handle one. */
 const busy = new Set<number>();
@@ -43,9 +48,9 @@ export function close(callback: number): boolean {
 
 export function next(
   callback: number,
-): { tag: "now"; val: null } | { tag: "later"; val: HostFuture<HostDelivery | null> } {
+): { tag: "now"; val: HostDelivery | null } | { tag: "later"; val: HostFuture<HostDelivery | null> } {
   busy.delete(callback);
-  if (finished.has(callback)) return { tag: "now", val: null };
+  if (finished.has(callback)) return { tag: "now", val: left(callback) };
   let fail: (error: Error) => void = () => {};
   const leave = (): void => {
     takers.delete(callback);
@@ -59,11 +64,23 @@ export function next(
   return { tag: "later", val: { read, cancelRead: leave, drop: () => {} } };
 }
 
-/** What came before a reply was taken before it. */
+/** What came before is still answered, one after the other: a callback that handled a message then was not among those waited for. */
 export function finish(callback: number): boolean {
-  finished.add(callback);
-  takers.get(callback)?.(null);
-  return takers.delete(callback);
+  finished.set(callback, MOST_WAITING);
+  const take = takers.get(callback);
+  if (take === undefined) return false;
+  takers.delete(callback);
+  take(left(callback));
+  return true;
+}
+
+/** A message that came before the end of the call. */
+function left(callback: number): HostDelivery | null {
+  const most = finished.get(callback) ?? 0;
+  if (most === 0) return null;
+  const happening = host.waitAny(NONE, NONE, BigUint64Array.of(BigInt(callback)), 0);
+  finished.set(callback, happening === undefined ? 0 : most - 1);
+  return happening?.tag === "request" ? deliveryOf(happening.val) : null;
 }
 
 /** The reply of a call; undefined if the time passed first, or a message for a callback came, which has its taker now. */
@@ -85,17 +102,19 @@ export function isReady(handle: number, limitMs: number): boolean {
   return false;
 }
 
-const NONE = new BigUint64Array();
-
 /** Whether this process answers for any. */
 export const any = (): boolean => takers.size > 0 || busy.size > 0;
 
-function give({ callback, body, ...request }: HostCallbackRequest): void {
-  const id = plain(callback);
+function give(request: HostCallbackRequest): void {
+  const id = plain(request.callback);
   const take = takers.get(id);
   takers.delete(id);
   busy.add(id);
-  take?.({ ...plain(request), body: body.tag === "long" ? plain(body.val) : bytesOf(body.val) });
+  take?.(deliveryOf(request));
+}
+
+function deliveryOf({ callback: _, body, ...request }: HostCallbackRequest): HostDelivery {
+  return { ...plain(request), body: body.tag === "long" ? plain(body.val) : bytesOf(body.val) };
 }
 
 function bytesOf({ length, low, high }: HostShortBody): Uint8Array {
