@@ -99,30 +99,20 @@ impl<'a, R: Reading> Duplex<'a, R> {
         }
     }
 
-    fn deadline(mut self, deadline: Duration) -> Self {
+    /// Answers [`StreamError::Timeout`] for an item, or bytes, that take longer.
+    pub fn with_deadline(mut self, deadline: Duration) -> Self {
         self.reader.inlet().deadline_ms = milliseconds(deadline);
         self
     }
 
-    fn give_up(mut self, why: &str) {
+    /// Gives both streams up, and tells the callee why.
+    pub fn abort(mut self, why: &str) {
         self.reader.inlet().abort(why);
         if let Some(mut feed) = self.feed.take()
             && feed.pump.take().is_some()
         {
             wait::stream_abort(feed.handle, why);
         }
-    }
-}
-
-impl<T> Duplex<'_, StreamReader<T>> {
-    /// Answers [`StreamError::Timeout`] for an item that takes longer.
-    pub fn with_deadline(self, deadline: Duration) -> Self {
-        self.deadline(deadline)
-    }
-
-    /// Gives both streams up, and tells the callee why.
-    pub fn abort(self, why: &str) {
-        self.give_up(why);
     }
 }
 
@@ -140,16 +130,6 @@ impl<T: Decode> Iterator for Duplex<'_, StreamReader<T>> {
 }
 
 impl Duplex<'_, ByteReader> {
-    /// Answers [`StreamError::Timeout`] for bytes that take longer.
-    pub fn with_deadline(self, deadline: Duration) -> Self {
-        self.deadline(deadline)
-    }
-
-    /// Gives both streams up, and tells the callee why.
-    pub fn abort(self, why: &str) {
-        self.give_up(why);
-    }
-
     /// The next bytes, as they were written, without a copy; none at the end.
     ///
     /// # Errors

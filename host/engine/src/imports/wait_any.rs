@@ -4,7 +4,7 @@ use std::pin::pin;
 use std::task::{Context as Task, Poll};
 
 use futures::FutureExt as _;
-use futures::future::{Either, pending, select};
+use futures::future::{Either, select};
 use rusm_otp::{Context, PendingCall, StreamEnd};
 use smallvec::SmallVec;
 use tokio::time::timeout;
@@ -141,18 +141,8 @@ async fn wait(
     limit_ms: Option<u64>,
 ) -> Option<Happening> {
     let most = store.data().profile.limits.handles;
-    let request = async {
-        match open.is_empty() {
-            true => pending().await,
-            false => open.next(context, most).await,
-        }
-    };
-    let ready = async {
-        match sources.is_empty() {
-            true => pending().await,
-            false => sources.first(context).await,
-        }
-    };
+    // What has nothing to wait for waits for ever.
+    let (request, ready) = (open.next(context, most), sources.first(context));
     let first = async {
         match select(pin!(request), pin!(ready)).await {
             Either::Left((request, _)) => Happening::Request(request),
